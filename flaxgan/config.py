@@ -1,0 +1,139 @@
+"""The configuration of a run: one frozen, flat dataclass, whose fields are also the flags of the command line."""
+
+import argparse
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from typing import Any, Literal, Self
+
+from flaxgan.errors import UserError
+
+
+def parse_image_size(text: str) -> tuple[int, int]:
+    """'64' -> (64, 64); '48x64' -> (48, 64), height first."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write 64, or HEIGHTxWIDTH as in 48x64")
+    return int(sides[0]), int(sides[-1])
+
+
+def option(default: Any, help: str, fixed: bool = False, parse: typing.Callable[[str], Any] | None = None) -> Any:
+    """A field that is a flag too. `fixed`: it says what the network or the data is, so a resumed run can't change it."""
+    return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that decides what a run does. None means: derived (from the data, or from another field)."""
+
+    dataset: str = option(
+        "synthetic_flowers", "synthetic_flowers (built in), the name of a TFDS data set, or a folder of pictures", fixed=True
+    )
+    data_dir: str | None = option(None, "where TFDS keeps its data sets (default: TFDS's own, ~/tensorflow_datasets)")
+    split: str | None = option(None, "TFDS split, as in train or train+test (default: all splits together)", fixed=True)
+    image_size: tuple[int, int] | None = option(
+        None, "N or HEIGHTxWIDTH (default: the data's own if that is fixed and at most 64, else 64)", True, parse_image_size
+    )
+    channels: Literal[1, 3] | None = option(None, "1 (grey) or 3 (colour) (default: as the data)", fixed=True)
+    flip: bool | None = option(
+        None, "mirror pictures at random (default: on for photographs, off for grey data and digits)", fixed=True
+    )
+    batch_size: int = option(64, "pictures per training step", fixed=True)
+    epochs: int = option(25, "how often to go through the data")
+    max_steps: int | None = option(None, "stop after this many training steps, whatever --epochs says")
+    features: int = option(64, "base width of both networks", fixed=True)
+    latent_dim: int = option(100, "length of the generator's input z", fixed=True)
+    learning_rate: float = option(2e-4, "Adam's learning rate, both networks")
+    d_learning_rate: float | None = option(None, "the discriminator's (default: --learning-rate)")
+    g_learning_rate: float | None = option(None, "the generator's (default: --learning-rate)")
+    beta1: float = option(0.5, "Adam's decay of the first moment")
+    beta2: float = option(0.999, "Adam's decay of the second moment")
+    seed: int = option(0, "decides weights, z, data order and flips", fixed=True)
+    run_dir: str | None = option(None, "the run's folder; resumed if it exists (default: runs/<dataset>-<timestamp>)")
+    checkpoint_every: int = option(1, "epochs between checkpoints (one more is kept at the end)")
+    keep_checkpoints: int = option(3, "how many of the newest checkpoints to keep")
+    log_every: int = option(10, "steps between lines of metrics.jsonl")
+    device: Literal["auto", "cpu", "gpu", "tpu"] = option("auto", "what to compute on (default: the best there is)")
+
+    def __post_init__(self):
+        if isinstance(self.image_size, int):
+            object.__setattr__(self, "image_size", (self.image_size, self.image_size))
+        elif isinstance(self.image_size, list):  # as JSON has it
+            object.__setattr__(self, "image_size", tuple(self.image_size))
+        for name in ("batch_size", "epochs", "features", "latent_dim", "checkpoint_every", "keep_checkpoints", "log_every"):
+            self._require(name, getattr(self, name) >= 1, "must be at least 1")
+        for name in ("learning_rate", "d_learning_rate", "g_learning_rate"):
+            rate = getattr(self, name)
+            self._require(name, rate is None or (rate > 0 and math.isfinite(rate)), "must be a positive number")
+        for name in ("beta1", "beta2"):
+            self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
+        self._require("max_steps", self.max_steps is None or self.max_steps >= 1, "must be at least 1")
+        self._require("seed", 0 <= self.seed < 2**32, "must lie in [0, 2**32)")
+        self._require("image_size", self.image_size is None or min(self.image_size) >= 1, "must be at least 1")
+        for name in ("channels", "device"):
+            choices = _choices(_type_of(name))
+            self._require(name, getattr(self, name) in (None, *choices), f"must be one of {choices}")
+
+    def _require(self, name: str, holds: bool, rule: str) -> None:
+        if not holds:
+            raise UserError(f"{flag(name)} {rule}, not {getattr(self, name)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields but run_dir: a run folder may be moved."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "run_dir"}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any], **changes: Any) -> Self:
+        """The inverse of to_dict; keys that are no field are left out."""
+        return cls(**{name: fields[name] for name in FIELDS if name in fields} | changes)
+
+
+FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+
+
+def flag(name: str) -> str:
+    """'image_size' -> '--image-size'."""
+    return "--" + name.replace("_", "-")
+
+
+def _type_of(name: str) -> Any:
+    """The field's type without `| None`."""
+    hint = typing.get_type_hints(Config)[name]
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
+    return hint
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, except that a mistake is a UserError, and a misspelt flag is answered with the nearest one."""
+
+    def __init__(self, **options: Any):
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> typing.NoReturn:
+        unknown = message.partition("unrecognized arguments: ")[2].split("=")[0].split(" ")[0]
+        near = difflib.get_close_matches(unknown, self._option_string_actions, 1)
+        raise UserError(message + (f"; did you mean {near[0]}?" if near else "") + f" (see {self.prog} --help)")
+
+
+def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
+    """One flag a field. What is not given on the command line is absent from the parsed namespace."""
+    for name, field in FIELDS.items():
+        hint = _type_of(name)
+        default = getattr(defaults, name)
+        shown = "" if default is None or "default:" in field.metadata["help"] else f" (default: {default})"
+        options: dict[str, Any] = {"help": (field.metadata["help"] + shown).replace("%", "%%"), "default": argparse.SUPPRESS}
+        if hint is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            choices = _choices(hint)
+            options["type"] = field.metadata["parse"] or (type(choices[0]) if choices else hint)
+            options["choices"] = choices or None
+            options["metavar"] = None if choices else "SIZE" if field.metadata["parse"] else hint.__name__.upper()
+        parser.add_argument(flag(name), **options)

@@ -1,0 +1,89 @@
+"""The DCGAN of Radford, Metz & Chintala 2015 (arXiv:1511.06434), for any size that halves evenly a few times."""
+
+import functools
+
+import flax.linen as nn
+from jax import Array
+
+from flaxgan.errors import UserError
+from flaxgan.layers import Conv4x4, ConvTranspose4x4
+
+MOST_WIDENING = 8  # a stage is at most this many times --features wide, as the paper's at 64x64
+
+
+def base_size(image_size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the smallest feature map: (64, 64) -> (4, 4), (28, 28) -> (7, 7), (48, 64) -> (6, 8).
+
+    Raises UserError for a size that the networks can't build.
+    """
+    height, width = image_size
+    halvings = 0
+    while height % 2 == width % 2 == 0 and min(height, width) >= 8:
+        height, width, halvings = height // 2, width // 2, halvings + 1
+    if halvings < 2 or min(height, width) > 15:
+        near = sorted({16 * max(1, (side + shift) // 16) for side in image_size for shift in (0, 15)})
+        raise UserError(
+            f"--image-size {image_size[0]}x{image_size[1]} can't be built: each stage of the networks halves height and width, "
+            f"at least twice and until the shorter side is 4 to 15, but halving evenly stops at {height}x{width} "
+            f"after {halvings}; try a multiple of 16, as {' or '.join(map(str, near))}"
+        )
+    return height, width
+
+
+def stage_widths(image_size: tuple[int, int], features: int) -> list[int]:
+    """Channels after each halving: (64, 64), 64 -> [64, 128, 256, 512]."""
+    halvings = (image_size[0] // base_size(image_size)[0]).bit_length() - 1
+    return [features * min(2**stage, MOST_WIDENING) for stage in range(halvings)]
+
+
+def _norm(train: bool) -> functools.partial[nn.BatchNorm]:
+    """Batch norm whose running statistics keep 0.9 of themselves a step, scale N(1, 0.02)."""
+
+    def scale_init(key, shape, dtype):
+        return 1 + nn.initializers.normal(0.02)(key, shape, dtype)
+
+    return functools.partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, scale_init=scale_init)
+
+
+class Generator(nn.Module):
+    """z (N, latent_dim) -> pictures (N, H, W, C) in (-1, 1)."""
+
+    image_size: tuple[int, int]
+    channels: int
+    features: int = 64
+    latent_dim: int = 100
+
+    @nn.compact
+    def __call__(self, z: Array, train: bool) -> Array:
+        norm = _norm(train)
+        height, width = base_size(self.image_size)
+        *widths, base_width = stage_widths(self.image_size, self.features)
+
+        x = nn.Dense(height * width * base_width, use_bias=False, kernel_init=nn.initializers.normal(0.02))(z)
+        x = x.reshape(-1, height, width, base_width)
+        x = nn.relu(norm()(x))
+        for features in reversed(widths):
+            x = ConvTranspose4x4(features)(x)
+            x = nn.relu(norm()(x))
+        x = ConvTranspose4x4(self.channels)(x)
+        return nn.tanh(x)
+
+
+class Discriminator(nn.Module):
+    """Pictures (N, H, W, C) in [-1, 1] -> logits (N,), positive for real."""
+
+    image_size: tuple[int, int]
+    features: int = 64
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool) -> Array:
+        norm = _norm(train)
+        first, *widths = stage_widths(self.image_size, self.features)
+
+        x = Conv4x4(first)(x)
+        x = nn.leaky_relu(x, 0.2)
+        for features in widths:
+            x = Conv4x4(features)(x)
+            x = nn.leaky_relu(norm()(x), 0.2)
+        x = x.reshape(x.shape[0], -1)
+        return nn.Dense(1, use_bias=False, kernel_init=nn.initializers.normal(0.02))(x)[:, 0]
