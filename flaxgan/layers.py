@@ -35,7 +35,7 @@ def _conv_xla(x: Array, kernel: Array) -> Array:
 
 
 def _conv_im2col(x: Array, kernel: Array) -> Array:
-    n, h, w, c = x.shape
+    _, h, w, c = x.shape
     ho, wo = -(-h // 2), -(-w // 2)
     x = jnp.pad(x, ((0, 0), (1, 1 + h % 2), (1, 1 + w % 2), (0, 0)))
     taps = [x[:, i : i + 2 * ho - 1 : 2, j : j + 2 * wo - 1 : 2] for i in range(4) for j in range(4)]

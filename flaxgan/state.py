@@ -39,6 +39,9 @@ class Network(struct.PyTreeNode):
         return self.replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
 
 
+NETWORKS = ("generator", "discriminator")
+
+
 class GANState(struct.PyTreeNode):
     step: Array  # int32, steps done
     seed: Array  # uint32; the randomness of step k is fold_in(key(seed), k), so nothing else need be kept

@@ -1,0 +1,61 @@
+"""Checkpoints: the only file that knows Orbax."""
+
+from pathlib import Path
+from typing import Self
+
+import jax
+import orbax.checkpoint as ocp
+
+from flaxgan.errors import UserError
+from flaxgan.state import GANState
+
+
+class Checkpoints:
+    """The checkpoints of a run. Written in the background and renamed into place when whole, so none is ever half one."""
+
+    def __init__(self, run_dir: Path, keep: int | None = None):
+        """`keep`: how many of the newest to keep; None opens the folder to read only."""
+        self.folder = run_dir.absolute() / "checkpoints"
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, read_only=keep is None, cleanup_tmp_directories=keep is not None)
+        self._manager = ocp.CheckpointManager(self.folder, options=options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._manager.close()  # waits for what is being written
+
+    def steps(self) -> list[int]:
+        """Of all whole checkpoints, oldest first."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, state: GANState) -> None:
+        """Copy the state and write it in the background; a step already saved is left alone. Waits for the device."""
+        step = int(state.step)
+        if step not in self.steps():
+            self._manager.save(step, args=ocp.args.StandardSave(state))
+
+    def restore(self, state_shape: GANState, step: int | None = None) -> GANState:
+        """The newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `state_shape`.
+
+        Raises UserError if there is none, if it can't be read, or if it belongs to another network.
+        """
+        steps = self.steps()
+        if not steps:
+            raise UserError(f"there is no checkpoint in {self.folder} yet")
+        if step is None:
+            step = steps[-1]
+        elif step not in steps:
+            raise UserError(f"there is no checkpoint of step {step} in {self.folder}; there are {', '.join(map(str, steps))}")
+        try:
+            state = self._manager.restore(step, args=ocp.args.StandardRestore(state_shape))
+        except Exception as error:  # a damaged file fails in whatever way its reader likes
+            older = f"; without that folder the run goes on from step {steps[-2]}" if len(steps) > 1 else ""
+            raise UserError(
+                f"the checkpoint {self.folder / str(step)} is damaged or of another network{older} "
+                f"({type(error).__name__}: {str(error)[:200]})"
+            ) from error
+        shapes = jax.tree.map(lambda leaf, like: leaf.shape == like.shape, state, state_shape)
+        if not jax.tree.all(shapes):
+            raise UserError(f"the checkpoint {self.folder / str(step)} is of a network of another size than config.json says")
+        return state

@@ -1,0 +1,101 @@
+"""Decoding, cropping and resizing is done once: a memory-mapped array in the user's cache folder."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from flaxgan.data.pictures import to_pixels
+from flaxgan.data.source import Source
+from flaxgan.errors import UserError
+
+FORMAT = 1  # part of every key: raise it when the same source would give other pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageDataset:
+    images: np.ndarray  # uint8 (N, H, W, C), memory-mapped
+    labels: np.ndarray  # int32 (N,), indices into class_names; zeros if there are no classes
+    class_names: tuple[str, ...]
+    sha256: str  # of images and labels
+
+
+def cache_dir() -> Path:
+    """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("FLAXGAN_CACHE") or Path(base) / "flaxgan")
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def prepare(source: Source, image_size: tuple[int, int], channels: int) -> ImageDataset:
+    """The data set at this size: from the cache, or built into it. Raises UserError if no picture is readable."""
+    height, width = image_size
+    prefix = f"{source.name}-{height}x{width}x{channels}-{_digest(source.identity)}-"
+    folder = cache_dir() / "data" / (prefix + _digest([source.fingerprint, FORMAT]))
+    if not folder.is_dir():
+        try:
+            _build(source, image_size, channels, folder)
+        except OSError as error:
+            raise UserError(f"can't write the picture cache {folder.parent}: {error.strerror}; set FLAXGAN_CACHE") from error
+        for outdated in folder.parent.glob(prefix + "*"):  # the same source as it was before it changed
+            if outdated != folder:
+                shutil.rmtree(outdated, ignore_errors=True)
+    meta = json.loads((folder / "meta.json").read_text())
+    images = np.load(folder / "images.npy", mmap_mode="r")[: meta["pictures"]]
+    labels = np.load(folder / "labels.npy")
+    if meta["skipped"]:
+        shown = ", ".join(meta["skipped"][:10]) + (", …" if len(meta["skipped"]) > 10 else "")
+        print(f"flaxgan: warning: skipped {len(meta['skipped'])} files that are no readable pictures: {shown}", file=sys.stderr)
+    return ImageDataset(images, labels, tuple(source.class_names), meta["sha256"])
+
+
+def _build(source: Source, image_size: tuple[int, int], channels: int, folder: Path) -> None:
+    """Write beside the final place, then rename: two processes may build at once, and the first to finish wins."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-", ignore_cleanup_errors=True) as building:
+        shape = (len(source), *image_size, channels)
+        images = np.lib.format.open_memmap(Path(building) / "images.npy", "w+", np.uint8, shape)
+        labels = np.zeros(len(source), np.int32)
+
+        def decode(i: int) -> bool:
+            try:
+                picture, labels[i] = source.read(i)
+                images[i] = to_pixels(picture, image_size, channels)
+            except Exception:  # a broken file can fail in any way its decoder likes; it is counted and named
+                return False
+            return True
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            done = pool.map(decode, range(len(source)))
+            readable = list(tqdm(done, f"preparing {source.name}", len(source), unit=" pictures", disable=None))
+        kept = np.flatnonzero(readable)
+        if not len(kept):
+            raise UserError(f"none of the {len(source)} files in {source.title} is a readable picture")
+        if len(kept) < len(source):
+            for new, old in enumerate(kept):
+                images[new] = images[old]
+        images.flush()
+        labels = labels[kept]
+        np.save(Path(building) / "labels.npy", labels)
+        sha256 = hashlib.sha256(images[: len(kept)])
+        sha256.update(labels)
+        skipped = [source.item_name(i) for i in np.flatnonzero(~np.array(readable))]
+        meta = {"pictures": len(kept), "skipped": skipped, "sha256": sha256.hexdigest()}
+        (Path(building) / "meta.json").write_text(json.dumps(meta))
+        try:
+            Path(building).rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was quicker, with the same pictures
+                raise

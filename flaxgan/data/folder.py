@@ -1,0 +1,60 @@
+"""A folder of pictures of any kind, flat or with a sub-folder a class."""
+
+import os
+from pathlib import Path
+
+from PIL import Image
+
+from flaxgan.data.pictures import is_grey
+from flaxgan.data.source import Source
+from flaxgan.errors import UserError
+
+
+def open_folder(root: Path) -> Source:
+    if not root.is_dir():
+        raise UserError(f"there is no folder {root}" + (" (it is a file)" if root.exists() else ""))
+    root = root.resolve()
+
+    def refuse(error: OSError):
+        raise UserError(f"can't read the folder {error.filename}: {error.strerror}")
+
+    files = []
+    for parent, folders, names in os.walk(root, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(parent, name) for name in names if not name.startswith(".")]
+    files.sort()
+    if not files:
+        raise UserError(f"the folder {root} holds no pictures")
+
+    # Classes are the first level of sub-folders that tells files apart: data/roses/.. or data/train/roses/..
+    top = Path(os.path.commonpath([file.parent for file in files]))
+    classes = [file.relative_to(top).parts[0] if file.parent != top else None for file in files]
+    class_names = sorted(set(classes)) if None not in classes else []
+
+    def read(i: int) -> tuple[Image.Image, int]:
+        with Image.open(files[i]) as picture:
+            picture.load()
+            return picture, class_names.index(classes[i]) if class_names else 0
+
+    def grey_or_unreadable(file: Path) -> bool:
+        try:
+            with Image.open(file) as picture:
+                return is_grey(picture)
+        except (OSError, Image.DecompressionBombError):
+            return True
+
+    grey = all(map(grey_or_unreadable, files))  # stops at the first in colour
+    stats = [file.stat() for file in files]
+    return Source(
+        name=root.name or "root",
+        title=str(root),
+        identity=str(root),
+        fingerprint=[[str(f.relative_to(root)), s.st_size, s.st_mtime_ns] for f, s in zip(files, stats, strict=True)],
+        length=len(files),
+        read=read,
+        item_name=lambda i: str(files[i].relative_to(root)),
+        class_names=class_names,
+        channels=1 if grey else 3,
+        image_size=None,
+        flip=not grey,
+    )

@@ -1,0 +1,37 @@
+"""One picture of any kind -> uint8 pixels of the size asked for."""
+
+import numpy as np
+from PIL import Image, ImageOps
+
+
+def to_8_bit(picture: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and floating-point grey -> 8 bits, by the range of the type; other modes as they are."""
+    if picture.mode.startswith("I"):
+        return Image.fromarray(np.clip(np.asarray(picture, np.float64) / 257, 0, 255).round().astype(np.uint8))
+    if picture.mode == "F":
+        return Image.fromarray(np.clip(np.asarray(picture) * 255, 0, 255).round().astype(np.uint8))
+    return picture
+
+
+def is_grey(picture: Image.Image) -> bool:
+    """Whether the file's own colour mode is a grey one."""
+    return picture.mode in ("1", "L", "LA", "La", "F") or picture.mode.startswith("I")
+
+
+def to_mode(picture: Image.Image, channels: int) -> Image.Image:
+    """Upright as EXIF says, transparency composited on white, then grey (1 channel) or RGB (3)."""
+    picture = to_8_bit(ImageOps.exif_transpose(picture))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB").convert("L") if channels == 1 else picture.convert("RGB")
+
+
+def to_pixels(picture: Image.Image, image_size: tuple[int, int], channels: int) -> np.ndarray:
+    """Centre crop to the aspect ratio of image_size (height, width), antialiased resize -> uint8 (H, W, channels)."""
+    picture = to_mode(picture, channels)
+    height, width = image_size
+    scale = min(picture.width / width, picture.height / height)
+    left, top = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
+    box = (left, top, left + scale * width, top + scale * height)
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, box=box)).reshape(height, width, channels)

@@ -1,0 +1,31 @@
+"""--dataset, --data-dir and --split -> a source of pictures."""
+
+import os
+from pathlib import Path
+
+from flaxgan.data import synthetic_flowers
+from flaxgan.data.folder import open_folder
+from flaxgan.data.source import Source
+from flaxgan.data.tfds import open_tfds
+from flaxgan.errors import UserError
+
+
+def is_folder(dataset: str, data_dir: str | None) -> bool:
+    """Whether --dataset means a folder: it looks like a path, or it is one and --data-dir does not point to TFDS."""
+    if dataset == synthetic_flowers.NAME:
+        return False
+    looks_like_path = dataset.startswith((".", "~", os.sep))
+    return looks_like_path or (data_dir is None and Path(dataset).is_dir())
+
+
+def open_source(dataset: str, data_dir: str | None = None, split: str | None = None) -> Source:
+    """Find a data set by name or path. Raises UserError if there is none."""
+    if dataset == synthetic_flowers.NAME:
+        kind, source = "built in", synthetic_flowers.open_synthetic_flowers
+    elif is_folder(dataset, data_dir):
+        kind, source = "a folder", lambda: open_folder(Path(dataset))
+    else:
+        return open_tfds(dataset, data_dir, split)
+    if split is not None:
+        raise UserError(f"--split is for TFDS data sets, and {dataset} is {kind}; leave it out")
+    return source()

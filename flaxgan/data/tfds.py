@@ -1,0 +1,86 @@
+"""TFDS data sets, read with tfds.data_source: array_record files, no TensorFlow."""
+
+import difflib
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+
+from PIL import Image
+
+from flaxgan.data.source import Source
+from flaxgan.data.synthetic_flowers import NAME as BUILT_IN
+from flaxgan.errors import UserError
+
+MIRRORED_IS_WRONG = ("mnist", "svhn", "omniglot", "digit", "letters", "smallnorb", "dsprites", "text")
+
+
+def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
+    import tensorflow_datasets as tfds  # a second of imports
+
+    try:
+        builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
+    except tfds.core.DatasetNotFoundError as error:
+        names = [BUILT_IN, *tfds.list_builders(with_community_datasets=False)]
+        near = difflib.get_close_matches(dataset, names, 1)
+        hint = f"did you mean {near[0]}?" if near else "write a TFDS name, a folder's path, or synthetic_flowers"
+        raise UserError(f"unknown data set {dataset}; {hint}") from error
+    info = builder.info
+    features = info.features if isinstance(info.features, tfds.features.FeaturesDict) else {}
+    if "image" not in features or not isinstance(features["image"], tfds.features.Image):
+        raise UserError(f"{dataset} has no feature 'image', so its pictures can't be found")
+    if not builder.is_prepared():
+        _prepare_tfds(dataset, str(data_dir or tfds.core.constants.DATA_DIR))
+        builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
+        info = builder.info
+    split = split or "+".join(info.splits)
+    try:
+        records = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+    except NotImplementedError as error:  # an older file format
+        raise UserError(
+            f"{builder.data_path} is not in the array_record format, which is read without TensorFlow; "
+            "give another --data-dir, where flaxgan can prepare it anew"
+        ) from error
+    except (ValueError, KeyError, AssertionError) as error:
+        raise UserError(f"{dataset} has no split {split}; there are {', '.join(info.splits)}") from error
+    height, width, channels = features["image"].shape
+    has_classes = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
+
+    def read(i: int) -> tuple[Image.Image, int]:
+        record = records[i]
+        return Image.open(io.BytesIO(record["image"])), int(record["label"]) if has_classes else 0
+
+    channels = 1 if channels == 1 else 3
+    return Source(
+        name=dataset.replace("/", "-").replace(":", "-"),
+        title=str(builder.data_path),
+        identity=[str(builder.data_path), split],
+        fingerprint=[str(info.version), len(records), [[split.name, split.num_bytes] for split in info.splits.values()]],
+        length=len(records),
+        read=read,
+        item_name=str,
+        class_names=features["label"].names if has_classes else [],
+        channels=channels,
+        image_size=(height, width) if height and width else None,
+        flip=channels == 3 and not any(word in dataset for word in MIRRORED_IS_WRONG),
+    )
+
+
+def _prepare_tfds(dataset: str, data_dir: str) -> None:
+    """Download and write `dataset` with TFDS, in a process of its own: it needs TensorFlow, which must not touch the GPU."""
+    code = (
+        "import sys, tensorflow_datasets as tfds; "
+        "tfds.builder(sys.argv[1], data_dir=sys.argv[2], file_format='array_record').download_and_prepare()"
+    )
+    if importlib.util.find_spec("tensorflow") is None:
+        raise UserError(
+            f"{dataset} is not prepared in {data_dir}, and TFDS needs TensorFlow to prepare it (once, not to train): "
+            "pip install tensorflow; or point --data-dir at where it is prepared"
+        )
+    print(f"preparing {dataset} in {data_dir} (once)", flush=True)
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    process = subprocess.run([sys.executable, "-c", code, dataset, data_dir], env=environment, stderr=subprocess.PIPE, text=True)
+    if process.returncode:
+        reason = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"TFDS could not prepare {dataset} in {data_dir} (is there a network?): {reason}")

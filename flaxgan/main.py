@@ -1,0 +1,35 @@
+"""Train a GAN: python -m flaxgan.main --help"""
+
+from collections.abc import Sequence
+
+import flaxgan
+from flaxgan.config import Config, Parser, add_flags
+from flaxgan.errors import exit_on_user_error
+
+
+def main(argv: Sequence[str] | None = None, defaults: Config | None = None) -> None:
+    """Train as the flags say, on top of `defaults`; a run that exists is resumed."""
+    defaults = defaults or Config()
+    parser = Parser(prog="python -m flaxgan.main", description="Train a GAN on a collection of pictures.")
+    add_flags(parser, defaults)
+    parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and the networks, and stop")
+    parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")
+    with exit_on_user_error():
+        given = vars(parser.parse_args(argv))
+        dry_run = given.pop("dry_run")
+
+        from flaxgan.run import Run  # the heavy imports begin here, after --help has answered
+
+        run = Run.open(given, defaults)
+        if dry_run:
+            from flaxgan.summary import summary
+
+            print(summary(run))
+        else:
+            from flaxgan.train import train
+
+            train(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""A run's folder: which configuration it has, whether it may be resumed, and its log of metrics."""
+
+import dataclasses
+import datetime
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import flaxgan
+from flaxgan.config import FIELDS, Config, flag
+from flaxgan.data import ImageDataset, Source, open_source
+from flaxgan.data.sources import is_folder
+from flaxgan.errors import UserError
+from flaxgan.files import replacing
+from flaxgan.models import base_size
+
+
+def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
+    """The two fields that may be paths, independent of the working directory."""
+    fields = {}
+    if data_dir is not None:
+        fields["data_dir"] = str(Path(data_dir).expanduser().resolve())
+    if dataset is not None:
+        fields["dataset"] = str(Path(dataset).expanduser().resolve()) if is_folder(dataset, data_dir) else dataset
+    return fields
+
+
+def _native_or_64(source: Source) -> tuple[int, int]:
+    if source.image_size and max(source.image_size) <= 64:
+        try:
+            base_size(source.image_size)
+            return source.image_size
+        except UserError:
+            pass
+    return 64, 64
+
+
+def resolve(config: Config) -> tuple[Config, Source]:
+    """Find the data, and fill in what the configuration left to it. Raises UserError if data or networks can't be had."""
+    config = dataclasses.replace(config, **_absolute(config.dataset, config.data_dir))
+    source = open_source(config.dataset, config.data_dir, config.split)
+    config = dataclasses.replace(
+        config,
+        image_size=config.image_size or _native_or_64(source),
+        channels=config.channels or source.channels,
+        flip=source.flip if config.flip is None else config.flip,
+    )
+    base_size(config.image_size)
+    return config, source
+
+
+def load_config(run_dir: Path) -> Config:
+    """The configuration that a run was trained with. Raises UserError if the folder is no run."""
+    return Config.from_dict(_load_json(run_dir), run_dir=str(run_dir))
+
+
+def _load_json(run_dir: Path) -> dict[str, Any]:
+    path = run_dir / "config.json"
+    try:
+        saved = json.loads(path.read_text())
+        Config.from_dict(saved)
+        return saved
+    except FileNotFoundError as error:
+        raise UserError(f"{run_dir} is no run of flaxgan: there is no {path}") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} can't be read: {error}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    folder: Path
+    config: Config
+    source: Source
+    saved: dict[str, Any] | None  # config.json as it was, if the run is resumed
+
+    @property
+    def resumed(self) -> bool:
+        return self.saved is not None
+
+    @classmethod
+    def open(cls, given: dict[str, Any], defaults: Config) -> Self:
+        """A new run, or the one in `given["run_dir"]` with what is given changed. Writes nothing yet.
+
+        Raises UserError if the folder is something else, or if what is given contradicts what the run is.
+        """
+        given = {name: value for name, value in given.items() if value is not None}
+        folder = Path(given["run_dir"]).expanduser() if "run_dir" in given else None
+        if folder is None or not folder.exists():
+            config, source = resolve(dataclasses.replace(defaults, **given))
+            return cls(folder or _new_folder(source.name), config, source, None)
+        if not folder.is_dir():
+            raise UserError(f"--run-dir {folder} is a file; name a new folder or a run's")
+        if not any(folder.iterdir()):
+            config, source = resolve(dataclasses.replace(defaults, **given))
+            return cls(folder, config, source, None)
+        if not (folder / "config.json").exists():
+            raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
+        saved = _load_json(folder)
+        before = Config.from_dict(saved)
+        given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
+        after = dataclasses.replace(before, **given)
+        wrong = [
+            f"{flag(name)} {getattr(after, name)} (the run has {getattr(before, name)})"
+            for name in given
+            if FIELDS[name].metadata["fixed"] and getattr(after, name) != getattr(before, name)
+        ]
+        if wrong:
+            raise UserError(f"{folder} can't be resumed with {', '.join(wrong)}; leave that out, or start a new --run-dir")
+        config, source = resolve(after)
+        return cls(folder, config, source, saved)
+
+    def write_config(self, dataset: ImageDataset, step: int) -> None:
+        """Create the folder, or record what is changed by resuming at `step`. Raises UserError if that can't be."""
+        data = {"pictures": len(dataset.images), "sha256": dataset.sha256, "class_names": dataset.class_names}
+        fields = json.loads(json.dumps(self.config.to_dict()))
+        changes = []
+        if self.saved is not None:
+            if self.saved.get("data", {}).get("sha256", dataset.sha256) != dataset.sha256:
+                raise UserError(
+                    f"the pictures in {self.source.title} have changed since {self.folder} began "
+                    f"(then {self.saved['data']['pictures']}, now {len(dataset.images)}); start a new --run-dir"
+                )
+            changed = {name: fields[name] for name in fields if name in self.saved and self.saved[name] != fields[name]}
+            changes = self.saved.get("changes", []) + ([{"step": step} | changed] if changed else [])
+            for name, value in changed.items():
+                print(f"from step {step} on: {flag(name)} {value} (was {self.saved[name]})")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with replacing(self.folder / "config.json") as temporary:
+                text = {"flaxgan_version": flaxgan.__version__, **fields, "data": data, "changes": changes}
+                temporary.write_text(json.dumps(text, indent=2) + "\n")
+        except OSError as error:
+            raise UserError(f"can't write to --run-dir {self.folder}: {error.strerror}") from error
+
+
+def _new_folder(name: str) -> Path:
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    return Path("runs") / f"{name}-{stamp}"
+
+
+class MetricsLog:
+    """metrics.jsonl: a line each logging step, on disk before the next step begins."""
+
+    def __init__(self, path: Path, step: int):
+        """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are dropped."""
+        self.rows: list[dict[str, Any]] = []
+        if path.exists():
+            for line in path.read_text().splitlines():
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    break
+                if row["step"] <= step:
+                    self.rows.append(row)
+        with replacing(path) as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        self._file = path.open("a")
+
+    def append(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()

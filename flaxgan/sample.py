@@ -1,0 +1,97 @@
+"""Sample from a trained run: python -m flaxgan.sample --help"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flaxgan.config import Parser
+from flaxgan.errors import UserError, exit_on_user_error
+
+BATCH = 64
+
+
+def _check_output(output: Path) -> None:
+    """Raises UserError, before anything is computed, if `output` can't be written or would mix with what is there."""
+    if output.suffix not in ("", ".png", ".npy"):
+        raise UserError(f"--output {output}: {output.suffix} is not known; name a .png (one grid), a .npy, or a folder")
+    if output.suffix:
+        if output.is_dir():
+            raise UserError(f"--output {output} is a folder")
+    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UserError(f"--output {output} exists and is not an empty folder; name another")
+    try:
+        (output.parent if output.suffix else output).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output {output} can't be written: {error.strerror}") from error
+
+
+def sample_run(run_dir: Path, num: int, seed: int, output: Path, checkpoint: int | None = None, device: str = "auto") -> None:
+    """Write `num` pictures from a checkpoint of a run (the newest by default). Picture i depends on seed and i alone.
+
+    Raises UserError if the folder is no run, has no such checkpoint, or `output` can't be written.
+    """
+    import jax
+    import numpy as np
+    from tqdm import tqdm
+
+    from flaxgan.checkpoint import Checkpoints
+    from flaxgan.files import replacing
+    from flaxgan.parallel import set_up_devices
+    from flaxgan.plots import grid, save_picture
+    from flaxgan.run import load_config
+    from flaxgan.sampling import sample
+    from flaxgan.state import create_state
+
+    config = load_config(run_dir)
+    if not (run_dir / "checkpoints").is_dir():
+        raise UserError(f"{run_dir} has no checkpoint yet")
+    sharding = jax.sharding.SingleDeviceSharding(set_up_devices(device)[0])
+    state_shape = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        jax.eval_shape(lambda: create_state(config)),
+    )
+    with Checkpoints(run_dir) as checkpoints:
+        generator = checkpoints.restore(state_shape, checkpoint).generator
+    _check_output(output)
+    images = np.empty((num, *config.image_size, config.channels), np.uint8)
+    for start in tqdm(range(0, num, BATCH), "sampling", unit="batch", disable=None):
+        # Whole batches only, so that one program is compiled.
+        images[start : start + BATCH] = sample(generator, seed, start, start + BATCH)[: num - start]
+    if output.suffix == ".png":
+        save_picture(output, grid(images))
+    elif output.suffix == ".npy":
+        with replacing(output) as temporary, temporary.open("wb") as file:
+            np.save(file, images)
+    else:
+        digits = len(str(num - 1))
+        for i, image in enumerate(images):
+            save_picture(output / f"{i:0{digits}d}.png", image)
+    print(f"{num} pictures of {config.image_size[0]}x{config.image_size[1]} in {output}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = Parser(prog="python -m flaxgan.sample", description="Make pictures with a trained run.")
+    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the run's folder")
+    parser.add_argument("--num", type=int, default=64, metavar="INT", help="how many pictures (default: 64)")
+    parser.add_argument("--seed", type=int, default=0, metavar="INT", help="decides the pictures (default: 0)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("samples.png"),
+        metavar="PATH",
+        help="a .png: one grid; a .npy: uint8 (N, H, W, C); else a folder: N PNG files (default: samples.png)",
+    )
+    parser.add_argument("--checkpoint", type=int, metavar="STEP", help="of which step (default: the newest)")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "gpu", "tpu"], default="auto", help="what to compute on (default: the best there is)"
+    )
+    with exit_on_user_error():
+        args = parser.parse_args(argv)
+        if args.num < 1:
+            raise UserError(f"--num must be at least 1, not {args.num}")
+        if not 0 <= args.seed < 2**32:
+            raise UserError(f"--seed must lie in [0, 2**32), not {args.seed}")
+        sample_run(args.run_dir, args.num, args.seed, args.output, args.checkpoint, args.device)
+
+
+if __name__ == "__main__":
+    main()
