@@ -69,7 +69,8 @@ SPECIES = (
 
 
 def _colour(hue: float, saturation: float, value: float) -> Colour:
-    return tuple(round(255 * c) for c in colorsys.hsv_to_rgb(hue % 1, np.clip(saturation, 0, 1), np.clip(value, 0, 1)))
+    r, g, b = colorsys.hsv_to_rgb(hue % 1, min(max(saturation, 0), 1), min(max(value, 0), 1))
+    return round(255 * r), round(255 * g), round(255 * b)
 
 
 def _background(rng: np.random.Generator) -> Image.Image:
@@ -96,9 +97,14 @@ def _petal(species: Species, width: float) -> Points:
     return np.concatenate([upper, upper[::-1] * (1, -1)])
 
 
-def _turn(points: Points, angle: float) -> Points:
+CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 20)), np.sin(np.linspace(0, 2 * np.pi, 20))], 1)
+LEAF = _petal(SPECIES[5], 0.22)
+
+
+def _rotation(angle: float) -> np.ndarray:
+    """points @ _rotation(angle) turns them from the x axis towards the y axis."""
     c, s = np.cos(angle), np.sin(angle)
-    return points @ np.array([[c, s], [-s, c]])
+    return np.array([[c, s], [-s, c]])
 
 
 def draw(i: int) -> tuple[Image.Image, int]:
@@ -114,56 +120,50 @@ def draw(i: int) -> tuple[Image.Image, int]:
     tilt, lean, turn = rng.uniform(0.72, 1.0), rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi)
     hue, saturation = rng.uniform(*species.hues), rng.uniform(*species.saturation)
     brightness, light = rng.uniform(0.85, 1.0), rng.uniform(0, 2 * np.pi)
+    # The flower's own plane -> pixels: seen aslant, `tilt` of its true height along the direction `lean`.
+    plane = radius * _rotation(lean) @ np.diag([1, 1 if species.side_view else tilt]) @ _rotation(-lean)
 
-    def place(points: Points) -> list[tuple[float, float]]:
-        """The flower's own plane -> pixels: seen aslant, `tilt` of its true height, along the direction `lean`."""
-        if not species.side_view:
-            points = _turn(_turn(points, lean) * (1, tilt), -lean)
-        return [tuple(p) for p in points * radius + centre]
-
-    def fill(points: Points, shade: float, paler: float = 0.0) -> None:
-        canvas.polygon(place(points), _colour(hue, saturation - paler, brightness * shade))
+    def polygon(points: Points, colour: Colour, transform: np.ndarray = plane) -> None:
+        canvas.polygon((points @ transform + centre).ravel().tolist(), colour)
 
     def petal(outline: Points, angle: float, length: float) -> None:
-        """Dark rim, body, and two strokes inside it, towards or away from the throat's shade."""
-        shade = 1 - 0.14 * (1 - np.cos(angle - light)) + rng.normal(0, 0.02)
-        fill(_turn(outline * length * 1.03, angle), shade * 0.72)
-        fill(_turn(outline * length, angle), shade)
-        fill(_turn(outline * length * (0.72, 0.7), angle), shade * (1 - 0.35 * species.throat), 0.35 * max(0, -species.throat))
-        fill(_turn(outline * length * (0.45, 0.5), angle), shade * (1 - 0.8 * species.throat), 0.8 * max(0, -species.throat))
+        """A dark rim, the body, and two strokes inside it towards the shade of the throat."""
+        shade = brightness * (1 - 0.14 * (1 - np.cos(angle - light)) + rng.normal(0, 0.02))
+        transform = length * _rotation(angle) @ plane
+        dark, pale = species.throat, max(0, -species.throat)
+        for scale, depth in ((1.03, None), (1.0, 0.0), ((0.72, 0.7), 0.35), ((0.45, 0.5), 0.8)):
+            value, fade = (0.72 * shade, 0) if depth is None else (shade * (1 - depth * dark), depth * pale)
+            polygon(outline * scale, _colour(hue, saturation - fade, value), transform)
 
     def disc(radius: float, colour: Colour, at: Points | float = 0.0) -> None:
-        a = np.linspace(0, 2 * np.pi, 20)
-        canvas.polygon(place(np.stack([np.cos(a), np.sin(a)], 1) * radius + at), colour)
+        polygon(CIRCLE * radius + at, colour)
 
-    # Stem and leaves.
     green = _colour(0.30 + rng.normal(0, 0.02), 0.6, rng.uniform(0.3, 0.5))
-    foot = centre + (rng.uniform(-40, 40), 1.6 * CANVAS)
-    canvas.line([tuple(centre), tuple(foot)], green, 10)
-    leaf = np.concatenate([_petal(SPECIES[5], 0.22), [[0, 0]]])
-    for side in rng.choice([0.25, 0.8, 2.3, 2.9], rng.integers(1, 3), replace=False):
-        canvas.polygon([tuple(p) for p in _turn(leaf * rng.uniform(100, 150), side) + centre + (0, 40)], green)
+    canvas.line([*centre, *(centre + (rng.uniform(-40, 40), 2 * CANVAS))], green, 10)
+    for angle in rng.choice([0.25, 0.8, 2.3, 2.9], rng.integers(1, 3), replace=False):
+        polygon(LEAF, green, rng.uniform(100, 150) * _rotation(angle))
 
     if species.side_view:
         upright = -np.pi / 2 + rng.uniform(-0.25, 0.25)
         for angle in (-0.12, 0.12, -0.3, 0.3, 0.0):
-            petal(_turn(_petal(species, species.width), angle) * 1.5 - (0.7, 0), upright, 1.0)
+            petal(_petal(species, species.width) @ _rotation(angle) * 1.5 - (0.7, 0), upright, 1.0)
         return picture, label
 
     for whorl, length in enumerate(species.whorls):
+        outline = _petal(species, species.width * rng.uniform(0.92, 1.08))
         angles = turn + (np.arange(species.petals) + 0.5 * whorl) * 2 * np.pi / species.petals
         for angle in angles + rng.normal(0, 0.04, species.petals):
-            petal(_petal(species, species.width * rng.uniform(0.92, 1.08)), angle, length * rng.uniform(0.94, 1.04))
-    darker = tuple(int(c * 0.6) for c in species.heart)
-    disc(species.heart_radius * 1.08, darker)
+            petal(outline, angle, length * rng.uniform(0.94, 1.04))
+    rim = tuple(int(c * 0.6) for c in species.heart)
+    disc(species.heart_radius * 1.08, rim)
     disc(species.heart_radius, species.heart)
-    if species.heart_radius > 0.25:  # florets
-        for a, r in zip(np.arange(40) * 2.39996, np.sqrt(np.arange(40) / 40) * species.heart_radius * 0.95, strict=True):
-            disc(0.03, darker, r * np.array([np.cos(a), np.sin(a)]))
-    for angle in turn + np.arange(species.stamens) * 2 * np.pi / max(species.stamens, 1):
-        reach = rng.uniform(0.3, 0.42) * np.array([np.cos(angle), np.sin(angle)])
-        canvas.line(place(np.stack([reach * 0.2, reach])), darker, 4)
-        disc(0.045, (240, 200, 90) if sum(species.heart) > 150 else (60, 50, 60), reach)
+    if species.heart_radius > 0.25:  # florets, in the spiral of the golden angle
+        for k in range(40):
+            disc(0.03, rim, 0.95 * species.heart_radius * np.sqrt(k / 40) * _rotation(2.39996 * k)[0])
+    for k in range(species.stamens):
+        tip = rng.uniform(0.3, 0.42) * _rotation(turn + k * 2 * np.pi / species.stamens)[0]
+        canvas.line((np.stack([tip * 0.2, tip]) @ plane + centre).ravel().tolist(), rim, 4)
+        disc(0.045, (240, 200, 90) if sum(species.heart) > 150 else (60, 50, 60), tip)
     return picture, label
 
 

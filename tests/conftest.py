@@ -1,0 +1,92 @@
+"""Eight virtual CPU devices, strict JAX, a picture cache of its own, and small data sets to train on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flaxgan.main import main
+from flaxgan.sample import main as sample_main
+
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("FLAXGAN_TEST_DATA", ROOT.parent / "shared" / "data"))
+TINY = ["--image-size", "16", "--features", "4", "--latent-dim", "8", "--batch-size", "8"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["FLAXGAN_CACHE"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Real pictures: oxford_flowers102 and fashion_mnist as TFDS prepares them, and a folder of paintings."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real pictures in {SHARED}; FLAXGAN_TEST_DATA=FOLDER says where they are")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """A folder of two classes, 20 pictures each: bright discs on dark, dark squares on bright."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:24, :24]
+    for name in ("discs", "squares"):
+        (folder / name).mkdir()
+        for i in range(20):
+            cy, cx = rng.uniform(8, 16, 2)
+            inside = (y - cy) ** 2 + (x - cx) ** 2 < 36 if name == "discs" else np.maximum(abs(y - cy), abs(x - cx)) < 6
+            colours = rng.uniform((150, 0, 0), (255, 90, 90)), rng.uniform((0, 0, 0), (60, 60, 80))
+            front, back = colours if name == "discs" else colours[::-1]
+            Image.fromarray(np.where(inside[..., None], front, back).astype(np.uint8)).save(folder / name / f"{i:02d}.png")
+    return folder
+
+
+@pytest.fixture
+def train(capsys):
+    """Call the training command in this process -> what it printed."""
+
+    def call(*argv):
+        main([str(arg) for arg in argv])
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def refused(capsys):
+    """Call a command that must fail -> its one line of error, having checked exit status 2 and the absence of a traceback."""
+
+    def call(*argv, command=main):
+        with pytest.raises(SystemExit) as exit:
+            command([str(arg) for arg in argv])
+        error = capsys.readouterr().err
+        assert exit.value.code == 2
+        assert error.startswith("flaxgan: error: ") and error.count("\n") == 1, error
+        return error
+
+    return call
+
+
+@pytest.fixture
+def sample_refused(refused):
+    return lambda *argv: refused(*argv, command=sample_main)
+
+
+def start(*argv, devices=1, module="flaxgan.main", **options):
+    """The command in a process of its own."""
+    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    command = [sys.executable, "-m", module, *map(str, argv)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, **(pipes | options))

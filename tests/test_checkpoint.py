@@ -1,0 +1,101 @@
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from flaxgan.checkpoint import Checkpoints
+from flaxgan.config import Config
+from flaxgan.errors import UserError
+from flaxgan.parallel import Compiled
+
+CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    return Compiled(CONFIG, jax.devices()[:1])
+
+
+@pytest.fixture
+def run_dir(tmp_path, compiled):
+    """Checkpoints of steps 1 to 4, of which the newest two are kept."""
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
+    state = compiled.create_state()
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        for _ in range(4):
+            state, _ = compiled.train_step(state, images)
+            checkpoints.save(state)
+    (tmp_path / "state").mkdir()
+    np.savez(tmp_path / "state" / "leaves.npz", *jax.tree.leaves(state))
+    return tmp_path
+
+
+def leaves(state):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+
+
+def saved_leaves(run_dir):
+    with np.load(run_dir / "state" / "leaves.npz") as file:
+        return [file[name] for name in file]
+
+
+def test_restored_to_the_bit_and_only_the_newest_kept(run_dir, compiled):
+    with Checkpoints(run_dir) as checkpoints:
+        assert checkpoints.steps() == [3, 4]
+        state = checkpoints.restore(compiled.state_shape)
+        assert int(checkpoints.restore(compiled.state_shape, step=3).step) == 3
+    for got, want in zip(leaves(state), saved_leaves(run_dir), strict=True):
+        assert got.dtype == want.dtype and (got == want).all()
+
+
+def test_written_by_one_device_restored_to_eight_and_back(run_dir, compiled, tmp_path):
+    eight = Compiled(CONFIG, jax.devices())
+    with Checkpoints(run_dir) as checkpoints:
+        state = checkpoints.restore(eight.state_shape)
+    assert all(len(leaf.sharding.device_set) == 8 for leaf in jax.tree.leaves(state))
+    with Checkpoints(tmp_path / "eight", keep=1) as checkpoints:
+        checkpoints.save(state)
+    with Checkpoints(tmp_path / "eight") as checkpoints:
+        state = checkpoints.restore(compiled.state_shape)
+    for got, want in zip(leaves(state), saved_leaves(run_dir), strict=True):
+        assert (got == want).all()
+
+
+def test_an_interrupted_checkpoint_is_never_chosen(run_dir, compiled):
+    folder = run_dir / "checkpoints"
+    shutil.copytree(folder / "4", folder / "5.orbax-checkpoint-tmp-1")
+    with Checkpoints(run_dir) as checkpoints:
+        assert checkpoints.steps() == [3, 4]
+    with Checkpoints(run_dir, keep=2) as checkpoints:
+        assert int(checkpoints.restore(compiled.state_shape).step) == 4
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, compiled, damage):
+    files = [file for file in (run_dir / "checkpoints" / "4").rglob("d/*") if file.stat().st_size > 100]
+    for file in files:
+        if damage == "missing":
+            file.unlink()
+        else:
+            file.write_bytes(file.read_bytes()[:-50])
+    with Checkpoints(run_dir) as checkpoints:
+        with pytest.raises(UserError, match=r"checkpoints/4 is damaged.*goes on from step 3"):
+            checkpoints.restore(compiled.state_shape)
+        assert int(checkpoints.restore(compiled.state_shape, step=3).step) == 3
+
+
+@pytest.mark.parametrize("fields", [{"features": 8}, {"image_size": (32, 32)}, {"latent_dim": 9}])
+def test_a_checkpoint_of_another_network(run_dir, fields):
+    other = Config(**CONFIG.to_dict() | fields)
+    shape = jax.eval_shape(Compiled(other, jax.devices()[:1]).create_state)
+    with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="another"):
+        checkpoints.restore(shape)
+
+
+def test_no_checkpoint_and_no_such_checkpoint(run_dir, compiled, tmp_path):
+    (tmp_path / "new" / "checkpoints").mkdir(parents=True)
+    with Checkpoints(tmp_path / "new") as checkpoints, pytest.raises(UserError, match="no checkpoint in"):
+        checkpoints.restore(compiled.state_shape)
+    with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="of step 1 .*there are 3, 4"):
+        checkpoints.restore(compiled.state_shape, step=1)

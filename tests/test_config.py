@@ -1,0 +1,100 @@
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flaxgan.config import FIELDS, Config, Parser, add_flags, flag
+from flaxgan.errors import UserError
+
+FIXED_BY_THE_USERS_SCRIPTS = """
+    --dataset --data-dir --split --image-size --channels --batch-size --epochs --max-steps --features --latent-dim --learning-rate
+    --d-learning-rate --g-learning-rate --beta1 --beta2 --seed --run-dir --checkpoint-every --keep-checkpoints --flip --no-flip
+    --dry-run
+""".split()  # noqa: SIM905
+
+
+def parse(*argv, defaults=None):
+    parser = Parser(prog="test")
+    add_flags(parser, defaults or Config())
+    return vars(parser.parse_args(argv))
+
+
+def test_defaults_are_the_papers():
+    config = Config()
+    assert (config.features, config.latent_dim, config.learning_rate, config.beta1, config.beta2) == (64, 100, 2e-4, 0.5, 0.999)
+    assert config.dataset == "synthetic_flowers"
+
+
+def test_only_flags_that_were_given_are_parsed():
+    assert parse() == {}
+    assert parse("--image-size", "48x64", "--no-flip", "--channels", "1", "--learning-rate", "1e-3") == {
+        "image_size": (48, 64),
+        "flip": False,
+        "channels": 1,
+        "learning_rate": 1e-3,
+    }
+    assert parse("--image-size", "28")["image_size"] == (28, 28)
+
+
+def test_json_round_trip():
+    config = Config(image_size=(48, 64), channels=1, flip=False, max_steps=7, run_dir="somewhere")
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict())), run_dir="somewhere") == config
+
+
+@pytest.mark.parametrize(
+    "name", ["batch_size", "epochs", "max_steps", "features", "latent_dim", "learning_rate", "g_learning_rate"]
+)
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_zero_negative_and_nan_are_refused(name, value):
+    with pytest.raises(UserError, match=flag(name)):
+        Config(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "d_learning_rate"])
+def test_infinite_rates_are_refused(name):
+    with pytest.raises(UserError, match="positive number"):
+        Config(**{name: float("inf")})
+
+
+@pytest.mark.parametrize("fields", [{"beta1": 1.0}, {"beta2": -0.1}, {"beta1": float("nan")}, {"seed": -1}, {"channels": 2}])
+def test_values_out_of_range_are_refused(fields):
+    with pytest.raises(UserError, match=flag(next(iter(fields)))):
+        Config(**fields)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--epcohs", "3"], "did you mean --epochs"),
+        (["--channels", "2"], "invalid choice"),
+        (["--batch-size", "many"], "invalid int value"),
+        (["--image-size", "6x6x6"], "48x64"),
+        (["--image-size", "-64"], "--image-size"),
+    ],
+)
+def test_bad_flags_are_user_errors(argv, message):
+    with pytest.raises(UserError, match=message):
+        parse(*argv)
+
+
+def test_help_lists_every_flag_quickly():
+    began = time.monotonic()
+    result = subprocess.run([sys.executable, "-m", "flaxgan.main", "--help"], capture_output=True, text=True, check=True)
+    assert time.monotonic() - began < 20, "a sanity bound, not a benchmark: --help must not import JAX"
+    words = result.stdout.replace(",", " ").replace("[", " ").split()
+    assert all(name in words for name in FIXED_BY_THE_USERS_SCRIPTS)
+    assert all(field.metadata["help"] for field in FIELDS.values())
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, flaxgan.main, flaxgan.sample; print([m for m in ('jax', 'numpy', 'matplotlib') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_config_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().epochs = 3

@@ -1,0 +1,343 @@
+import io
+import os
+import shutil
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch, synthetic_flowers
+from flaxgan.data.pictures import to_pixels
+from flaxgan.errors import UserError
+
+
+def folder_of(tmp_path, **pictures):
+    """Write each picture as NAME.png, or with the extension after a double underscore."""
+    for name, picture in pictures.items():
+        stem, _, extension = name.partition("__")
+        picture.save(tmp_path / f"{stem}.{extension or 'png'}")
+    return tmp_path
+
+
+def pixels(folder, size=(16, 16), channels=3):
+    return prepare(open_source(str(folder)), size, channels).images
+
+
+# Batches.
+
+
+def test_an_epoch_shows_every_picture_once_and_the_next_in_another_order():
+    epochs = [np.concatenate([batch_indices(3, step, 100, 10) for step in range(e * 10, e * 10 + 10)]) for e in range(2)]
+    assert all(sorted(epoch) == list(range(100)) for epoch in epochs)
+    assert (epochs[0] != epochs[1]).any()
+
+
+def test_the_ragged_last_batch_is_dropped():
+    assert steps_per_epoch(29, 10) == 2
+    seen = np.concatenate([batch_indices(0, step, 29, 10) for step in range(2)])
+    assert len(set(seen)) == 20
+
+
+def test_order_is_a_function_of_seed_and_step():
+    assert (batch_indices(1, 57, 100, 10) == batch_indices(1, 57, 100, 10)).all()
+    assert (batch_indices(1, 57, 100, 10) != batch_indices(2, 57, 100, 10)).any()
+
+
+def test_fewer_pictures_than_a_batch():
+    with pytest.raises(UserError, match="--batch-size 64 is more than the 63 pictures"):
+        steps_per_epoch(63, 64)
+
+
+# One picture.
+
+
+def test_centre_crop_then_antialiased_resize():
+    wide = np.zeros((32, 96, 3), np.uint8)
+    wide[:, 32:64] = 255  # the middle third is white, the rest black
+    assert (to_pixels(Image.fromarray(wide), (16, 16), 3) == 255).all()
+    assert to_pixels(Image.fromarray(wide), (16, 48), 3)[:, :12].max() == 0
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255  # finer than the result can show: an antialiased resize gives grey, not stripes
+    assert abs(to_pixels(Image.fromarray(stripes), (16, 16), 3)[2:-2, 2:-2].astype(int) - 128).max() < 12
+
+
+def test_a_picture_of_the_right_size_is_left_as_it_is():
+    image = np.random.default_rng(0).integers(0, 256, (20, 28, 3), np.uint8)
+    assert (to_pixels(Image.fromarray(image), (20, 28), 3) == image).all()
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (Image.new("L", (20, 20), 200), (200, 200, 200)),
+        (Image.new("1", (20, 20), 1), (255, 255, 255)),
+        (Image.new("P", (20, 20)), (0, 0, 0)),
+        (Image.new("RGBA", (20, 20), (255, 0, 0, 0)), (255, 255, 255)),
+        (Image.new("RGBA", (20, 20), (255, 0, 0, 51)), (255, 204, 204)),
+        (Image.new("LA", (20, 20), (0, 0)), (255, 255, 255)),
+        (Image.new("CMYK", (20, 20), (0, 255, 255, 0)), (255, 0, 0)),
+        (Image.fromarray(np.full((20, 20), 200 * 257, np.uint16)), (200, 200, 200)),
+        (Image.fromarray(np.full((20, 20), 200 * 257, np.int32)), (200, 200, 200)),
+        (Image.fromarray(np.full((20, 20), 0.4, np.float32)), (102, 102, 102)),
+    ],
+    ids=lambda value: getattr(value, "mode", ""),
+)
+def test_every_colour_mode_is_converted(picture, expected):
+    assert (to_pixels(picture, (16, 16), 3) == expected).all()
+
+
+def test_palette_with_transparency_is_composited_on_white():
+    picture = Image.new("P", (20, 20), 1)
+    picture.putpalette([0, 0, 0, 0, 0, 255])
+    file = io.BytesIO()
+    picture.save(file, "PNG", transparency=1)
+    assert (to_pixels(Image.open(file), (16, 16), 3) == 255).all()
+
+
+def test_colour_becomes_grey_by_luminance():
+    assert (to_pixels(Image.new("RGB", (20, 20), (0, 255, 0)), (16, 16), 1) == 150).all()
+
+
+def test_exif_orientation_is_honoured(tmp_path):
+    upright = np.zeros((32, 32, 3), np.uint8)
+    upright[:16] = 255  # bright above
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side: turn a quarter clockwise to see it
+    lying = Image.fromarray(np.rot90(upright))
+    lying.save(tmp_path / "photo.jpg", exif=exif, quality=95)
+    image = pixels(tmp_path)[0]
+    assert image[:7].min() > 200 and image[9:].max() < 50
+
+
+# A folder.
+
+
+def test_sub_folders_become_labels_however_deep(tmp_path):
+    for path in ("train/tulips/2019/a.png", "train/roses/b.jpg", "train/roses/deep/er/c.webp"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), "red").save(tmp_path / path)
+    dataset = prepare(open_source(str(tmp_path)), (16, 16), 3)
+    assert dataset.class_names == ("roses", "tulips")
+    assert dataset.labels.tolist() == [0, 0, 1] and dataset.labels.dtype == np.int32
+    assert dataset.images.shape == (3, 16, 16, 3) and dataset.images.dtype == np.uint8
+
+
+def test_a_flat_folder_has_no_classes(tmp_path):
+    dataset = prepare(open_source(str(folder_of(tmp_path, a=Image.new("L", (9, 9)), b=Image.new("L", (9, 9))))), (16, 16), 1)
+    assert dataset.class_names == () and dataset.labels.tolist() == [0, 0]
+
+
+def test_channels_and_flips_follow_the_data(tmp_path):
+    folder_of(tmp_path, grey=Image.new("L", (9, 9)), deep=Image.fromarray(np.zeros((9, 9), np.uint16)))
+    assert (open_source(str(tmp_path)).channels, open_source(str(tmp_path)).flip) == (1, False)
+    folder_of(tmp_path, colour=Image.new("RGB", (9, 9)))
+    assert (open_source(str(tmp_path)).channels, open_source(str(tmp_path)).flip) == (3, True)
+
+
+def test_unreadable_files_are_skipped_counted_and_named_once(tmp_path, capfd):
+    good = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    folder_of(tmp_path, a=good, z=good)
+    (tmp_path / "notes.txt").write_text("not a picture")
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / ".DS_Store").touch()
+    images = pixels(tmp_path)
+    assert len(images) == 2 and (images[0] == images[1]).all()
+    warning = capfd.readouterr().err
+    assert warning.count("warning") == 1
+    assert "skipped 3 files" in warning and "empty.jpg, half.png, notes.txt" in warning
+
+
+@pytest.mark.parametrize("case", ["missing", "empty", "a file", "nothing readable"])
+def test_folders_without_pictures(tmp_path, case):
+    folder = tmp_path / "folder"
+    if case == "a file":
+        folder.touch()
+    elif case != "missing":
+        folder.mkdir()
+    if case == "nothing readable":
+        (folder / "notes.txt").write_text("not a picture")
+    with pytest.raises(UserError, match="no folder|holds no pictures|is a readable picture"):
+        pixels(folder)
+
+
+def test_a_split_of_a_folder_is_refused(pictures):
+    with pytest.raises(UserError, match="--split is for TFDS"):
+        open_source(str(pictures), split="train")
+
+
+# The cache.
+
+
+def cached(cache, name):
+    return sorted((cache / "data").glob(f"{name}-*"))
+
+
+def test_pictures_are_memory_mapped_and_prepared_once(tmp_path, cache):
+    folder = tmp_path / "once"
+    shutil.copytree(folder_of(tmp_path, a=Image.new("RGB", (9, 9), "red")), folder, ignore=shutil.ignore_patterns("once"))
+    first = pixels(folder)
+    assert isinstance(first, np.memmap)
+    (entry,) = cached(cache, "once")
+    before = (entry / "images.npy").stat().st_mtime_ns
+    pixels(folder)
+    assert (entry / "images.npy").stat().st_mtime_ns == before
+    pixels(folder, (32, 16))
+    assert len(cached(cache, "once")) == 2, "another size is another entry"
+
+
+def test_a_changed_folder_is_prepared_anew_and_its_old_pictures_go(tmp_path, cache):
+    folder = tmp_path / "changing"
+    folder.mkdir()
+    folder_of(folder, a=Image.new("RGB", (9, 9), "red"))
+    old = pixels(folder)
+    folder_of(folder, b=Image.new("RGB", (9, 9), "blue"))
+    assert len(pixels(folder)) == 2
+    assert len(cached(cache, "changing")) == 1
+    assert len(old) == 1 and (old[0] == (255, 0, 0)).all(), "a run that reads the old ones goes on"
+
+
+def test_two_at_once(pictures, cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(pixels(pictures))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4 and all((images == results[0]).all() for images in results)
+    assert len(list((tmp_path / "data").iterdir())) == 1, "nothing half-built is left"
+
+
+def test_a_cache_that_cannot_be_written(pictures, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="set FLAXGAN_CACHE"):
+        pixels(pictures)
+
+
+# The built-in flowers.
+
+
+def test_flowers_are_many_deterministic_and_of_many_species():
+    source = open_source("synthetic_flowers")
+    assert len(source) >= 4096 and len(source.class_names) >= 8 and source.channels == 3
+    for i in (0, 7, 4095):
+        (first, label), (second, _) = source.read(i), source.read(i)
+        assert (np.asarray(first) == np.asarray(second)).all()
+        assert label == i % len(source.class_names)
+
+
+def test_species_look_different_and_no_two_flowers_are_the_same():
+    species = len(synthetic_flowers.SPECIES)
+    images = np.stack([to_pixels(synthetic_flowers.draw(i)[0], (64, 64), 3) for i in range(6 * species)]).astype(float)
+    assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(images)
+    hearts = images[:, 16:48, 16:48].mean((1, 2)).reshape(6, species, 3)  # the flower's mean colour
+    within = hearts.std(0).mean()
+    between = hearts.mean(0).std(0).mean()
+    assert between > within
+
+
+# TFDS.
+
+
+@pytest.fixture(scope="session")
+def tfds_dir(tmp_path_factory):
+    """A TFDS data set of 12 pictures, red ones and blue ones, written by TFDS itself in a process of its own."""
+    folder = tmp_path_factory.mktemp("tfds")
+    package = tmp_path_factory.mktemp("package") / "builders"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "dots.py").write_text(
+        """
+import io
+import sys
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+
+
+class Dots(tfds.core.GeneratorBasedBuilder):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        image = tfds.features.Image(shape=(None, None, 3))
+        label = tfds.features.ClassLabel(names=["red", "blue"])
+        features = tfds.features.FeaturesDict({"image": image, "label": label})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, _):
+        return {"train": self._generate_examples(8), "test": self._generate_examples(4)}
+
+    def _generate_examples(self, count):
+        for i in range(count):
+            file = io.BytesIO()
+            Image.new("RGB", (30, 20), ("red", "blue")[i % 2]).save(file, "PNG")
+            file.seek(0)
+            yield i, {"image": file, "label": i % 2}
+
+
+Dots(data_dir=sys.argv[1], file_format="array_record").download_and_prepare()
+"""
+    )
+    subprocess.run(
+        [sys.executable, "-c", "import builders.dots", str(folder)],
+        env=os.environ | {"PYTHONPATH": str(package.parent)},
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+def test_all_splits_together_by_default(tfds_dir):
+    dataset = prepare(open_source("dots", str(tfds_dir)), (16, 24), 3)
+    assert dataset.images.shape == (12, 16, 24, 3)
+    assert dataset.class_names == ("red", "blue")
+    colours = np.array([(255, 0, 0), (0, 0, 255)])[dataset.labels]
+    assert (dataset.images[:, 8, 12] == colours).all()
+    assert sorted(dataset.labels) == [0] * 6 + [1] * 6
+
+
+def test_split_narrows(tfds_dir):
+    assert len(prepare(open_source("dots", str(tfds_dir), "train"), (16, 16), 3).images) == 8
+    assert len(prepare(open_source("dots", str(tfds_dir), "train[:2]+test"), (16, 16), 3).images) == 6
+    with pytest.raises(UserError, match="no split validation; there are.*train"):
+        open_source("dots", str(tfds_dir), "validation")
+
+
+def test_tensorflow_is_not_imported(tfds_dir):
+    code = (
+        "import sys; from flaxgan.data import open_source, prepare; "
+        f"prepare(open_source('dots', {str(tfds_dir)!r}), (20, 20), 3); print('tensorflow' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(UserError, match="unknown data set oxford_flower102; did you mean oxford_flowers102"):
+        open_source("oxford_flower102")
+    with pytest.raises(UserError, match="did you mean synthetic_flowers"):
+        open_source("syntetic_flowers")
+
+
+def test_not_prepared_and_no_tensorflow(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="not prepared in .*pip install tensorflow"):
+        open_source("oxford_flowers102", str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_real_tfds_data(real_data):
+    flowers = open_source("oxford_flowers102", str(real_data / "tfds"))
+    assert (len(flowers), len(flowers.class_names), flowers.channels, flowers.flip) == (8189, 102, 3, True)
+    fashion = open_source("fashion_mnist", str(real_data / "tfds"), "test")
+    assert (len(fashion), fashion.image_size, fashion.channels, fashion.flip) == (10000, (28, 28), 1, False)
+    picture, label = fashion.read(0)
+    assert np.asarray(picture).shape == (28, 28) and 0 <= label < 10

@@ -1,0 +1,69 @@
+"""Every lowering against XLA's own convolutions: values and gradients, for odd and even sizes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from flaxgan import layers
+
+SIZES = [(8, 8), (14, 20), (7, 7), (5, 6), (2, 2)]
+LOWERINGS = [layers._conv_im2col, layers._conv_minimal_filtering, layers._conv_xla]
+
+
+def xla_conv(x, kernel):
+    return lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def xla_conv_transpose(x, kernel):
+    return lax.conv_transpose(x, kernel, (2, 2), "SAME")
+
+
+def values_and_gradients(layer, x, kernel, seed=2):
+    """(y, gradient by x, gradient by the kernel), both for a random cotangent of y."""
+
+    def run(x, kernel):
+        y, pullback = jax.vjp(layer, x, kernel)
+        return y, *pullback(jax.random.normal(jax.random.key(seed), y.shape))
+
+    return jax.jit(run)(x, kernel)
+
+
+def agree(ours, theirs, x, kernel):
+    """To float32 rounding."""
+    for got, want in zip(*(values_and_gradients(layer, x, kernel) for layer in (ours, theirs)), strict=True):
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=0, atol=5e-6 * float(abs(want).max()))
+
+
+def inputs(size, channels):
+    rng = np.random.default_rng(1)
+    x, kernel = rng.normal(size=(2, *size, channels[0])), rng.normal(size=(4, 4, *channels))
+    return jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_convolution(size, lowering):
+    agree(lowering, xla_conv, *inputs(size, (3, 5)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_transposed_convolution(size, lowering):
+    agree(layers._transposed(lowering), xla_conv_transpose, *inputs(size, (8, 3)))
+
+
+@pytest.mark.parametrize("channels", [(3, 16), (16, 3), (16, 8)])
+def test_the_layers_of_this_platform(channels):
+    agree(layers.conv4x4, xla_conv, *inputs((12, 8), channels))
+    agree(layers.conv4x4_transpose, xla_conv_transpose, *inputs((6, 4), channels))
+
+
+def test_no_slow_convolution_is_left_on_the_cpu():
+    """XLA's CPU gradients of these convolutions are what the lowerings are there to avoid."""
+    x, kernel = jnp.ones((2, 8, 8, 16)), jnp.ones((4, 4, 16, 16))
+    for layer in (layers.conv4x4, layers.conv4x4_transpose):
+        gradients = jax.jit(jax.grad(lambda x, kernel, layer=layer: layer(x, kernel).sum(), (0, 1)))
+        assert "convolution(" not in gradients.lower(x, kernel).compile().as_text()

@@ -1,0 +1,83 @@
+import jax
+import jax.numpy as jnp
+import pytest
+
+from flaxgan.config import Config
+from flaxgan.errors import UserError
+from flaxgan.models import Discriminator, Generator, base_size, stage_widths
+from flaxgan.state import create_state
+
+
+def count(tree):
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+def test_parameter_counts_are_pytorchs():
+    """The DCGAN tutorial's networks have 3,576,704 and 2,765,568 parameters."""
+    state = jax.eval_shape(lambda: create_state(Config(image_size=64, channels=3)))
+    assert count(state.generator.params) == 3_576_704
+    assert count(state.discriminator.params) == 2_765_568
+
+
+@pytest.mark.parametrize(
+    ("size", "base", "widths"),
+    [
+        ((64, 64), (4, 4), [64, 128, 256, 512]),
+        ((28, 28), (7, 7), [64, 128]),
+        ((32, 32), (4, 4), [64, 128, 256]),
+        ((48, 64), (6, 8), [64, 128, 256]),
+        ((128, 128), (4, 4), [64, 128, 256, 512, 512]),
+        ((16, 40), (4, 10), [64, 128]),
+    ],
+)
+def test_stages_follow_from_the_size(size, base, widths):
+    assert base_size(size) == base
+    assert stage_widths(size, 64) == widths
+
+
+@pytest.mark.parametrize("size", [(30, 30), (8, 8), (65, 65), (100, 100), (64, 1), (1, 1)])
+def test_sizes_that_cannot_be_built_say_why_and_what_can(size):
+    with pytest.raises(UserError, match="halv.*try") as error:
+        base_size(size)
+    for word in str(error.value).split("as ")[-1].split(" or "):
+        base_size((int(word), int(word)))
+
+
+@pytest.mark.parametrize(("size", "channels"), [((28, 28), 1), ((48, 64), 3), ((32, 32), 3), ((128, 128), 1)])
+def test_shapes_and_ranges(size, channels):
+    generator, discriminator = Generator(size, channels, features=4, latent_dim=8), Discriminator(size, features=4)
+    z = jax.random.normal(jax.random.key(0), (3, 8))
+    images, _ = generator.init_with_output(jax.random.key(1), z, train=True)
+    assert images.shape == (3, *size, channels)
+    assert float(abs(images).max()) <= 1
+    logits, _ = discriminator.init_with_output(jax.random.key(2), images, train=True)
+    assert logits.shape == (3,)
+
+
+def test_weights_begin_as_in_the_paper():
+    state = create_state(Config(image_size=64, channels=3, features=32))
+    for network in (state.generator, state.discriminator):
+        for path, leaf in jax.tree.leaves_with_path(network.params):
+            name = path[-1].key
+            mean, deviation = {"kernel": (0, 0.02), "scale": (1, 0.02), "bias": (0, 0)}[name]
+            assert abs(float(leaf.mean()) - mean) < 0.005
+            assert abs(float(leaf.std()) - deviation) < 0.005
+
+
+def test_batch_norm_comes_after_every_discriminator_layer_but_the_first():
+    state = jax.eval_shape(lambda: create_state(Config(image_size=64, channels=3)))
+    widths = [stats["mean"].shape for stats in state.discriminator.batch_stats.values()]
+    assert widths == [(128,), (256,), (512,)]
+    assert [stats["mean"].shape for stats in state.generator.batch_stats.values()] == [(512,), (256,), (128,), (64,)]
+
+
+def test_running_statistics_converge_to_the_batchs():
+    """Fed the same z for long enough, both modes give the same pictures."""
+    network = create_state(Config(image_size=16, channels=3, features=4, latent_dim=8)).generator
+    z = jax.random.normal(jax.random.key(0), (32, 8))
+    step = jax.jit(network.train_mode)
+    batch_stats = network.batch_stats
+    for _ in range(150):
+        trained, batch_stats = step(network.params, batch_stats, z)
+    assert jnp.allclose(network.replace(batch_stats=batch_stats).eval_mode(z), trained, atol=1e-5)
+    assert not jnp.allclose(network.eval_mode(z), trained, atol=1e-2)

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from flaxgan.files import replacing
+from flaxgan.plots import GAP, grid, save_losses, save_picture, save_real_vs_generated
+
+
+def test_grid_reads_left_to_right_then_down():
+    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1) * np.ones((1, 4, 6, 3), np.uint8)
+    sheet = grid(images, columns=3)
+    assert sheet.shape == (2 * (4 + GAP) + GAP, 3 * (6 + GAP) + GAP, 3)
+    corners = sheet[GAP :: 4 + GAP, GAP :: 6 + GAP, 0][:2, :3]
+    assert corners.tolist() == [[0, 1, 2], [3, 4, 255]]
+    assert sheet[0].min() == 255
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_saved_picture_is_read_back_the_same(tmp_path, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, channels), np.uint8)
+    save_picture(tmp_path / "a.png", pixels)
+    assert (np.asarray(Image.open(tmp_path / "a.png")).reshape(pixels.shape) == pixels).all()
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(KeyError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise KeyError
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("count", [0, 1, 200])
+def test_curves_of_any_length(tmp_path, count):
+    names = ("d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy")
+    rows = [{"step": 10 * i + 1, "epoch": i // 10 + 1} | dict.fromkeys(names, 0.5) for i in range(count)]
+    save_losses(tmp_path / "losses.png", rows, "title")
+    assert Image.open(tmp_path / "losses.png").size == (1080, 840)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_real_vs_generated_shows_both(tmp_path, channels):
+    black, grey = (np.full((4, 8, 8, channels), level, np.uint8) for level in (0, 128))
+    save_real_vs_generated(tmp_path / "pair.png", black, grey, "title")
+    pixels = np.asarray(Image.open(tmp_path / "pair.png").convert("L"))
+    left, right = np.split(pixels, 2, axis=1)
+    assert (left == 0).mean() > 0.4 and (right == 128).mean() > 0.4

@@ -1,0 +1,269 @@
+"""The training command from end to end: what a run leaves behind, how it stops, resumes and refuses."""
+
+import json
+import random
+import re
+import shutil
+import signal
+import time
+
+import jax
+import numpy as np
+import pytest
+from conftest import TINY, start
+from PIL import Image
+
+from flaxgan.checkpoint import Checkpoints
+from flaxgan.parallel import Compiled
+from flaxgan.run import load_config
+
+ROW = ["step", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
+
+
+def rows(run_dir):
+    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+def steps(run_dir):
+    with Checkpoints(run_dir) as checkpoints:
+        return checkpoints.steps()
+
+
+def state(run_dir):
+    compiled = Compiled(load_config(run_dir), jax.devices()[:1])
+    with Checkpoints(run_dir) as checkpoints:
+        return checkpoints.restore(compiled.state_shape)
+
+
+def same_state(a, b):
+    pairs = zip(*(jax.tree.leaves_with_path(state(run_dir)) for run_dir in (a, b)), strict=True)
+    different = [jax.tree_util.keystr(path) for (path, x), (_, y) in pairs if (np.asarray(x) != np.asarray(y)).any()]
+    assert not different, f"{len(different)} leaves differ, the first is {different[0]}"
+
+
+def without_timings(rows):
+    return [{name: value for name, value in row.items() if name != "images_per_second"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, pictures):
+    """A finished run of two epochs, five steps each."""
+    run_dir = tmp_path_factory.mktemp("finished") / "run"
+    process = start("--dataset", pictures, "--epochs", 2, "--run-dir", run_dir, "--log-every", 2, *TINY)
+    output, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    assert error == ""
+    return run_dir, output
+
+
+@pytest.fixture
+def run_dir(finished, tmp_path):
+    """A copy of the finished run, to be played with."""
+    return shutil.copytree(finished[0], tmp_path / "run")
+
+
+def test_what_a_run_leaves_behind(finished, pictures):
+    run_dir, output = finished
+    assert "40 pictures, 16x16x3, 2 classes" in output and f"python -m flaxgan.sample {run_dir}" in output
+
+    config = json.loads((run_dir / "config.json").read_text())
+    assert re.fullmatch(r"\d+\.\d+\.\d+", config["flaxgan_version"])
+    assert (config["dataset"], config["image_size"], config["channels"], config["flip"]) == (str(pictures), [16, 16], 3, True)
+    assert config["data"]["class_names"] == ["discs", "squares"]
+
+    log = rows(run_dir)
+    assert [row["step"] for row in log] == [1, 2, 4, 6, 8, 10]
+    assert all(sorted(row) == sorted(ROW) for row in log)
+    assert [row["epoch"] for row in log] == [1, 1, 1, 2, 2, 2]
+    assert all(row["images_seen"] == 8 * row["step"] and row["images_per_second"] > 0 for row in log)
+
+    assert sorted(path.name for path in (run_dir / "generated_images").iterdir()) == ["epoch_0001.png", "epoch_0002.png"]
+    first, second = (np.asarray(Image.open(run_dir / "generated_images" / f"epoch_000{i}.png")) for i in (1, 2))
+    assert first.shape == second.shape == (8 * 18 + 2, 8 * 18 + 2, 3) and (first != second).any()
+    assert Image.open(run_dir / "real_images.png").size == (7 * 18 + 2, 6 * 18 + 2), "all forty there are"
+    for name in ("real_vs_generated.png", "losses.png"):
+        assert min(Image.open(run_dir / name).size) > 500
+    assert steps(run_dir) == [5, 10]
+    leftovers = [path.name for path in run_dir.rglob(".*")]
+    assert not leftovers
+
+
+def test_a_finished_run_says_so_and_does_nothing(run_dir, train):
+    before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()}
+    assert "is finished: 10 of 10 steps" in train("--run-dir", run_dir)
+    assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()} == before
+
+
+def test_more_epochs_are_accepted_and_recorded(run_dir, train):
+    output = train("--run-dir", run_dir, "--epochs", 3, "--learning-rate", "1e-4")
+    assert "from step 10 on: --epochs 3 (was 2)" in output
+    config = json.loads((run_dir / "config.json").read_text())
+    assert config["epochs"] == 3 and config["changes"] == [{"step": 10, "epochs": 3, "learning_rate": 1e-4}]
+    assert steps(run_dir)[-1] == 15 and rows(run_dir)[-1]["step"] == 14
+
+
+@pytest.mark.parametrize(
+    ("argv", "fields"),
+    [
+        (["--features", 8], "--features 8 (the run has 4)"),
+        (["--image-size", 32, "--batch-size", 16], "--image-size (32, 32) (the run has (16, 16)), --batch-size 16"),
+        (["--dataset", "synthetic_flowers"], "--dataset synthetic_flowers"),
+        (["--seed", 1], "--seed 1 (the run has 0)"),
+        (["--no-flip"], "--flip False"),
+    ],
+)
+def test_contradictions_are_refused_by_name(run_dir, refused, argv, fields):
+    before = (run_dir / "config.json").read_text()
+    assert fields in refused("--run-dir", run_dir, "--epochs", 3, *argv)
+    assert (run_dir / "config.json").read_text() == before
+
+
+def test_changed_pictures_are_refused(tmp_path, pictures, train, refused):
+    folder, run_dir = shutil.copytree(pictures, tmp_path / "pictures"), tmp_path / "run"
+    train("--dataset", folder, "--run-dir", run_dir, "--max-steps", 1, *TINY)
+    Image.new("RGB", (20, 20)).save(folder / "discs" / "new.png")
+    assert "have changed since" in refused("--run-dir", run_dir, "--max-steps", 2)
+
+
+def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictures):
+    """SIGKILL at random steps, between checkpoints two epochs apart; then every leaf and every row must be the same."""
+    argv = ["--dataset", pictures, "--epochs", 12, "--checkpoint-every", 2, "--log-every", 3, *TINY]
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    process = start(*argv, "--run-dir", unbroken)
+    assert process.wait(timeout=300) == 0, process.stderr.read()
+
+    kills = sorted(random.sample(range(1, 55), 3))
+    print("killed at steps from", kills)
+    for step in kills:
+        process = start(*argv, "--run-dir", broken)
+        log = broken / "metrics.jsonl"
+        while process.poll() is None and not (log.exists() and f'"step": {step - step % 3 or 1},' in log.read_text()):
+            time.sleep(0.01)
+        assert process.poll() is None, process.stderr.read()
+        process.kill()
+        process.wait()
+    process = start(*argv, "--run-dir", broken)
+    assert process.wait(timeout=300) == 0, process.stderr.read()
+
+    assert steps(broken) == steps(unbroken)
+    assert int(state(unbroken).step) == 60
+    same_state(broken, unbroken)
+    assert without_timings(rows(broken)) == without_timings(rows(unbroken))
+    pictures = [(run / "generated_images" / "epoch_0012.png").read_bytes() for run in (broken, unbroken)]
+    assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_the_run_cleanly_and_it_resumes(tmp_path, pictures, number, train):
+    run_dir = tmp_path / "run"
+    process = start("--dataset", pictures, "--epochs", 1000, "--run-dir", run_dir, "--log-every", 1, *TINY)
+    while process.poll() is None and not (run_dir / "metrics.jsonl").exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(number)
+    output, error = process.communicate(timeout=60)
+    assert process.returncode == 0 and error == ""
+    assert f"stopped by {number.name} after step" in output and f"python -m flaxgan.main --run-dir {run_dir}" in output
+    (step,) = steps(run_dir)[-1:]
+    assert step >= 1 and rows(run_dir)[-1]["step"] == step
+    assert "is finished" not in train("--run-dir", run_dir, "--max-steps", step + 1)
+    assert steps(run_dir)[-1] == step + 1
+
+
+def test_rows_of_lost_steps_and_half_lines_are_dropped(run_dir, train):
+    with (run_dir / "metrics.jsonl").open("a") as log:
+        log.write(json.dumps(rows(run_dir)[-1] | {"step": 12}) + '\n{"step": 14, "d_lo')
+    train("--run-dir", run_dir, "--epochs", 3)
+    assert [row["step"] for row in rows(run_dir)] == [1, 2, 4, 6, 8, 10, 12, 14]
+
+
+def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused):
+    error = refused("--run-dir", run_dir, "--epochs", 9, "--learning-rate", "1e30")
+    assert re.search(r"diverged: at step 1\d.*last checkpoint is kept.*--learning-rate", error)
+    assert steps(run_dir)[-1] == 10
+    assert all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(state(run_dir).generator.params))
+
+
+def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
+    output = train("--dataset", pictures, "--run-dir", tmp_path / "run", "--image-size", 64, "--dry-run")
+    assert not (tmp_path / "run").exists()
+    assert "generator: 3,576,704 parameters" in output and "discriminator: 2,765,568 parameters" in output
+    assert re.search(r"ConvTranspose4x4_0/kernel\s+4 x 4 x 512 x 256\s+2,097,152", output)
+    assert re.search(r"image_size\s+\(64, 64\)", output) and re.search(r"channels\s+3", output)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--dataset", "oxford_flower102"], "did you mean oxford_flowers102"),
+        (["--dataset", "./nowhere"], "there is no folder nowhere"),
+        (["--image-size", "30"], "can't be built"),
+        (["--batch-size", "41"], "more than the 40 pictures"),
+        (["--batch-size", "12"], "evenly among 8 devices"),
+        (["--batch-size", "0"], "--batch-size must be at least 1"),
+        (["--learning-rate", "nan"], "--learning-rate must be a positive number"),
+        (["--learning-rate", "-1"], "--learning-rate must be a positive number"),
+        (["--beta1", "1"], "--beta1 must lie in [0, 1)"),
+        (["--device", "gpu"], "--device gpu"),
+        (["--epochs", "none"], "invalid int value"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, pictures, refused, argv, message):
+    assert message in refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *argv)
+    assert not (tmp_path / "run").exists()
+
+
+def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
+    argv = ["--dataset", pictures, *TINY, "--run-dir"]
+    (tmp_path / "file").write_text("mine")
+    assert "is a file" in refused(*argv, tmp_path / "file")
+    assert "can't write" in refused(*argv, tmp_path / "file" / "run")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "mine.txt").write_text("mine")
+    assert "no run of flaxgan" in refused(*argv, tmp_path / "photos")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text('{"dataset": ')
+    assert "can't be read" in refused(*argv, tmp_path / "broken")
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["mine.txt"]
+
+
+def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
+    for file in (run_dir / "checkpoints" / "10").rglob("d/*"):
+        file.write_bytes(file.read_bytes()[:-50])
+    assert "checkpoints/10 is damaged" in refused("--run-dir", run_dir, "--epochs", 3)
+    assert len(rows(run_dir)) == 6
+
+
+@pytest.mark.parametrize("argv", [["--image-size", "16x40"], ["--channels", "1", "--image-size", "28"]])
+def test_other_shapes_train(tmp_path, pictures, train, argv):
+    train("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--max-steps", 2, *argv)
+    assert steps(tmp_path / "run") == [2]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split", "shape"),
+    [("oxford_flowers102", "train", (32, 32, 3)), ("fashion_mnist", "test[:1000]", (28, 28, 1))],
+)
+def test_real_pictures_train(tmp_path, real_data, train, dataset, split, shape):
+    size = ["--image-size", 32] if shape[0] == 32 else []
+    argv = [
+        "--dataset",
+        dataset,
+        "--split",
+        split,
+        "--data-dir",
+        real_data / "tfds",
+        "--features",
+        8,
+        "--max-steps",
+        12,
+        "--log-every",
+        1,
+        *size,
+    ]
+    train(*argv, "--run-dir", tmp_path / "run")
+    log = rows(tmp_path / "run")
+    assert len(log) == 12 and all(np.isfinite(row["g_loss"]) for row in log)
+    assert log[-1]["d_loss"] < log[0]["d_loss"], "within a few steps the discriminator tells flowers from noise"
+    generator = state(tmp_path / "run").generator
+    assert generator.module.image_size == shape[:2] and generator.module.channels == shape[2]
