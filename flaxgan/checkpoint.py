@@ -1,5 +1,6 @@
 """Checkpoints: the only file that knows Orbax."""
 
+import logging
 from pathlib import Path
 from typing import Self
 
@@ -9,6 +10,10 @@ import orbax.checkpoint as ocp
 from flaxgan.errors import UserError
 from flaxgan.state import GANState
 
+# Orbax warns of what was asked of it, and reports each read that a damaged checkpoint broke; the error here says it once.
+for name in ("absl", "asyncio"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)
+
 
 class Checkpoints:
     """The checkpoints of a run. Written in the background and renamed into place when whole, so none is ever half one."""
@@ -17,7 +22,7 @@ class Checkpoints:
         """`keep`: how many of the newest to keep; None opens the folder to read only."""
         self.folder = run_dir.absolute() / "checkpoints"
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, read_only=keep is None, cleanup_tmp_directories=keep is not None)
-        self._manager = ocp.CheckpointManager(self.folder, options=options)
+        self._manager = ocp.CheckpointManager(self.folder, options=options, item_handlers=ocp.StandardCheckpointHandler())
 
     def __enter__(self) -> Self:
         return self
@@ -47,15 +52,13 @@ class Checkpoints:
             step = steps[-1]
         elif step not in steps:
             raise UserError(f"there is no checkpoint of step {step} in {self.folder}; there are {', '.join(map(str, steps))}")
+        path = self.folder / str(step)
         try:
-            state = self._manager.restore(step, args=ocp.args.StandardRestore(state_shape))
+            trees = self._manager.item_metadata(step).tree, state_shape
+            saved, expected = (sorted(tuple(leaf.shape) for leaf in jax.tree.leaves(tree)) for tree in trees)
+            if saved == expected:
+                return self._manager.restore(step, args=ocp.args.StandardRestore(state_shape))
         except Exception as error:  # a damaged file fails in whatever way its reader likes
-            older = f"; without that folder the run goes on from step {steps[-2]}" if len(steps) > 1 else ""
-            raise UserError(
-                f"the checkpoint {self.folder / str(step)} is damaged or of another network{older} "
-                f"({type(error).__name__}: {str(error)[:200]})"
-            ) from error
-        shapes = jax.tree.map(lambda leaf, like: leaf.shape == like.shape, state, state_shape)
-        if not jax.tree.all(shapes):
-            raise UserError(f"the checkpoint {self.folder / str(step)} is of a network of another size than config.json says")
-        return state
+            older = f"; remove that folder to go on from step {steps[-2]}" if step == steps[-1] and len(steps) > 1 else ""
+            raise UserError(f"the checkpoint {path} is damaged{older} ({type(error).__name__}: {str(error)[:200]})") from error
+        raise UserError(f"the checkpoint {path} belongs to another network than config.json describes")

@@ -16,4 +16,5 @@ def exit_on_user_error() -> Iterator[None]:
         yield
     except UserError as error:
         print("flaxgan: error: " + " ".join(str(error).split()), file=sys.stderr)
+        sys.unraisablehook = lambda _: None  # what Orbax still reads of a damaged checkpoint dies noisily at exit
         sys.exit(2)

@@ -55,7 +55,7 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
 
 def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
     """Losses above, accuracies below, over steps and epochs: faint as logged, bold as a moving average."""
-    figure = Figure(figsize=(9, 7), layout="constrained")
+    figure = Figure(figsize=(10, 7), layout="constrained")
     figure.suptitle(title)
     losses, accuracies = figure.subplots(2, 1, sharex=True)
     steps = np.array([row["step"] for row in rows])
@@ -65,9 +65,9 @@ def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
         for name, colour in zip(pair, ("tab:blue", "tab:orange"), strict=True):
             values = np.array([row[name] for row in rows])
             axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
-            axes.plot(steps, _smoothed(values, window), color=colour, label=name)
+            axes.plot(steps, _smoothed(values, window) if rows else [], color=colour, label=name)
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper right")
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     losses.set_ylabel("loss (nats)")
     losses.set_ylim(bottom=0)
     accuracies.set_ylabel("share judged right")

@@ -65,8 +65,10 @@ def train(capsys):
 
 
 @pytest.fixture
-def refused(capsys):
+def refused(capsys, monkeypatch):
     """Call a command that must fail -> its one line of error, having checked exit status 2 and the absence of a traceback."""
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # which a failing command silences
 
     def call(*argv, command=main):
         with pytest.raises(SystemExit) as exit:

@@ -58,8 +58,8 @@ def test_fewer_pictures_than_a_batch():
 def test_centre_crop_then_antialiased_resize():
     wide = np.zeros((32, 96, 3), np.uint8)
     wide[:, 32:64] = 255  # the middle third is white, the rest black
-    assert (to_pixels(Image.fromarray(wide), (16, 16), 3) == 255).all()
-    assert to_pixels(Image.fromarray(wide), (16, 48), 3)[:, :12].max() == 0
+    assert to_pixels(Image.fromarray(wide), (16, 16), 3)[:, 3:-3].min() >= 254  # the filter sees a little beyond the cut
+    assert to_pixels(Image.fromarray(wide), (16, 48), 3)[:, :12].max() <= 1
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255  # finer than the result can show: an antialiased resize gives grey, not stripes
     assert abs(to_pixels(Image.fromarray(stripes), (16, 16), 3)[2:-2, 2:-2].astype(int) - 128).max() < 12
@@ -327,9 +327,8 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 
 def test_not_prepared_and_no_tensorflow(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="not prepared in .*pip install tensorflow"):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # even where it is installed
+    with pytest.raises(UserError, match="not prepared in .*pip install "tensorflow"):
         open_source("oxford_flowers102", str(tmp_path))
     assert not list(tmp_path.iterdir())
 

@@ -8,6 +8,11 @@ from flaxgan.models import Discriminator, Generator, base_size, stage_widths
 from flaxgan.state import create_state
 
 
+def init(module, x):
+    """-> (output, variables)."""
+    return jax.jit(lambda x: module.init_with_output(jax.random.key(1), x, train=True))(x)
+
+
 def count(tree):
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
@@ -47,15 +52,15 @@ def test_sizes_that_cannot_be_built_say_why_and_what_can(size):
 def test_shapes_and_ranges(size, channels):
     generator, discriminator = Generator(size, channels, features=4, latent_dim=8), Discriminator(size, features=4)
     z = jax.random.normal(jax.random.key(0), (3, 8))
-    images, _ = generator.init_with_output(jax.random.key(1), z, train=True)
+    images, _ = init(generator, z)
     assert images.shape == (3, *size, channels)
     assert float(abs(images).max()) <= 1
-    logits, _ = discriminator.init_with_output(jax.random.key(2), images, train=True)
+    logits, _ = init(discriminator, images)
     assert logits.shape == (3,)
 
 
 def test_weights_begin_as_in_the_paper():
-    state = create_state(Config(image_size=64, channels=3, features=32))
+    state = jax.jit(lambda: create_state(Config(image_size=64, channels=3, features=32)))()
     for network in (state.generator, state.discriminator):
         for path, leaf in jax.tree.leaves_with_path(network.params):
             name = path[-1].key
@@ -73,11 +78,12 @@ def test_batch_norm_comes_after_every_discriminator_layer_but_the_first():
 
 def test_running_statistics_converge_to_the_batchs():
     """Fed the same z for long enough, both modes give the same pictures."""
-    network = create_state(Config(image_size=16, channels=3, features=4, latent_dim=8)).generator
+    network = jax.jit(lambda: create_state(Config(image_size=16, channels=3, features=4, latent_dim=8)).generator)()
     z = jax.random.normal(jax.random.key(0), (32, 8))
     step = jax.jit(network.train_mode)
     batch_stats = network.batch_stats
     for _ in range(150):
         trained, batch_stats = step(network.params, batch_stats, z)
-    assert jnp.allclose(network.replace(batch_stats=batch_stats).eval_mode(z), trained, atol=1e-5)
-    assert not jnp.allclose(network.eval_mode(z), trained, atol=1e-2)
+    sample = jax.jit(lambda network: network.eval_mode(z))
+    assert jnp.allclose(sample(network.replace(batch_stats=batch_stats)), trained, atol=1e-5)
+    assert not jnp.allclose(sample(network), trained, atol=1e-2)

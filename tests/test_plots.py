@@ -36,7 +36,7 @@ def test_curves_of_any_length(tmp_path, count):
     names = ("d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy")
     rows = [{"step": 10 * i + 1, "epoch": i // 10 + 1} | dict.fromkeys(names, 0.5) for i in range(count)]
     save_losses(tmp_path / "losses.png", rows, "title")
-    assert Image.open(tmp_path / "losses.png").size == (1080, 840)
+    assert Image.open(tmp_path / "losses.png").size == (1200, 840)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

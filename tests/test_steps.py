@@ -6,18 +6,23 @@ import numpy as np
 import optax
 import pytest
 
+from flaxgan import steps
 from flaxgan.config import Config
 from flaxgan.losses import discriminator_loss, generator_loss
 from flaxgan.parallel import Compiled
 from flaxgan.state import create_state
-from flaxgan.steps import discriminator_step, generate, generator_step, preprocess, to_uint8, train_step
+from flaxgan.steps import preprocess, to_uint8, train_step
+
+# Compiled: operation by operation, each would be a compilation of its own.
+discriminator_step, generate, generator_step = map(jax.jit, (steps.discriminator_step, steps.generate, steps.generator_step))
+train_mode = jax.jit(lambda network, x: network.train_mode(network.params, network.batch_stats, x))
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
 
 
 @pytest.fixture(scope="module")
 def state():
-    return create_state(CONFIG)
+    return jax.jit(lambda: create_state(CONFIG))()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +73,7 @@ def test_discriminator_step_is_one_adam_step_on_the_loss_written_out(state, imag
 
         return discriminator_loss(logits(preprocess(images)), logits(fakes))
 
-    value, grads = jax.value_and_grad(loss)(d.params)
+    value, grads = jax.jit(jax.value_and_grad(loss))(d.params)
     after, metrics = discriminator_step(state, preprocess(images), fakes)
     close(after.discriminator.params, adam_first_step(d.params, grads), 2e-6)
     np.testing.assert_allclose(metrics["d_loss"], value, rtol=1e-6)
@@ -79,8 +84,8 @@ def test_running_statistics_take_in_real_then_generated(state, images, z):
     d = state.discriminator
     fakes = generate(state.generator, z).images
     after, _ = discriminator_step(state, preprocess(images), fakes)
-    _, stats = d.train_mode(d.params, d.batch_stats, preprocess(images))
-    _, stats = d.train_mode(d.params, stats, fakes)
+    _, stats = train_mode(d, preprocess(images))
+    _, stats = train_mode(d.replace(batch_stats=stats), fakes)
     close(after.discriminator.batch_stats, stats, 1e-6)
 
 
@@ -91,7 +96,7 @@ def test_generator_step_is_one_adam_step_through_both_networks(state, z):
         images, _ = g.train_mode(params, g.batch_stats, z)
         return generator_loss(d.train_mode(d.params, d.batch_stats, images)[0])
 
-    value, grads = jax.value_and_grad(loss)(g.params)
+    value, grads = jax.jit(jax.value_and_grad(loss))(g.params)
     after, metrics = generator_step(state, generate(g, z))
     # Adam's first step is the gradient's sign: where rounding decides that, compare the moments instead.
     close(optax.tree.get(after.generator.opt_state, "mu"), jax.tree.map(lambda g: 0.5 * g, grads), 1e-6)
@@ -103,8 +108,8 @@ def test_generator_step_is_one_adam_step_through_both_networks(state, z):
 def test_accuracies_count_logits_on_the_right_side(state, images, z):
     d, fakes = state.discriminator, generate(state.generator, z).images
     _, metrics = discriminator_step(state, preprocess(images), fakes)
-    real_logits, stats = d.train_mode(d.params, d.batch_stats, preprocess(images))
-    fake_logits, _ = d.train_mode(d.params, stats, fakes)
+    real_logits, _ = train_mode(d, preprocess(images))
+    fake_logits, _ = train_mode(d, fakes)
     assert metrics["d_real_accuracy"] == (real_logits > 0).mean()
     assert metrics["d_fake_accuracy"] == (fake_logits < 0).mean()
 

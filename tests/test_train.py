@@ -246,21 +246,8 @@ def test_other_shapes_train(tmp_path, pictures, train, argv):
 )
 def test_real_pictures_train(tmp_path, real_data, train, dataset, split, shape):
     size = ["--image-size", 32] if shape[0] == 32 else []
-    argv = [
-        "--dataset",
-        dataset,
-        "--split",
-        split,
-        "--data-dir",
-        real_data / "tfds",
-        "--features",
-        8,
-        "--max-steps",
-        12,
-        "--log-every",
-        1,
-        *size,
-    ]
+    data = ["--dataset", dataset, "--split", split, "--data-dir", real_data / "tfds"]
+    argv = [*data, *size, "--features", 8, "--max-steps", 12, "--log-every", 1]
     train(*argv, "--run-dir", tmp_path / "run")
     log = rows(tmp_path / "run")
     assert len(log) == 12 and all(np.isfinite(row["g_loss"]) for row in log)

@@ -29,9 +29,6 @@ def to_mode(picture: Image.Image, channels: int) -> Image.Image:
 
 def to_pixels(picture: Image.Image, image_size: tuple[int, int], channels: int) -> np.ndarray:
     """Centre crop to the aspect ratio of image_size (height, width), antialiased resize -> uint8 (H, W, channels)."""
-    picture = to_mode(picture, channels)
     height, width = image_size
-    scale = min(picture.width / width, picture.height / height)
-    left, top = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
-    box = (left, top, left + scale * width, top + scale * height)
-    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, box=box)).reshape(height, width, channels)
+    picture = ImageOps.fit(to_mode(picture, channels), (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(picture).reshape(height, width, channels)

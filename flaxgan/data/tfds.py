@@ -1,11 +1,13 @@
 """TFDS data sets, read with tfds.data_source: array_record files, no TensorFlow."""
 
+import contextlib
 import difflib
-import importlib.util
 import io
+import logging
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 from PIL import Image
 
@@ -19,8 +21,12 @@ MIRRORED_IS_WRONG = ("mnist", "svhn", "omniglot", "digit", "letters", "smallnorb
 def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     import tensorflow_datasets as tfds  # a second of imports
 
+    logging.getLogger("absl").setLevel(logging.ERROR)
     try:
-        builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # a banner on TensorFlow
+            builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
+    except ModuleNotFoundError as error:
+        raise _needs_tensorflow(dataset, data_dir) from error
     except tfds.core.DatasetNotFoundError as error:
         names = [BUILT_IN, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(dataset, names, 1)
@@ -31,7 +37,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
         raise UserError(f"{dataset} has no feature 'image', so its pictures can't be found")
     if not builder.is_prepared():
-        _prepare_tfds(dataset, str(data_dir or tfds.core.constants.DATA_DIR))
+        _prepare(dataset, data_dir)
         builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
         info = builder.info
     split = split or "+".join(info.splits)
@@ -67,20 +73,25 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     )
 
 
-def _prepare_tfds(dataset: str, data_dir: str) -> None:
-    """Download and write `dataset` with TFDS, in a process of its own: it needs TensorFlow, which must not touch the GPU."""
+def _needs_tensorflow(dataset: str, data_dir: str | None) -> UserError:
+    return UserError(
+        f"{dataset} is not prepared in {data_dir or '~/tensorflow_datasets'}, and TFDS needs TensorFlow to prepare it (once, not "
+        'to train): pip install "tensorflow>=2.18"; or point --data-dir at where it is prepared'
+    )
+
+
+def _prepare(dataset: str, data_dir: str | None) -> None:
+    """Download `dataset` and write it with TFDS, in a process of its own: it needs TensorFlow, which must not take the GPU."""
+    if find_spec("tensorflow") is None:
+        raise _needs_tensorflow(dataset, data_dir)
+    print(f"preparing {dataset} in {data_dir or '~/tensorflow_datasets'} (once)", flush=True)
     code = (
         "import sys, tensorflow_datasets as tfds; "
-        "tfds.builder(sys.argv[1], data_dir=sys.argv[2], file_format='array_record').download_and_prepare()"
+        "tfds.builder(sys.argv[1], data_dir=sys.argv[2] or None, file_format='array_record').download_and_prepare()"
     )
-    if importlib.util.find_spec("tensorflow") is None:
-        raise UserError(
-            f"{dataset} is not prepared in {data_dir}, and TFDS needs TensorFlow to prepare it (once, not to train): "
-            "pip install tensorflow; or point --data-dir at where it is prepared"
-        )
-    print(f"preparing {dataset} in {data_dir} (once)", flush=True)
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    process = subprocess.run([sys.executable, "-c", code, dataset, data_dir], env=environment, stderr=subprocess.PIPE, text=True)
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", code, dataset, data_dir or ""]
+    process = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
     if process.returncode:
         reason = (process.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"TFDS could not prepare {dataset} in {data_dir} (is there a network?): {reason}")
+        raise UserError(f"TFDS could not prepare {dataset} (is there a network?): {reason[:300]}")
