@@ -328,7 +328,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 def test_not_prepared_and_no_tensorflow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # even where it is installed
-    with pytest.raises(UserError, match="not prepared in .*pip install "tensorflow"):
+    with pytest.raises(UserError, match="not prepared in .*pip install .tensorflow"):
         open_source("oxford_flowers102", str(tmp_path))
     assert not list(tmp_path.iterdir())
 

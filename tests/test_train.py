@@ -196,7 +196,7 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
     ("argv", "message"),
     [
         (["--dataset", "oxford_flower102"], "did you mean oxford_flowers102"),
-        (["--dataset", "./nowhere"], "there is no folder nowhere"),
+        (["--dataset", "./nowhere"], "there is no folder "),
         (["--image-size", "30"], "can't be built"),
         (["--batch-size", "41"], "more than the 40 pictures"),
         (["--batch-size", "12"], "evenly among 8 devices"),
