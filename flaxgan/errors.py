@@ -18,3 +18,6 @@ def exit_on_user_error() -> Iterator[None]:
         print("flaxgan: error: " + " ".join(str(error).split()), file=sys.stderr)
         sys.unraisablehook = lambda _: None  # what Orbax still reads of a damaged checkpoint dies noisily at exit
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("flaxgan: interrupted", file=sys.stderr)
+        sys.exit(130)

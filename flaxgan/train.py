@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import shlex
 import signal
 import sys
 import time
@@ -161,11 +162,11 @@ def train(run: Run) -> None:
         if done >= total:
             print(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
             return
-        if run.resumed:
-            run.write_config(dataset, done)
         print(f"{describe(config, dataset, devices)}\n{run.folder}: steps {done + 1} to {total}; compiling ...", flush=True)
         compiled = Compiled(config, devices)
         state = checkpoints.restore(compiled.state_shape) if done else compiled.create_state()
+        if run.resumed:
+            run.write_config(dataset, done)
         reals = np.asarray(images[batch_indices(config.seed, 0, size, min(size, NUM_PICTURES))])
         save_picture(run.folder / "real_images.png", grid(reals))
 
@@ -192,6 +193,6 @@ def train(run: Run) -> None:
 
     if interrupt:
         print(f"stopped by {interrupt.name} after step {done} of {total}, all saved; to resume:")
-        print(f"python -m flaxgan.main --run-dir {run.folder}")
+        print(f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}")
     else:
-        print(f"finished {done} steps; to sample: python -m flaxgan.sample {run.folder}")
+        print(f"finished {done} steps; to sample: python -m flaxgan.sample {shlex.quote(str(run.folder))}")

@@ -316,11 +316,11 @@ def test_tensorflow_is_not_imported(tfds_dir):
         f"prepare(open_source('dots', {str(tfds_dir)!r}), (20, 20), 3); print('tensorflow' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "False"
+    assert result.stdout.split()[-1] == "False"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(UserError, match="unknown data set oxford_flower102; did you mean oxford_flowers102"):
+    with pytest.raises(UserError, match="unknown data set oxford_flower102,.* did you mean oxford_flowers102"):
         open_source("oxford_flower102")
     with pytest.raises(UserError, match="did you mean synthetic_flowers"):
         open_source("syntetic_flowers")

@@ -1,5 +1,6 @@
 """Decoding, cropping and resizing is done once: a memory-mapped array in the user's cache folder."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -73,13 +74,16 @@ def _build(source: Source, image_size: tuple[int, int], channels: int, folder: P
             try:
                 picture, labels[i] = source.read(i)
                 images[i] = to_pixels(picture, image_size, channels)
-            except Exception:  # a broken file can fail in any way its decoder likes; it is counted and named
+            except source.unreadable:
                 return False
             return True
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            done = pool.map(decode, range(len(source)))
-            readable = list(tqdm(done, f"preparing {source.name}", len(source), unit=" pictures", disable=None))
+        title = f"preparing {source.name}"
+        if not sys.stderr.isatty():
+            print(f"{title}: {len(source)} pictures", flush=True)
+        # Closing the map before the pool lets Ctrl-C drop what is not yet begun.
+        with ThreadPoolExecutor() as pool, contextlib.closing(pool.map(decode, range(len(source)))) as done:
+            readable = list(tqdm(done, title, len(source), unit=" pictures", disable=None))
         kept = np.flatnonzero(readable)
         if not len(kept):
             raise UserError(f"none of the {len(source)} files in {source.title} is a readable picture")

@@ -52,6 +52,7 @@ def open_folder(root: Path) -> Source:
         fingerprint=[[str(f.relative_to(root)), s.st_size, s.st_mtime_ns] for f, s in zip(files, stats, strict=True)],
         length=len(files),
         read=read,
+        unreadable=(Exception,),  # decoders fail in any way they like
         item_name=lambda i: str(files[i].relative_to(root)),
         class_names=class_names,
         channels=1 if grey else 3,

@@ -14,7 +14,8 @@ class Source:
     identity: Any  # JSON: which source this is
     fingerprint: Any  # JSON: changes when its contents do
     length: int
-    read: Callable[[int], tuple[Image.Image, int]]  # picture i and its label; may raise anything if unreadable
+    read: Callable[[int], tuple[Image.Image, int]]  # picture i and its label; see unreadable
+    unreadable: tuple[type[Exception], ...]  # what `read` and the conversion may raise for a bad file, which is then skipped
     item_name: Callable[[int], str]
     class_names: Sequence[str]
     channels: int

@@ -175,6 +175,7 @@ def open_synthetic_flowers() -> Source:
         fingerprint=[VERSION, NUM_PICTURES],
         length=NUM_PICTURES,
         read=draw,
+        unreadable=(),
         item_name=str,
         class_names=[species.name for species in SPECIES],
         channels=3,

@@ -30,8 +30,8 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     except tfds.core.DatasetNotFoundError as error:
         names = [BUILT_IN, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(dataset, names, 1)
-        hint = f"did you mean {near[0]}?" if near else "write a TFDS name, a folder's path, or synthetic_flowers"
-        raise UserError(f"unknown data set {dataset}; {hint}") from error
+        hint = f"did you mean {near[0]}?" if near else "write the name of a TFDS data set, a folder's path, or synthetic_flowers"
+        raise UserError(f"unknown data set {dataset}, and there is no folder of that name; {hint}") from error
     info = builder.info
     features = info.features if isinstance(info.features, tfds.features.FeaturesDict) else {}
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
@@ -65,6 +65,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         fingerprint=[str(info.version), len(records), [[split.name, split.num_bytes] for split in info.splits.values()]],
         length=len(records),
         read=read,
+        unreadable=(),
         item_name=str,
         class_names=features["label"].names if has_classes else [],
         channels=channels,
