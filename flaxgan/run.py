@@ -85,14 +85,11 @@ class Run:
         """
         given = {name: value for name, value in given.items() if value is not None}
         folder = Path(given["run_dir"]).expanduser() if "run_dir" in given else None
-        if folder is None or not folder.exists():
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise UserError(f"--run-dir {folder} is a file; name a new folder or a run's")
+        if folder is None or not folder.exists() or all(path.name.startswith(".") for path in folder.iterdir()):
             config, source = resolve(dataclasses.replace(defaults, **given))
             return cls(folder or _new_folder(source.name), config, source, None)
-        if not folder.is_dir():
-            raise UserError(f"--run-dir {folder} is a file; name a new folder or a run's")
-        if not any(folder.iterdir()):
-            config, source = resolve(dataclasses.replace(defaults, **given))
-            return cls(folder, config, source, None)
         if not (folder / "config.json").exists():
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
         saved = _load_json(folder)
