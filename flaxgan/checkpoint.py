@@ -59,6 +59,7 @@ class Checkpoints:
             if saved == expected:
                 return self._manager.restore(step, args=ocp.args.StandardRestore(state_shape))
         except Exception as error:  # a damaged file fails in whatever way its reader likes
-            older = f"; remove that folder to go on from step {steps[-2]}" if step == steps[-1] and len(steps) > 1 else ""
-            raise UserError(f"the checkpoint {path} is damaged{older} ({type(error).__name__}: {str(error)[:200]})") from error
+            older = f"; if it is damaged, remove it to go on from step {steps[-2]}" if step == steps[-1] != steps[0] else ""
+            reason = f"{type(error).__name__}: {str(error)[:200]}"
+            raise UserError(f"the checkpoint {path} can't be read{older} ({reason})") from error
         raise UserError(f"the checkpoint {path} belongs to another network than config.json describes")

@@ -1,9 +1,11 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and folders that one process alone may write to."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from flaxgan.errors import UserError
 
 
 @contextlib.contextmanager
@@ -15,3 +17,24 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` against other processes; the system lets go when this one ends, however it ends. Not on Windows.
+
+    Raises UserError if another process holds it.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise UserError(f"{folder} is being trained by another process; wait for it, or name another --run-dir") from error
+    finally:
+        os.close(handle)

@@ -11,21 +11,32 @@ from flaxgan.layers import Conv4x4, ConvTranspose4x4
 MOST_WIDENING = 8  # a stage is at most this many times --features wide, as the paper's at 64x64
 
 
+def _halve(height: int, width: int) -> tuple[int, int, int]:
+    """-> the last height and width, and how many halvings it took."""
+    halvings = 0
+    while height % 2 == width % 2 == 0 and min(height, width) >= 8:
+        height, width, halvings = height // 2, width // 2, halvings + 1
+    return height, width, halvings
+
+
+def _can_be_built(height: int, width: int) -> bool:
+    base_height, base_width, halvings = _halve(height, width)
+    return halvings >= 2 and 4 <= min(base_height, base_width) <= 15
+
+
 def base_size(image_size: tuple[int, int]) -> tuple[int, int]:
     """Height and width of the smallest feature map: (64, 64) -> (4, 4), (28, 28) -> (7, 7), (48, 64) -> (6, 8).
 
     Raises UserError for a size that the networks can't build.
     """
-    height, width = image_size
-    halvings = 0
-    while height % 2 == width % 2 == 0 and min(height, width) >= 8:
-        height, width, halvings = height // 2, width // 2, halvings + 1
-    if halvings < 2 or min(height, width) > 15:
-        near = sorted({16 * max(1, (side + shift) // 16) for side in image_size for shift in (0, 15)})
+    height, width, halvings = _halve(*image_size)
+    if not _can_be_built(*image_size):
+        side = min(image_size)
+        near = sorted(sorted((s for s in range(16, 2 * side + 32) if _can_be_built(s, s)), key=lambda s: abs(s - side))[:2])
         raise UserError(
             f"--image-size {image_size[0]}x{image_size[1]} can't be built: each stage of the networks halves height and width, "
             f"at least twice and until the shorter side is 4 to 15, but halving evenly stops at {height}x{width} "
-            f"after {halvings}; try a multiple of 16, as {' or '.join(map(str, near))}"
+            f"after {halvings}; try a size like {' or '.join(map(str, near))}"
         )
     return height, width
 

@@ -1,5 +1,6 @@
 """Pictures of a run: grids, real beside generated, and curves. Each file is replaced whole."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from flaxgan.files import replacing
 GAP = 2  # pixels between the pictures of a grid
 
 
-def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """uint8 (N, H, W, C) -> one picture (rows * (H + GAP) + GAP, ..., C) on white; as square as it gets by default."""
+def grid(images: np.ndarray) -> np.ndarray:
+    """uint8 (N, H, W, C) -> one picture (rows * (H + GAP) + GAP, ..., C) on white; as square as it gets."""
     n, h, w, c = images.shape
-    columns = min(n, columns or int(np.ceil(np.sqrt(n * h / w))))
+    columns = min(n, math.ceil(math.sqrt(n * h / w)))
     rows = -(-n // columns)
     sheet = np.full((rows * (h + GAP) + GAP, columns * (w + GAP) + GAP, c), 255, np.uint8)
     for i, image in enumerate(images):

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import json
+import os
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,16 +38,16 @@ def _native_or_64(source: Source) -> tuple[int, int]:
 
 def resolve(config: Config) -> tuple[Config, Source]:
     """Find the data, and fill in what the configuration left to it. Raises UserError if data or networks can't be had."""
+    if config.image_size is not None:
+        base_size(config.image_size)  # before anything is downloaded
     config = dataclasses.replace(config, **_absolute(config.dataset, config.data_dir))
     source = open_source(config.dataset, config.data_dir, config.split)
-    config = dataclasses.replace(
-        config,
-        image_size=config.image_size or _native_or_64(source),
-        channels=config.channels or source.channels,
-        flip=source.flip if config.flip is None else config.flip,
-    )
-    base_size(config.image_size)
-    return config, source
+    derived = {
+        "image_size": config.image_size or _native_or_64(source),
+        "channels": config.channels or source.channels,
+        "flip": source.flip if config.flip is None else config.flip,
+    }
+    return dataclasses.replace(config, **derived), source
 
 
 def load_config(run_dir: Path) -> Config:
@@ -84,13 +85,20 @@ class Run:
         Raises UserError if the folder is something else, or if what is given contradicts what the run is.
         """
         given = {name: value for name, value in given.items() if value is not None}
-        folder = Path(given["run_dir"]).expanduser() if "run_dir" in given else None
-        if folder is not None and folder.exists() and not folder.is_dir():
-            raise UserError(f"--run-dir {folder} is a file; name a new folder or a run's")
-        if folder is None or not folder.exists() or all(path.name.startswith(".") for path in folder.iterdir()):
+        folder = None
+        content: list[str] = []
+        if "run_dir" in given:
+            try:
+                folder = Path(given["run_dir"]).expanduser()
+                content = [name for name in os.listdir(folder) if not name.startswith(".")]
+            except FileNotFoundError:
+                pass  # a new one
+            except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
+                raise UserError(f"--run-dir {given['run_dir']} can't be used: {error}; name a new folder or a run's") from error
+        if not content:
             config, source = resolve(dataclasses.replace(defaults, **given))
             return cls(folder or _new_folder(source.name), config, source, None)
-        if not (folder / "config.json").exists():
+        if "config.json" not in content:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
         saved = _load_json(folder)
         before = Config.from_dict(saved)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from flaxgan.state import Network
+from flaxgan.state import SAMPLING, Network, random_key
 from flaxgan.steps import to_uint8
 
 
@@ -14,7 +14,7 @@ def latents(seed: int, start: int, stop: int, latent_dim: int) -> Array:
 
     Row i depends on seed and i alone, so picture i is the same however many are asked for.
     """
-    key = jax.random.key(seed)
+    key = random_key(seed, SAMPLING)
     return jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), (latent_dim,)))(jnp.arange(start, stop))
 
 

@@ -42,9 +42,18 @@ class Network(struct.PyTreeNode):
 NETWORKS = ("generator", "discriminator")
 
 
+# What random numbers are for: each use draws from a stream of its own.
+INITIALISING, TRAINING, SAMPLING = range(3)
+
+
+def random_key(seed: int | Array, use: int) -> Array:
+    """The key of one of the streams of a seed."""
+    return jax.random.fold_in(jax.random.key(seed), use)
+
+
 class GANState(struct.PyTreeNode):
     step: Array  # int32, steps done
-    seed: Array  # uint32; the randomness of step k is fold_in(key(seed), k), so nothing else need be kept
+    seed: Array  # uint32; the randomness of step k is fold_in(random_key(seed, TRAINING), k): nothing else need be kept
     generator: Network
     discriminator: Network
 
@@ -58,7 +67,7 @@ def _network(module: nn.Module, key: Array, x: Array, learning_rate: float, conf
 
 def create_state(config: Config) -> GANState:
     """The state before the first step. Wants a resolved config: image_size and channels known."""
-    g_key, d_key = jax.random.split(jax.random.key(config.seed))
+    g_key, d_key = jax.random.split(random_key(config.seed, INITIALISING))
     z = jnp.zeros((1, config.latent_dim))
     images = jnp.zeros((1, *config.image_size, config.channels))
     generator = Generator(config.image_size, config.channels, config.features, config.latent_dim)

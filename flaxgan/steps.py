@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.losses import discriminator_loss, generator_loss
-from flaxgan.state import GANState, Network
+from flaxgan.state import TRAINING, GANState, Network, random_key
 
 Metrics = dict[str, Array]
 
@@ -80,7 +80,7 @@ def generator_step(state: GANState, generated: Generated) -> tuple[GANState, Met
 
 def train_step(state: GANState, images: Array, *, flip: bool) -> tuple[GANState, Metrics]:
     """uint8 images (N, H, W, C) -> the next state and the step's metrics (float32 scalars, on the device)."""
-    key = jax.random.fold_in(jax.random.key(state.seed), state.step)
+    key = jax.random.fold_in(random_key(state.seed, TRAINING), state.step)
     z_key, flip_key = jax.random.split(key)
     z = jax.random.normal(z_key, (len(images), state.generator.module.latent_dim))
     generated = generate(state.generator, z)

@@ -19,6 +19,7 @@ from flaxgan.checkpoint import Checkpoints
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset, batch_indices, prepare, steps_per_epoch
 from flaxgan.errors import UserError
+from flaxgan.files import locked
 from flaxgan.parallel import Compiled, require_divisible, set_up_devices
 from flaxgan.plots import grid, save_losses, save_picture, save_real_vs_generated
 from flaxgan.run import MetricsLog, Run
@@ -101,8 +102,8 @@ class Reporter:
 
 def diverged(step: int) -> UserError:
     return UserError(
-        f"the training diverged: at step {step} the losses or weights are no longer numbers. The last checkpoint is kept; "
-        "try a lower --learning-rate (--d-learning-rate, --g-learning-rate), or a larger --batch-size in a new run"
+        f"the training diverged: at step {step} the losses or weights are no longer numbers. "
+        "The last checkpoint, if there is one, is kept; try a lower --learning-rate (--d-learning-rate, --g-learning-rate), or a larger --batch-size in a new run"
     )
 
 
@@ -148,16 +149,16 @@ def train(run: Run) -> None:
     Raises UserError if the data are too few, the folder can't be written, or a loss is no longer a number.
     """
     config = run.config
+    devices = set_up_devices(config.device)
+    require_divisible(config.batch_size, devices)
     dataset = prepare(run.source, config.image_size, config.channels)
     images, size = dataset.images, len(dataset.images)
     per_epoch = steps_per_epoch(size, config.batch_size)
     total = min(config.epochs * per_epoch, config.max_steps or sys.maxsize)
-    devices = set_up_devices(config.device)
-    require_divisible(config.batch_size, devices)
     if not run.resumed:
         run.write_config(dataset, 0)
 
-    with Interrupt.watch() as interrupt, Checkpoints(run.folder, config.keep_checkpoints) as checkpoints:
+    with locked(run.folder), Interrupt.watch() as interrupt, Checkpoints(run.folder, config.keep_checkpoints) as checkpoints:
         done = max(checkpoints.steps(), default=0)
         if done >= total:
             print(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
@@ -174,22 +175,19 @@ def train(run: Run) -> None:
         with MetricsLog(run.folder / "metrics.jsonl", done) as log, bar:
             reporter = Reporter(config, log, bar, done, per_epoch)
 
-            def finish_epoch():
-                reporter.check()
-                draw(run, log.rows, state, reals, -(-done // per_epoch))
-
-            while done < total and not interrupt:
+            stopping = False
+            while not stopping:
                 batch = images[batch_indices(config.seed, done, size, config.batch_size)]
                 state, metrics = compiled.train_step(state, batch)
                 done += 1
                 reporter.take(metrics)
-                if done % per_epoch == 0:
-                    finish_epoch()
-                if done % (per_epoch * config.checkpoint_every) == 0:
-                    save(checkpoints, state)
-            if done % per_epoch:
-                finish_epoch()
-            save(checkpoints, state)
+                stopping = done == total or interrupt
+                if stopping or done % (per_epoch * config.checkpoint_every) == 0:
+                    reporter.check()
+                    save(checkpoints, state)  # in the background, while the pictures are drawn
+                if stopping or done % per_epoch == 0:
+                    reporter.check()
+                    draw(run, log.rows, state, reals, -(-done // per_epoch))
 
     if interrupt:
         print(f"stopped by {interrupt.name} after step {done} of {total}, all saved; to resume:")

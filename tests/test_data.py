@@ -145,12 +145,13 @@ def test_unreadable_files_are_skipped_counted_and_named_once(tmp_path, capfd):
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.jpg").touch()
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "nowhere.jpg")
     (tmp_path / ".DS_Store").touch()
     images = pixels(tmp_path)
     assert len(images) == 2 and (images[0] == images[1]).all()
     warning = capfd.readouterr().err
     assert warning.count("warning") == 1
-    assert "skipped 3 files" in warning and "empty.jpg, half.png, notes.txt" in warning
+    assert "skipped 4 files" in warning and "empty.jpg, half.png, link.jpg, notes.txt" in warning
 
 
 @pytest.mark.parametrize("case", ["missing", "empty", "a file", "nothing readable"])

@@ -40,11 +40,11 @@ def test_stages_follow_from_the_size(size, base, widths):
     assert stage_widths(size, 64) == widths
 
 
-@pytest.mark.parametrize("size", [(30, 30), (8, 8), (65, 65), (100, 100), (64, 1), (1, 1)])
+@pytest.mark.parametrize("size", [(30, 30), (8, 8), (65, 65), (100, 100), (64, 1), (1, 1), (270, 270), (520, 520)])
 def test_sizes_that_cannot_be_built_say_why_and_what_can(size):
     with pytest.raises(UserError, match="halv.*try") as error:
         base_size(size)
-    for word in str(error.value).split("as ")[-1].split(" or "):
+    for word in str(error.value).split("like ")[-1].split(" or "):
         base_size((int(word), int(word)))
 
 

@@ -7,10 +7,10 @@ from flaxgan.plots import GAP, grid, save_losses, save_picture, save_real_vs_gen
 
 
 def test_grid_reads_left_to_right_then_down():
-    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1) * np.ones((1, 4, 6, 3), np.uint8)
-    sheet = grid(images, columns=3)
-    assert sheet.shape == (2 * (4 + GAP) + GAP, 3 * (6 + GAP) + GAP, 3)
-    corners = sheet[GAP :: 4 + GAP, GAP :: 6 + GAP, 0][:2, :3]
+    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1) * np.ones((1, 6, 4, 3), np.uint8)
+    sheet = grid(images)
+    assert sheet.shape == (2 * (6 + GAP) + GAP, 3 * (4 + GAP) + GAP, 3)
+    corners = sheet[GAP :: 6 + GAP, GAP :: 4 + GAP, 0][:2, :3]
     assert corners.tolist() == [[0, 1, 2], [3, 4, 255]]
     assert sheet[0].min() == 255
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from flaxgan.data.pictures import to_pixels
 from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 
+DAY = 24 * 3600
 FORMAT = 1  # part of every key: raise it when the same source would give other pixels
 
 
@@ -49,7 +51,9 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
         try:
             _build(source, image_size, channels, folder)
         except OSError as error:
-            raise UserError(f"can't write the picture cache {folder.parent}: {error.strerror}; set FLAXGAN_CACHE") from error
+            raise UserError(
+                f"can't write the picture cache {folder.parent}: {error.strerror or error}; set FLAXGAN_CACHE"
+            ) from error
         for outdated in folder.parent.glob(prefix + "*"):  # the same source as it was before it changed
             if outdated != folder:
                 shutil.rmtree(outdated, ignore_errors=True)
@@ -65,6 +69,9 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
 def _build(source: Source, image_size: tuple[int, int], channels: int, folder: Path) -> None:
     """Write beside the final place, then rename: two processes may build at once, and the first to finish wins."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for abandoned in folder.parent.glob(".building-*"):  # by a process that was killed
+        if time.time() - abandoned.stat().st_mtime > DAY:
+            shutil.rmtree(abandoned, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-", ignore_cleanup_errors=True) as building:
         shape = (len(source), *image_size, channels)
         images = np.lib.format.open_memmap(Path(building) / "images.npy", "w+", np.uint8, shape)

@@ -11,8 +11,11 @@ from flaxgan.errors import UserError
 
 
 def open_folder(root: Path) -> Source:
-    if not root.is_dir():
-        raise UserError(f"there is no folder {root}" + (" (it is a file)" if root.exists() else ""))
+    try:
+        if not root.is_dir():
+            raise UserError(f"there is no folder {root}" + (" (it is a file)" if root.exists() else ""))
+    except PermissionError as error:
+        raise UserError(f"can't read the folder {root}: {error.strerror}") from error
     root = root.resolve()
 
     def refuse(error: OSError):
@@ -40,19 +43,25 @@ def open_folder(root: Path) -> Source:
         try:
             with Image.open(file) as picture:
                 return is_grey(picture)
-        except (OSError, Image.DecompressionBombError):
+        except Exception:  # decoders fail in any way they like
             return True
 
+    def stamp(file: Path) -> list[int]:
+        try:
+            stat = file.stat()
+        except OSError:  # a link to nowhere: it will be skipped
+            return []
+        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+
     grey = all(map(grey_or_unreadable, files))  # stops at the first in colour
-    stats = [file.stat() for file in files]
     return Source(
         name=root.name or "root",
         title=str(root),
         identity=str(root),
-        fingerprint=[[str(f.relative_to(root)), s.st_size, s.st_mtime_ns] for f, s in zip(files, stats, strict=True)],
+        fingerprint=[[str(file.relative_to(root)), *stamp(file)] for file in files],
         length=len(files),
         read=read,
-        unreadable=(Exception,),  # decoders fail in any way they like
+        unreadable=(Exception,),
         item_name=lambda i: str(files[i].relative_to(root)),
         class_names=class_names,
         channels=1 if grey else 3,

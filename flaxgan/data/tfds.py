@@ -32,6 +32,9 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         near = difflib.get_close_matches(dataset, names, 1)
         hint = f"did you mean {near[0]}?" if near else "write the name of a TFDS data set, a folder's path, or synthetic_flowers"
         raise UserError(f"unknown data set {dataset}, and there is no folder of that name; {hint}") from error
+    except (ValueError, AssertionError) as error:  # no name at all, or no such configuration or version
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(f"{dataset!r} is neither a folder nor the name of a TFDS data set ({reason[:200]})") from error
     info = builder.info
     features = info.features if isinstance(info.features, tfds.features.FeaturesDict) else {}
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
@@ -65,7 +68,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         fingerprint=[str(info.version), len(records), [[split.name, split.num_bytes] for split in info.splits.values()]],
         length=len(records),
         read=read,
-        unreadable=(),
+        unreadable=(Exception,),
         item_name=str,
         class_names=features["label"].names if has_classes else [],
         channels=channels,
