@@ -102,8 +102,8 @@ class Reporter:
 
 def diverged(step: int) -> UserError:
     return UserError(
-        f"the training diverged: at step {step} the losses or weights are no longer numbers. "
-        "The last checkpoint, if there is one, is kept; try a lower --learning-rate (--d-learning-rate, --g-learning-rate), or a larger --batch-size in a new run"
+        f"the training diverged: at step {step} the losses or weights are no longer numbers. The last checkpoint, if there is one, "
+        "is kept; try a lower --learning-rate (--d-learning-rate, --g-learning-rate), or a larger --batch-size in a new run"
     )
 
 
