@@ -84,6 +84,10 @@ class Config:
         """All fields but run_dir: a run folder may be moved."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "run_dir"}
 
+    def chosen(self) -> dict[str, Any]:
+        """The fields that differ from the defaults."""
+        return {name: getattr(self, name) for name, field in FIELDS.items() if getattr(self, name) != field.default}
+
     @classmethod
     def from_dict(cls, fields: dict[str, Any], **changes: Any) -> Self:
         """The inverse of to_dict; keys that are no field are left out."""

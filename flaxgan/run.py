@@ -79,8 +79,8 @@ class Run:
         return self.saved is not None
 
     @classmethod
-    def open(cls, given: dict[str, Any], defaults: Config) -> Self:
-        """A new run, or the one in `given["run_dir"]` with what is given changed. Writes nothing yet.
+    def open(cls, given: dict[str, Any]) -> Self:
+        """A new run with these fields, or the one in `given["run_dir"]` with these fields changed. Writes nothing yet.
 
         Raises UserError if the folder is something else, or if what is given contradicts what the run is.
         """
@@ -96,7 +96,7 @@ class Run:
             except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
                 raise UserError(f"--run-dir {given['run_dir']} can't be used: {error}; name a new folder or a run's") from error
         if not content:
-            config, source = resolve(dataclasses.replace(defaults, **given))
+            config, source = resolve(Config(**given))
             return cls(folder or _new_folder(source.name), config, source, None)
         if "config.json" not in content:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")

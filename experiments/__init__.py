@@ -1,0 +1,1 @@
+"""Recipes: one runnable file each, python -m experiments.NAME; any flag can still be given."""

@@ -1,0 +1,22 @@
+"""Every recipe of experiments/ runs, and its flags can be overridden."""
+
+import importlib
+import json
+
+import pytest
+from conftest import ROOT, TINY
+
+from flaxgan.main import main
+
+RECIPES = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_two_steps_on_tiny_data(tmp_path, pictures, name):
+    recipe = importlib.import_module(f"experiments.{name}").CONFIG
+    argv = ["--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 2, *TINY]
+    main([str(arg) for arg in argv], recipe)
+    config = json.loads((tmp_path / "config.json").read_text())
+    kept = {field: value for field, value in recipe.chosen().items() if field not in ("dataset", "image_size", "split", "data_dir")}
+    assert kept == {field: config[field] for field in kept}
+    assert (tmp_path / "checkpoints" / "2").is_dir()
