@@ -48,7 +48,7 @@ def test_sizes_that_cannot_be_built_say_why_and_what_can(size):
         base_size((int(word), int(word)))
 
 
-@pytest.mark.parametrize(("size", "channels"), [((28, 28), 1), ((48, 64), 3), ((32, 32), 3), ((128, 128), 1)])
+@pytest.mark.parametrize(("size", "channels"), [((28, 28), 1), ((16, 40), 3), ((32, 32), 3)])
 def test_shapes_and_ranges(size, channels):
     generator, discriminator = Generator(size, channels, features=4, latent_dim=8), Discriminator(size, features=4)
     z = jax.random.normal(jax.random.key(0), (3, 8))
