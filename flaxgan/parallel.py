@@ -1,6 +1,7 @@
 """Devices, and the training step compiled for all of them."""
 
 import functools
+import os
 
 import jax
 from jax import Array
@@ -20,10 +21,10 @@ def set_up_devices(device: str) -> list[jax.Device]:
         jax.config.update("jax_platforms", "cpu")
     try:
         return jax.devices(None if device in ("auto", "cpu") else device)
-    except RuntimeError as error:
-        what = "JAX_PLATFORMS asks for a device that" if device == "auto" else f"--device {device}: none that"
+    except (RuntimeError, AssertionError) as error:  # an assertion where JAX_PLATFORMS names what no plugin brings
+        asked = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS')}" if device == "auto" else f"--device {device}"
         raise UserError(
-            f"{what} JAX can use here: {str(error).splitlines()[0]} "
+            f"{asked}: JAX finds no such device here "
             '(NVIDIA GPU: pip install "jax[cuda12]"; TPU: pip install "jax[tpu]"; or --device cpu)'
         ) from error
 

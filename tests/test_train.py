@@ -221,6 +221,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, pictures, refused, a
     assert not (tmp_path / "run").exists()
 
 
+def test_a_platform_that_is_absent(tmp_path, pictures, monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    process = start("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 2 and "JAX_PLATFORMS=cuda: JAX finds no such device" in error.splitlines()[-1]
+    assert "Traceback" not in error and not (tmp_path / "run").exists()
+
+
 def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
     argv = ["--dataset", pictures, *TINY, "--run-dir"]
     (tmp_path / "file").write_text("mine")
