@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import tensorflow_datasets  # noqa: F401  # before a test hides TensorFlow from it
 from conftest import ROOT
 from PIL import Image
 
@@ -332,6 +333,22 @@ def test_not_prepared_and_no_tensorflow(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="not prepared in .*pip install .tensorflow"):
         open_source("oxford_flowers102", str(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_not_prepared_and_no_network(tmp_path, monkeypatch):
+    """TFDS tries for minutes before it gives up; here something else gives up in its place."""
+    (tmp_path / "python").write_text("#!/bin/sh\necho Traceback >&2; echo 'ConnectionError: no route to host' >&2; exit 1\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("flaxgan.data.tfds.find_spec", lambda name: True)
+    with pytest.raises(UserError, match="could not prepare oxford_flowers102 .is there a network.*: ConnectionError: no route"):
+        open_source("oxford_flowers102", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["oxford_flowers102/nothing", "oxford_flowers102:9.9.9", ""])
+def test_names_that_are_none(name, tmp_path):
+    with pytest.raises(UserError):
+        open_source(name, str(tmp_path))
 
 
 def test_real_tfds_data(real_data):
