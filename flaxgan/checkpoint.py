@@ -7,20 +7,23 @@ from typing import Self
 import jax
 import orbax.checkpoint as ocp
 
+from flaxgan.config import Config
 from flaxgan.errors import UserError
-from flaxgan.state import GANState
+from flaxgan.state import GANState, create_state
 
 # Orbax warns of what was asked of it, and reports each read that a damaged checkpoint broke; the error here says it once.
 for name in ("absl", "asyncio"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
 
+BEST = "best_checkpoint"  # the folder of the one that evaluation chose
+
 
 class Checkpoints:
     """The checkpoints of a run. Written in the background and renamed into place when whole, so none is ever half one."""
 
-    def __init__(self, run_dir: Path, keep: int | None = None):
+    def __init__(self, run_dir: Path, keep: int | None = None, folder: str = "checkpoints"):
         """`keep`: how many of the newest to keep; None opens the folder to read only."""
-        self.folder = run_dir.absolute() / "checkpoints"
+        self.folder = run_dir.absolute() / folder
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, read_only=keep is None, cleanup_tmp_directories=keep is not None)
         self._manager = ocp.CheckpointManager(self.folder, options=options, item_handlers=ocp.StandardCheckpointHandler())
 
@@ -33,6 +36,11 @@ class Checkpoints:
     def steps(self) -> list[int]:
         """Of all whole checkpoints, oldest first."""
         return sorted(self._manager.all_steps())
+
+    def remove_after(self, step: int) -> None:
+        """Remove what a run that goes on from `step` has yet to do."""
+        for late in (late for late in self.steps() if late > step):
+            self._manager.delete(late)
 
     def save(self, state: GANState) -> None:
         """Copy the state and write it in the background; a step already saved is left alone. Waits for the device."""
@@ -63,3 +71,22 @@ class Checkpoints:
             reason = f"{type(error).__name__}: {str(error)[:200]}"
             raise UserError(f"the checkpoint {path} can't be read{older} ({reason})") from error
         raise UserError(f"the checkpoint {path} belongs to another network than config.json describes")
+
+
+def load(run_dir: Path, config: Config, checkpoint: int | str | None, device: jax.Device) -> GANState:
+    """The state of a run at a step, at "best" (as --evaluate-every chose it), or at its newest checkpoint (None), on one device.
+
+    Raises UserError if there is no such checkpoint.
+    """
+    best = checkpoint == "best"
+    folder = BEST if best else "checkpoints"
+    if not (run_dir / folder).is_dir():
+        why = "no best checkpoint: train it with --evaluate-every" if best else "no checkpoint yet"
+        raise UserError(f"{run_dir} has {why}")
+    sharding = jax.sharding.SingleDeviceSharding(device)
+    state_shape = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        jax.eval_shape(lambda: create_state(config)),
+    )
+    with Checkpoints(run_dir, folder=folder) as checkpoints:
+        return checkpoints.restore(state_shape, None if best else checkpoint)

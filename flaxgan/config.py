@@ -141,6 +141,13 @@ def _choices(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
 
 
+def checkpoint_name(text: str) -> int | str:
+    """'best', or a step."""
+    if text != "best" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a step nor the word best")
+    return text if text == "best" else int(text)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, except that a mistake is a UserError, and a misspelt flag is answered with the nearest one."""
 
@@ -168,3 +175,12 @@ def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
             options["choices"] = choices or None
             options["metavar"] = None if choices else "SIZE" if field.metadata["parse"] else hint.__name__.upper()
         parser.add_argument(flag(name), **options)
+
+
+def add_checkpoint_and_device(parser: argparse.ArgumentParser) -> None:
+    """The two flags that every command which reads a trained run has."""
+    parser.add_argument(
+        "--checkpoint", type=checkpoint_name, metavar="STEP", help="a step, or best, if the run chose one (default: the newest)"
+    )
+    choices = _choices(_type_of("device"))
+    parser.add_argument("--device", choices=choices, default="auto", help=FIELDS["device"].metadata["help"])

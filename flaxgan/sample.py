@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from flaxgan.config import Parser
+from flaxgan.config import Parser, add_checkpoint_and_device
 from flaxgan.errors import UserError, exit_on_user_error
-
-BATCH = 64
 
 
 def _check_output(output: Path) -> None:
@@ -24,38 +22,24 @@ def _check_output(output: Path) -> None:
         raise UserError(f"--output {output} can't be written: {error.strerror}") from error
 
 
-def sample_run(run_dir: Path, num: int, seed: int, output: Path, checkpoint: int | None = None, device: str = "auto") -> None:
-    """Write `num` pictures from a checkpoint of a run (the newest by default). Picture i depends on seed and i alone.
+def sample_run(run_dir: Path, num: int, seed: int, output: Path, checkpoint: int | str | None = None, device: str = "auto") -> None:
+    """Write `num` pictures from a checkpoint of a run (see checkpoint.load). Picture i depends on seed and i alone.
 
     Raises UserError if the folder is no run, has no such checkpoint, or `output` can't be written.
     """
-    import jax
     import numpy as np
-    from tqdm import tqdm
 
-    from flaxgan.checkpoint import Checkpoints
+    from flaxgan.checkpoint import load
     from flaxgan.files import replacing
     from flaxgan.parallel import set_up_devices
     from flaxgan.plots import grid, save_picture
     from flaxgan.run import load_config
     from flaxgan.sampling import sample
-    from flaxgan.state import create_state
 
     config = load_config(run_dir)
-    if not (run_dir / "checkpoints").is_dir():
-        raise UserError(f"{run_dir} has no checkpoint yet")
-    sharding = jax.sharding.SingleDeviceSharding(set_up_devices(device)[0])
-    state_shape = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
-        jax.eval_shape(lambda: create_state(config)),
-    )
-    with Checkpoints(run_dir) as checkpoints:
-        generator = checkpoints.restore(state_shape, checkpoint).generator
+    generator = load(run_dir, config, checkpoint, set_up_devices(device)[0]).generator
     _check_output(output)
-    images = np.empty((num, *config.image_size, config.channels), np.uint8)
-    for start in tqdm(range(0, num, BATCH), "sampling", unit="batch", disable=None):
-        # Whole batches only, so that one program is compiled.
-        images[start : start + BATCH] = sample(generator, seed, start, start + BATCH)[: num - start]
+    images = sample(generator, seed, num)
     if output.suffix == ".png":
         save_picture(output, grid(images))
     elif output.suffix == ".npy":
@@ -80,10 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar="PATH",
         help="a .png: one grid; a .npy: uint8 (N, H, W, C); else a folder: N PNG files (default: samples.png)",
     )
-    parser.add_argument("--checkpoint", type=int, metavar="STEP", help="of which step (default: the newest)")
-    parser.add_argument(
-        "--device", choices=["auto", "cpu", "gpu", "tpu"], default="auto", help="what to compute on (default: the best there is)"
-    )
+    add_checkpoint_and_device(parser)
     with exit_on_user_error():
         args = parser.parse_args(argv)
         if args.num < 1:

@@ -43,7 +43,7 @@ NETWORKS = ("generator", "discriminator")
 
 
 # What random numbers are for: each use draws from a stream of its own.
-INITIALISING, TRAINING, SAMPLING = range(3)
+INITIALISING, TRAINING, SAMPLING, SELECTING = range(4)
 
 
 def random_key(seed: int | Array, use: int) -> Array:

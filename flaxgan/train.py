@@ -121,7 +121,7 @@ def save(checkpoints: Checkpoints, state: GANState) -> None:
 
 def draw(run: Run, rows: list[dict[str, Any]], state: GANState, reals: np.ndarray, epoch: int) -> None:
     """The run's pictures after an epoch, or where it stopped within one. Waits for the device."""
-    fakes = sample(state.generator, run.config.seed, 0, NUM_PICTURES)
+    fakes = sample(state.generator, run.config.seed, NUM_PICTURES)
     pictures = run.folder / "generated_images"
     pictures.mkdir(exist_ok=True)
     save_picture(pictures / f"epoch_{epoch:04d}.png", grid(fakes))

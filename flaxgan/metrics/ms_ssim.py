@@ -1,0 +1,64 @@
+"""Multi-scale structural similarity: near 1 for pictures that are nearly the same."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, finest first
+WINDOW, SIGMA = 11, 1.5
+PAIRS = 2000
+BLOCK = 100  # pairs at a time
+
+
+def scales(height: int, width: int) -> int:
+    """How many of the five scales fit: each halves the picture, and the window must still find room."""
+    return sum(min(height, width) >> scale >= WINDOW for scale in range(len(WEIGHTS)))
+
+
+def _blur(x: Array) -> Array:
+    """(N, H, W, C) -> (N, H - 10, W - 10, C): a Gaussian window, only where it fits whole."""
+    window = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
+    window /= window.sum()
+    for axis in (1, 2):
+        size = x.shape[axis] - WINDOW + 1
+        x = sum(lax.slice_in_dim(x, i, i + size, axis=axis) * float(window[i]) for i in range(WINDOW))
+    return x
+
+
+def _halve(x: Array) -> Array:
+    """2x2 means; an odd side is padded with zeros on both ends, as the common implementations have it."""
+    pads = [(0, 0), *((size % 2, size % 2) for size in x.shape[1:3]), (0, 0)]
+    return lax.reduce_window(x, 0.0, lax.add, (1, 2, 2, 1), (1, 2, 2, 1), pads) / 4
+
+
+@jax.jit
+def ms_ssim(a: Array, b: Array) -> Array:
+    """Pictures in 0..255, (N, H, W, C), sides of at least 11 -> (N,) (Wang, Simoncelli & Bovik 2003, equation 7).
+
+    Small pictures have room for fewer than five scales; the weights of those that fit are made to sum to one.
+    """
+    weights = np.array(WEIGHTS[: scales(*a.shape[1:3])])
+    weights /= weights.sum()
+    a, b = a.astype(jnp.float32), b.astype(jnp.float32)
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    result = jnp.ones((a.shape[0], a.shape[3]))
+    for scale, weight in enumerate(weights):
+        a_mean, b_mean = _blur(a), _blur(b)
+        a_variance, b_variance = _blur(a * a) - a_mean**2, _blur(b * b) - b_mean**2
+        covariance = _blur(a * b) - a_mean * b_mean
+        similarity = (2 * covariance + c2) / (a_variance + b_variance + c2)
+        if scale == len(weights) - 1:
+            similarity = similarity * (2 * a_mean * b_mean + c1) / (a_mean**2 + b_mean**2 + c1)
+        result = result * jnp.maximum(similarity.mean((1, 2)), 0) ** weight
+        a, b = _halve(a), _halve(b)
+    return result.mean(1)
+
+
+def pairwise_ms_ssim(images: np.ndarray, seed: int = 0) -> float:
+    """Mean over PAIRS random pairs of different pictures, uint8 (N, H, W, C), N at least 2 (Odena et al. 2017, section 4.2)."""
+    rng = np.random.default_rng(seed)
+    first = rng.integers(len(images), size=PAIRS)
+    second = (first + rng.integers(1, len(images), size=PAIRS)) % len(images)
+    blocks = (slice(start, start + BLOCK) for start in range(0, PAIRS, BLOCK))
+    return float(np.mean([ms_ssim(images[first[block]], images[second[block]]) for block in blocks]))
