@@ -56,9 +56,7 @@ class Config:
     beta1: float = option(0.5, "Adam's decay of the first moment")
     beta2: float = option(0.999, "Adam's decay of the second moment")
     seed: int = option(0, "decides weights, z, data order and flips", fixed=True)
-    run_dir: str | None = option(
-        None, "the run's folder; resumed if it exists (default: runs/<dataset>-<timestamp>)", saved=False
-    )
+    run_dir: str | None = option(None, "the run's folder; resumed if it exists (default: runs/<dataset>-<timestamp>)", saved=False)
     checkpoint_every: int = option(1, "epochs between checkpoints (one more is kept at the end)")
     keep_checkpoints: int = option(3, "how many of the newest checkpoints to keep")
     log_every: int = option(10, "steps between lines of metrics.jsonl")

@@ -33,8 +33,9 @@ def join(given: dict[str, Any]) -> None:
         )
     except (RuntimeError, ValueError) as error:
         raise UserError(
-            f"--distributed: the processes did not meet ({str(error).splitlines()[0][:200]}); outside SLURM, Cloud TPU and Kubernetes "
-            "give --coordinator-address HOST:PORT --num-processes N --process-id I, and start all N"
+            f"--distributed: the processes did not meet ({str(error).splitlines()[0][:200]}); "
+            "outside SLURM, Cloud TPU and Kubernetes give --coordinator-address HOST:PORT --num-processes N --process-id I, "
+            "and start all N"
         ) from error
 
 

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,9 @@ from flaxgan.state import GANState, create_state
 from flaxgan.steps import Metrics, train_step
 
 AXIS = "batch"
-STEPS_PER_DISPATCH = 8  # on a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly
+STEPS_PER_DISPATCH = (
+    8  # on a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly
+)
 SHARE_FOR_PICTURES = 0.25  # of a device's memory
 
 
@@ -65,6 +68,17 @@ def live_on_device(config: Config, devices: list[jax.Device], images: np.ndarray
     return bool(stats) and images.nbytes <= SHARE_FOR_PICTURES * stats.get("bytes_limit", 0)
 
 
+def on_one_device(tree: Any) -> Any:
+    """What all devices hold, as arrays on one device of this process, so that the process can compute with it by itself."""
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+
+
+def _own_rows(drawn: Array) -> Array:
+    """Of what was drawn for the whole batch, under pmap."""
+    rows = len(drawn) // lax.axis_size(AXIS)
+    return lax.dynamic_slice_in_dim(drawn, lax.axis_index(AXIS) * rows, rows)
+
+
 class Compiled:
     """The state is replicated on all devices, batches are split among them, and batch norm sees the whole batch.
 
@@ -83,28 +97,24 @@ class Compiled:
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.replicated),
             jax.eval_shape(self.create_state),
         )
+        self._any = jax.jit(jnp.any, out_shardings=self.replicated)
         self._resident = jax.device_put(images, self.replicated) if live_on_device(config, devices, images) else None
 
         one_step = functools.partial(train_step, flip=config.flip, accumulate=config.accumulate)
         if config.parallelism == "jit":
             self._batch_shape = (config.batch_size,)
             rows = NamedSharding(mesh, PartitionSpec(AXIS))
-            steps = functools.partial(self._steps, functools.partial(one_step, split=lambda x: lax.with_sharding_constraint(x, rows)))
+            steps = functools.partial(
+                self._steps, functools.partial(one_step, split=lambda x: lax.with_sharding_constraint(x, rows))
+            )
             step = jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
         else:
             self._batch_shape = (len(devices), config.batch_size // len(devices))
-            steps = functools.partial(self._steps, functools.partial(one_step, axis_name=AXIS, split=self._own_rows))
+            steps = functools.partial(self._steps, functools.partial(one_step, axis_name=AXIS, split=_own_rows))
             pixels_axis = 1 if self._resident is None else None
-            step = jax.pmap(
-                steps, AXIS, in_axes=(None, None, pixels_axis, 1), out_axes=None, donate_argnums=0, devices=devices
-            )
+            step = jax.pmap(steps, AXIS, in_axes=(None, None, pixels_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
         first = np.zeros((1, config.batch_size), np.int64)
         self._compiled = step.lower(self.state_shape, *self._feed(first)).compile()
-
-    @staticmethod
-    def _own_rows(drawn: Array) -> Array:
-        rows = len(drawn) // lax.axis_size(AXIS)
-        return lax.dynamic_slice_in_dim(drawn, lax.axis_index(AXIS) * rows, rows)
 
     def _steps(self, one_step, state: GANState, count: Array, pixels: Array, indices: Array | None) -> tuple[GANState, Metrics]:
         """`count` steps, on pixels[indices[k]], or pixels[k] if these are the batches; metrics have a row each, (most_steps,)."""
@@ -138,3 +148,19 @@ class Compiled:
         Doesn't wait for the device. The state is donated: use the one returned.
         """
         return self._compiled(state, *self._feed(indices))
+
+    def as_text(self) -> str:
+        """The compiled program."""
+        return self._compiled.as_text()
+
+    def cost(self) -> dict[str, float]:
+        """XLA's estimate of a step on one device: "flops", "bytes accessed"."""
+        return self._compiled.cost_analysis()
+
+    def of_any_process(self, asked: Any) -> Any:
+        """Whether `asked` holds in any process, the same answer in all; not waited for, and computed before the next step."""
+        if jax.process_count() == 1:
+            return asked
+        rows = NamedSharding(self.replicated.mesh, PartitionSpec(AXIS))
+        flag = np.full(1, bool(asked))
+        return self._any(jax.make_array_from_callback((rows.mesh.size,), rows, lambda _: flag))

@@ -1,18 +1,15 @@
 """What a run says while it trains: metrics.jsonl, the progress on the screen, and whether it has diverged."""
 
-import json
 import math
 import time
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import jax
 from tqdm import tqdm
 
 from flaxgan.config import Config
 from flaxgan.errors import UserError
-from flaxgan.files import replacing
-from flaxgan.hosts import is_first
+from flaxgan.run import MetricsLog
 from flaxgan.steps import Metrics
 
 SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar
@@ -28,29 +25,13 @@ def diverged(step: int) -> UserError:
 class Reporter:
     """Takes in the metrics of each dispatch as they come from the device, one late, so that the device is never idle."""
 
-    def __init__(self, config: Config, path: Path, step: int, total: int, per_epoch: int):
-        """`path` of metrics.jsonl: rows up to `step` are kept; those of steps that were lost, and a half-written line, dropped."""
-        self.config, self.per_epoch, self.step, self.logged = config, per_epoch, step, step
-        self.rows: list[dict[str, Any]] = []
+    def __init__(self, config: Config, log: MetricsLog | None, step: int, total: int, per_epoch: int):
+        """`log`: of the process that writes; the others, with None, only look for divergence."""
+        self.config, self.log, self.per_epoch = config, log, per_epoch
+        self.step = self.logged = step
         self._waiting: list[tuple[int, Metrics]] = []
         self._clock = self._printed = time.monotonic()
-        self._first = is_first()  # other processes only look for divergence
-        if self._first:
-            self._rewrite(path)
-            self._file = path.open("a")
-        self._bar = tqdm(initial=step, total=total, unit="step", disable=None if self._first else True, dynamic_ncols=True)
-
-    def _rewrite(self, path: Path) -> None:
-        if path.exists():
-            for line in path.read_text().splitlines():
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    break
-                if row["step"] <= self.step:
-                    self.rows.append(row)
-        with replacing(path) as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        self._bar = tqdm(initial=step, total=total, unit="step", disable=None if log else True, dynamic_ncols=True)
 
     def take(self, count: int, metrics: Metrics) -> None:
         """Of `count` steps, a row each. Waits for the dispatch before: one in flight keeps the device busy, and Ctrl-C prompt."""
@@ -69,7 +50,7 @@ class Reporter:
             self.step += 1
             if not all(map(math.isfinite, values)):
                 raise diverged(self.step)
-            if self._first and (self.step == 1 or self.step % self.config.log_every == 0):
+            if self.log and (self.step == 1 or self.step % self.config.log_every == 0):
                 self._log(dict(zip(columns, values, strict=True)))
         self._bar.update(count)
 
@@ -79,9 +60,7 @@ class Reporter:
         self._clock, self.logged = now, self.step
         epoch = -(-self.step // self.per_epoch)
         counts = {"step": self.step, "epoch": epoch, "images_seen": self.step * self.config.batch_size}
-        self.rows.append(counts | metrics | {"images_per_second": round(speed, 2)})
-        self._file.write(json.dumps(self.rows[-1]) + "\n")
-        self._file.flush()
+        self.log.append(counts | metrics | {"images_per_second": round(speed, 2)})
 
         bar = self._bar
         where = f"epoch {epoch}/{-(-bar.total // self.per_epoch)}"
@@ -97,5 +76,3 @@ class Reporter:
 
     def __exit__(self, *_) -> None:
         self._bar.close()
-        if self._first:
-            self._file.close()

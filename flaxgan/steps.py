@@ -5,14 +5,14 @@ and the batch is the whole one, wherever its parts lie.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from flaxgan.losses import discriminator_loss, generator_loss
-from flaxgan.state import TRAINING, GANState, random_key
+from flaxgan.state import TRAINING, GANState, Network, random_key
 
 Metrics = dict[str, Array]
 
@@ -28,77 +28,83 @@ def to_uint8(x: Array) -> Array:
     return jnp.clip(jnp.round((x + 1) * 127.5), 0, 255).astype(jnp.uint8)
 
 
-Gradients = Callable[..., tuple[Any, Metrics, Any]]  # (batch_stats, *arrays) -> (grads, metrics, batch_stats)
+class Generated(NamedTuple):
+    """A batch of generated pictures, and what it takes to learn from them."""
+
+    images: Array  # (N, H, W, C) in (-1, 1)
+    batch_stats: Any  # the generator's running statistics, having seen this batch
+    pullback: Callable[[Array], Any]  # gradient of a loss by the images -> (gradient by the generator's parameters,)
 
 
-def _mean_gradients(
-    gradients: Gradients, batch_stats: Any, arrays: tuple[Array, ...], accumulate: int, axis_name: str | None
-) -> tuple[Any, Metrics, Any]:
-    """`gradients` of a batch, as the mean over `accumulate` parts of it, and over devices.
+def generate(generator: Network, z: Array, axis_name: str | None = None) -> Generated:
+    """z (N, latent_dim) -> training-mode pictures. Both steps learn from them, so that the generator runs once."""
+    images, pullback, batch_stats = jax.vjp(
+        lambda params: generator.train_mode(params, generator.batch_stats, z, axis_name), generator.params, has_aux=True
+    )
+    return Generated(images, batch_stats, pullback)
 
-    As in every framework, each part is normalised by its own statistics, and the running ones take in one part after another.
+
+def _mean(of: Callable[..., Any], arrays: tuple[Array, ...], accumulate: int, axis_name: str | None) -> Any:
+    """The tree `of(*arrays)`, all of it means over a batch, as the mean over `accumulate` parts of the batch and over devices.
+
+    As in every framework, each part is normalised by its own statistics; the running ones take in their mean.
     """
     if accumulate == 1:
-        *means, batch_stats = gradients(batch_stats, *arrays)
+        means = of(*arrays)
     else:
         # Part i is every accumulate-th picture from i on, so that each device goes through its own pictures.
         parts = tuple(jnp.moveaxis(x.reshape(-1, accumulate, *x.shape[1:]), 1, 0) for x in arrays)
-
-        def add(carry, part):
-            batch_stats, sums = carry
-            *values, batch_stats = gradients(batch_stats, *part)
-            return (batch_stats, jax.tree.map(jnp.add, sums, values)), None
-
-        *shapes, _ = jax.eval_shape(gradients, batch_stats, *(x[0] for x in parts))
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-        (batch_stats, sums), _ = lax.scan(add, (batch_stats, zeros), parts)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(of, *(x[0] for x in parts)))
+        sums, _ = lax.scan(lambda sums, part: (jax.tree.map(jnp.add, sums, of(*part)), None), zeros, parts)
         means = jax.tree.map(lambda x: x / accumulate, sums)
-    grads, metrics = means if axis_name is None else lax.pmean(means, axis_name)
-    return grads, metrics, batch_stats
+    return means if axis_name is None else lax.pmean(means, axis_name)
 
 
 def discriminator_step(
-    state: GANState, images: Array, z: Array, accumulate: int = 1, axis_name: str | None = None
+    state: GANState, images: Array, z: Array, generated: Generated | None = None, accumulate: int = 1, axis_name: str | None = None
 ) -> tuple[GANState, Metrics]:
-    """One update of the discriminator on pictures (N, H, W, C) in [-1, 1] and on those generated from z (N, latent_dim).
+    """One update of the discriminator on pictures (N, H, W, C) in [-1, 1] and on those `generated` from z (N, latent_dim).
 
     The two pass separately, each normalised by its own batch's statistics (DCGAN practice); the running statistics
-    take in both. The generator is left as it was.
+    take in both. The generator is left as it was. Without `generated`, the pictures are made here.
     """
-    g, d = state.generator, state.discriminator
+    d = state.discriminator
 
-    def gradients(batch_stats, images, z):
-        # XLA computes these pictures once for both steps (a test counts), unless the batch goes through in parts.
-        fake_images, _ = g.train_mode(g.params, g.batch_stats, z, axis_name)
+    def of(images: Array, z: Array) -> tuple[Any, Any, Metrics]:
+        fake_images = (generated or generate(state.generator, z, axis_name)).images
 
         def loss_fn(params):
-            real_logits, stats = d.train_mode(params, batch_stats, images, axis_name)
-            fake_logits, stats = d.train_mode(params, stats, fake_images, axis_name)
-            return discriminator_loss(real_logits, fake_logits), (real_logits, fake_logits, stats)
+            real_logits, batch_stats = d.train_mode(params, d.batch_stats, images, axis_name)
+            fake_logits, batch_stats = d.train_mode(params, batch_stats, fake_images, axis_name)
+            return discriminator_loss(real_logits, fake_logits), (real_logits, fake_logits, batch_stats)
 
-        (loss, (real_logits, fake_logits, stats)), grads = jax.value_and_grad(loss_fn, has_aux=True)(d.params)
+        (loss, (real_logits, fake_logits, batch_stats)), grads = jax.value_and_grad(loss_fn, has_aux=True)(d.params)
         accuracies = {"d_real_accuracy": (real_logits > 0).mean(), "d_fake_accuracy": (fake_logits < 0).mean()}
-        return grads, {"d_loss": loss} | accuracies, stats
+        return grads, batch_stats, {"d_loss": loss} | accuracies
 
-    grads, metrics, batch_stats = _mean_gradients(gradients, d.batch_stats, (images, z), accumulate, axis_name)
+    grads, batch_stats, metrics = _mean(of, (images, z), accumulate, axis_name)
     return state.replace(discriminator=d.update(grads, batch_stats)), metrics
 
 
-def generator_step(state: GANState, z: Array, accumulate: int = 1, axis_name: str | None = None) -> tuple[GANState, Metrics]:
+def generator_step(
+    state: GANState, z: Array, generated: Generated | None = None, accumulate: int = 1, axis_name: str | None = None
+) -> tuple[GANState, Metrics]:
     """One update of the generator against the discriminator, which is left as it was, running statistics included."""
-    g, d = state.generator, state.discriminator
+    d = state.discriminator
 
-    def gradients(batch_stats, z):
-        def loss_fn(params):
-            fake_images, stats = g.train_mode(params, batch_stats, z, axis_name)
+    def of(z: Array) -> tuple[Any, Any, Metrics]:
+        fake_images, batch_stats, pullback = generated or generate(state.generator, z, axis_name)
+
+        def loss_fn(fake_images):
             fake_logits, _ = d.train_mode(d.params, d.batch_stats, fake_images, axis_name)
-            return generator_loss(fake_logits), stats
+            return generator_loss(fake_logits)
 
-        (loss, stats), grads = jax.value_and_grad(loss_fn, has_aux=True)(g.params)
-        return grads, {"g_loss": loss}, stats
+        loss, image_grads = jax.value_and_grad(loss_fn)(fake_images)
+        (grads,) = pullback(image_grads)
+        return grads, batch_stats, {"g_loss": loss}
 
-    grads, metrics, batch_stats = _mean_gradients(gradients, g.batch_stats, (z,), accumulate, axis_name)
-    return state.replace(generator=g.update(grads, batch_stats)), metrics
+    grads, batch_stats, metrics = _mean(of, (z,), accumulate, axis_name)
+    return state.replace(generator=state.generator.update(grads, batch_stats)), metrics
 
 
 def train_step(
@@ -119,6 +125,8 @@ def train_step(
     z_key, flip_key = jax.random.split(key)
     z = split(jax.random.normal(z_key, (num, state.generator.module.latent_dim)))
     mirrored = split(jax.random.bernoulli(flip_key, shape=(num,))) if flip else None
-    state, d_metrics = discriminator_step(state, preprocess(images, mirrored), z, accumulate, axis_name)
-    state, g_metrics = generator_step(state, z, accumulate, axis_name)
+    # In parts, each step makes its pictures anew: it is memory that is short then.
+    generated = generate(state.generator, z, axis_name) if accumulate == 1 else None
+    state, d_metrics = discriminator_step(state, preprocess(images, mirrored), z, generated, accumulate, axis_name)
+    state, g_metrics = generator_step(state, z, generated, accumulate, axis_name)
     return state.replace(step=state.step + 1), d_metrics | g_metrics

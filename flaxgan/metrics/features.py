@@ -39,9 +39,7 @@ class Extractor:
                 return lax.map(functools.partial(self.network.features, variables), chunks).reshape(len(images), -1)
 
         self._features = jax.jit(
-            jax.shard_map(
-                features, mesh=mesh, in_specs=(PartitionSpec(), PartitionSpec("batch")), out_specs=PartitionSpec("batch")
-            )
+            jax.shard_map(features, mesh=mesh, in_specs=(PartitionSpec(), PartitionSpec("batch")), out_specs=PartitionSpec("batch"))
         )
 
     @property
