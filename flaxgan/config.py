@@ -98,6 +98,8 @@ class Config:
         given = [name for name in joining if getattr(self, name) is not None]
         if given and (not self.distributed or len(given) < len(joining)):
             raise UserError(f"{', '.join(map(flag, joining))} belong together, and to --distributed; give all of them or none")
+        if self.distributed and self.parallelism == "pmap":
+            raise UserError("--parallelism pmap is for the devices of one process; with --distributed leave it at jit")
         if given:
             self._require("process_id", 0 <= self.process_id < self.num_processes, f"must lie in [0, {self.num_processes})")
 

@@ -7,6 +7,7 @@ must be on a disk that all of them share.
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from flaxgan.errors import UserError
 SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning
 SECONDS_OF_SILENCE = 30  # after which a process counts as dead
 LONGEST_TEXT = 4096
+SIGNS_OF_A_LOSS = ("Gloo", "NCCL", "UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "coordination service", "onnection")
 
 
 def join(given: dict[str, Any]) -> None:
@@ -61,20 +63,22 @@ def require_equal(what: str, text: str) -> None:
 
 @contextlib.contextmanager
 def ending_together() -> Iterator[None]:
-    """With several processes: if one is lost, end the others at once, with a message; they could only wait for it."""
+    """With several processes: what ends this one ends it at once, so that the others learn of it; they could only wait."""
     try:
         yield
     except Exception as error:
         if jax.process_count() == 1:
             raise
+        reason = str(error)
         if isinstance(error, UserError):
-            reason = f"flaxgan: error: {error}"
-        elif isinstance(error, jax.errors.JaxRuntimeError):
-            reason = (
-                f"flaxgan: error: process {jax.process_index()} lost another process of this run "
-                f"({str(error).splitlines()[0][:200]}); start them all again to go on from the last checkpoint"
+            print(f"flaxgan: error: {' '.join(reason.split())}", file=sys.stderr, flush=True)
+        elif isinstance(error, jax.errors.JaxRuntimeError) and any(sign in reason for sign in SIGNS_OF_A_LOSS):
+            print(
+                f"flaxgan: error: process {jax.process_index()} has lost another process of this run; "
+                f"start all of them again to go on from the last checkpoint ({reason.splitlines()[0][:200]})",
+                file=sys.stderr,
+                flush=True,
             )
         else:
-            raise
-        print(" ".join(reason.split()), file=sys.stderr, flush=True)
+            traceback.print_exc()
         os._exit(2)  # the usual way out waits for the others

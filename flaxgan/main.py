@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
 
         from flaxgan.run import Run  # the heavy imports begin here, after --help has answered
 
-        if given.get("distributed"):
+        if Config(**given).distributed:
             from flaxgan.hosts import join
 
             join(given)
