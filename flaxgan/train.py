@@ -21,9 +21,10 @@ from flaxgan.data import ImageDataset, batch_indices, prepare, steps_per_epoch
 from flaxgan.errors import UserError
 from flaxgan.files import locked
 from flaxgan.parallel import Compiled, require_divisible, set_up_devices
-from flaxgan.plots import grid, save_losses, save_picture, save_real_vs_generated
+from flaxgan.plots import grid, save_losses, save_picture, save_side_by_side
 from flaxgan.run import MetricsLog, Run
 from flaxgan.sampling import sample
+from flaxgan.selection import Selection
 from flaxgan.state import NETWORKS, GANState, create_state
 from flaxgan.steps import Metrics
 
@@ -72,6 +73,10 @@ class Reporter:
         self.bar.update()
         if self.step == 1 or self.step % self.config.log_every == 0:
             self._log(self.check())
+
+    def restart_clock(self) -> None:
+        """Leave what was done between two steps out of images_per_second."""
+        self.clock, self.logged = time.monotonic(), self.step
 
     def check(self) -> dict[str, float]:
         """The last step's metrics. Waits for the device. Raises UserError if a step has since lost its numbers."""
@@ -126,7 +131,7 @@ def draw(run: Run, rows: list[dict[str, Any]], state: GANState, reals: np.ndarra
     pictures.mkdir(exist_ok=True)
     save_picture(pictures / f"epoch_{epoch:04d}.png", grid(fakes))
     title = f"{run.source.name}, epoch {epoch}, step {int(state.step)}"
-    save_real_vs_generated(run.folder / "real_vs_generated.png", reals, fakes, title)
+    save_side_by_side(run.folder / "real_vs_generated.png", {"real": reals, "generated": fakes}, title)
     save_losses(run.folder / "losses.png", rows, title)
 
 
@@ -172,9 +177,17 @@ def train(run: Run) -> None:
         save_picture(run.folder / "real_images.png", grid(reals))
 
         bar = tqdm(initial=done, total=total, unit="step", disable=None, dynamic_ncols=True)
-        with MetricsLog(run.folder / "metrics.jsonl", done) as log, bar:
+        with MetricsLog(run.folder / "metrics.jsonl", done) as log, bar, contextlib.ExitStack() as stack:
             reporter = Reporter(config, log, bar, done, per_epoch)
+            selection = stack.enter_context(Selection(run, dataset, devices, log, done)) if config.evaluate_every else None
 
+            def evaluate() -> None:
+                """If that is due after this step, and not done yet: a run may have been stopped while it was."""
+                if selection and done and (done == total or done % (per_epoch * config.evaluate_every) == 0):
+                    selection(state, -(-done // per_epoch))
+                    reporter.restart_clock()
+
+            evaluate()
             stopping = False
             while not stopping:
                 batch = images[batch_indices(config.seed, done, size, config.batch_size)]
@@ -184,7 +197,8 @@ def train(run: Run) -> None:
                 stopping = done == total or interrupt
                 if stopping or done % (per_epoch * config.checkpoint_every) == 0:
                     reporter.check()
-                    save(checkpoints, state)  # in the background, while the pictures are drawn
+                    save(checkpoints, state)  # in the background, while the state is evaluated and the pictures are drawn
+                evaluate()
                 if stopping or done % per_epoch == 0:
                     reporter.check()
                     draw(run, log.rows, state, reals, -(-done // per_epoch))

@@ -19,6 +19,7 @@ from flaxgan.metrics.weights import read_weights
 NAME = "efficientnet_lite0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 RESIZE = "bicubic (a = -0.5) to 224x224, half-pixel centres, antialiased when shrinking, clipped to 0..255"
+FRECHET = "fd_efficientnet_lite0"
 DIM = 1280
 SIZE = 224
 

@@ -24,12 +24,12 @@ CHUNKS = 8  # that a device takes one after the other in a dispatch
 class Extractor:
     """A network on all devices. The features of a picture depend on that picture alone."""
 
-    def __init__(self, name: str, devices: list[jax.Device], weights: Path | None = None):
+    def __init__(self, name: str, devices: list[jax.Device], weights: str | None = None):
         """Raises UserError if the weights can't be had, or are not the published ones."""
         self.name, self.network = name, EXTRACTORS[name]
         mesh = Mesh(devices, ("batch",))
         self.split = NamedSharding(mesh, PartitionSpec("batch"))
-        self.variables = jax.device_put(self.network.load(weights), NamedSharding(mesh, PartitionSpec()))
+        self.variables = jax.device_put(self.network.load(weights and Path(weights)), NamedSharding(mesh, PartitionSpec()))
         # On a CPU, what a small chunk computes stays in the processor's cache, in memory that the system need not clear anew.
         self.chunk = 8 if devices[0].platform == "cpu" else 128
 
@@ -39,9 +39,7 @@ class Extractor:
                 return lax.map(functools.partial(self.network.features, variables), chunks).reshape(len(images), -1)
 
         self._features = jax.jit(
-            jax.shard_map(
-                features, mesh=mesh, in_specs=(PartitionSpec(), PartitionSpec("batch")), out_specs=PartitionSpec("batch")
-            )
+            jax.shard_map(features, mesh=mesh, in_specs=(PartitionSpec(), PartitionSpec("batch")), out_specs=PartitionSpec("batch"))
         )
 
     @property
