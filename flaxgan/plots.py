@@ -121,7 +121,7 @@ def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
         if label.startswith("share"):
             axes.set_ylim(-0.02, max(1.02, axes.get_ylim()[1]))
         else:
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.03 * axes.get_ylim()[1])
     all_axes[1].axhline(0.5, color="gray", linestyle=":", linewidth=1)
     all_axes[-1].set_xlabel("step")
     if rows:
