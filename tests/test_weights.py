@@ -12,6 +12,7 @@ from flaxgan.errors import UserError
 from flaxgan.metrics.weights import LEGACY_MAGIC, published_weights, read_tensors, read_weights
 
 NUMBERS = np.arange(12, dtype=np.float32)
+RAW = NUMBERS.tobytes()
 
 
 def integers(values):
@@ -31,12 +32,12 @@ def state_dict(**tensors):
     return b"ccollections\nOrderedDict\n)R(" + items + b"u}S'_metadata'\n}sb."
 
 
-def legacy(content, raw=NUMBERS.tobytes()):
+def legacy(content, raw=RAW):
     head = pickle.dumps(LEGACY_MAGIC) + pickle.dumps(1001) + pickle.dumps({"little_endian": True})
     return head + content + pickle.dumps(["0"]) + (12).to_bytes(8, "little") + raw
 
 
-def zipped(content, raw=NUMBERS.tobytes()):
+def zipped(content, raw=RAW):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("archive/data.pkl", content)
@@ -108,7 +109,7 @@ def test_files_cut_short():
     with pytest.raises(zipfile.BadZipFile):
         read_tensors(zipped(content)[:-30])
     with pytest.raises(ValueError, match="outside of its storage"):
-        read_tensors(zipped(content, NUMBERS.tobytes()[:-4]))
+        read_tensors(zipped(content, RAW[:-4]))
     with pytest.raises(ValueError, match=r"not a file of torch.save"):
         read_tensors(pickle.dumps(5))
 

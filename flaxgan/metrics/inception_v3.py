@@ -12,7 +12,7 @@ PRECISION = jax.lax.Precision.HIGHEST
 
 def convolve(x: Array, kernel: Array, stride: int, padding: str) -> Array:
     """x (N, H, W, C) * kernel (height, width, C, O) -> (N, H', W', O)."""
-    if kernel.shape[:2] == (1, 1):
+    if (*kernel.shape[:2], stride) == (1, 1, 1):
         return jnp.einsum("nhwc,co->nhwo", x, kernel[0, 0], precision=PRECISION)  # twice as fast as XLA's CPU convolution
     # XLA's CPU convolution is up to three times as slow without padding as with it; so pad, and drop the row and column too many.
     pads, crop = ([(0, stride)] * 2, -1) if padding == "VALID" else (padding, None)
