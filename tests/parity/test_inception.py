@@ -13,9 +13,6 @@ from parity.conftest import pictures
 
 SIZES = [(28, 28), (64, 64), (300, 200), (299, 299)]
 
-# PyTorch's warnings, of what it will change next and what it finds on a machine, are not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:::torch")
-
 
 def agree(got, want, tolerance):
     """Within tolerance * the largest value."""
