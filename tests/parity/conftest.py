@@ -33,9 +33,7 @@ class _StandIn(types.ModuleType):
 
 @pytest.fixture(scope="session")
 def torch():
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(0)
-    return torch
+    return pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +54,7 @@ def _random_inception(torch, torch_fidelity, path):
         patch.setattr(torch, "load", lambda path, **_: None)
         patch.setattr(torch_fidelity.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state_dict: None)
         network = torch_fidelity.FeatureExtractorInceptionV3("inception", ["2048"], "none")
+    torch.manual_seed(0)
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(module.weight)
