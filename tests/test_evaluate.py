@@ -108,7 +108,7 @@ def test_one_class_shows_as_lost_variety(measure, tmp_path, pictures):
     measure("--real", pictures, "--generated", pictures / "discs", "--output", tmp_path / "a.json", "--metrics", names)
     metrics = json.loads((tmp_path / "a.json").read_text())["metrics"]
     assert metrics["class_coverage"]["value"] == 0.5 and metrics["class_balance"]["value"] == 0
-    assert metrics["feature_distance"]["value"] < 0.8 * metrics["feature_distance"]["reference"]
+    assert metrics["feature_distance"]["value"] < 0.9 * metrics["feature_distance"]["reference"]
     assert metrics["ms_ssim"]["value"] > metrics["ms_ssim"]["reference"]
 
 

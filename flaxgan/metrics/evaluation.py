@@ -8,10 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from flaxgan.metrics import neighbours
+from flaxgan.metrics import inception, neighbours
 from flaxgan.metrics.classes import class_shares
 from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.frechet import frechet
+from flaxgan.metrics.inception_score import SPLITS, inception_score
 from flaxgan.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
 from flaxgan.state import Network
@@ -143,17 +144,20 @@ def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measur
 
 
 def _diversity(c: Comparison) -> dict[str, Measured]:
-    real, generated = (part.mean_distance for part in c._within)
-    measured = {"feature_distance": {"value": generated, "reference": real, "pictures_of_each": c.count}}
-    sides = [pictures.images.shape[1:3] for pictures in (c.real, c.generated)]
-    if 0 in (scales(*size) for size in sides):
-        c.caveats.append("ms_ssim: pictures smaller than its window of 11 pixels have none")
+    measured: dict[str, Measured] = {}
+    (real_size, generated_size) = (pictures.images.shape[1:3] for pictures in (c.real, c.generated))
+    if min(scales(*real_size), scales(*generated_size)) == 0:
+        c.caveats.append("ms_ssim is not measured: it takes pictures of at least 11x11")
     else:
-        values = [pairwise_ms_ssim(pictures.images, c.seed) for pictures in (c.generated, c.real)]
-        fitting = [scales(*size) for size in sides]
-        if len(set(sides)) > 1:
-            c.caveats.append("ms_ssim: real and generated pictures differ in size, so the two values can't be compared")
-        measured["ms_ssim"] = {"value": values[0], "reference": values[1], "pairs": PAIRS, "scales": fitting[1]}
+        if real_size != generated_size:
+            c.caveats.append("ms_ssim: real and generated pictures differ in size, so that its two values can't be compared")
+        value, reference = (pairwise_ms_ssim(pictures.images, c.seed) for pictures in (c.generated, c.real))
+        measured["ms_ssim"] = {"value": value, "reference": reference, "pairs": PAIRS, "scales": scales(*generated_size)}
+    try:
+        real, generated = (part.mean_distance for part in c._within)
+        measured["feature_distance"] = {"value": generated, "reference": real, "pictures_of_each": c.count}
+    except NotMeasured as reason:
+        c.caveats.append(f"feature_distance is not measured: {reason}")
     return measured
 
 
@@ -199,6 +203,15 @@ def _accuracy(c: Comparison) -> dict[str, Measured]:
     }
 
 
+def _inception_score(c: Comparison) -> dict[str, Measured]:
+    if c.extractor.network is not inception:
+        raise NotApplicable("the inception score takes --extractor inception")
+    if len(c.generated) < SPLITS:
+        raise NotMeasured(f"the inception score takes at least {SPLITS} generated pictures")
+    mean, std = inception_score(np.asarray(inception.logits(c.extractor.variables, c.generated_features)), SPLITS)
+    return {"inception_score": {"value": mean, "std": std, "splits": SPLITS}}
+
+
 METRICS: dict[str, Callable[[Comparison], dict[str, Measured]]] = {
     "fd": _fd,
     "kid": _kid,
@@ -210,6 +223,7 @@ METRICS: dict[str, Callable[[Comparison], dict[str, Measured]]] = {
     "classes": _classes,
     "memorisation": _memorisation,
     "accuracy": _accuracy,
+    "inception_score": _inception_score,
 }
 
 

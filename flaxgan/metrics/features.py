@@ -14,9 +14,9 @@ from tqdm import tqdm
 from flaxgan.data.cache import cache_dir
 from flaxgan.errors import UserError
 from flaxgan.files import replacing
-from flaxgan.metrics import efficientnet
+from flaxgan.metrics import efficientnet, inception
 
-EXTRACTORS = {module.NAME: module for module in (efficientnet,)}
+EXTRACTORS = {module.NAME: module for module in (efficientnet, inception)}
 FORMAT = 1  # part of every cache key: raise it when the same pictures would give other features
 CHUNKS = 8  # that a device takes one after the other in a dispatch
 
@@ -55,7 +55,9 @@ class Extractor:
             x = images[start : start + batch]
             x = np.concatenate([x, np.zeros((batch - len(x), *x.shape[1:]), np.uint8)])  # whole batches: one program
             x = x[:, :, ::-1] if mirrored else x
-            features[start : start + batch] = self._features(self.variables, jax.device_put(x, self.split))[: len(images) - start]
+            features[start : start + batch] = np.asarray(self._features(self.variables, jax.device_put(x, self.split)))[
+                : len(images) - start
+            ]
         return features
 
     def cached(self, images: np.ndarray, sha256: str, title: str, mirrored: bool = False) -> np.ndarray:

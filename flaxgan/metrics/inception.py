@@ -16,6 +16,7 @@ NAME = "inception"
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 RESIZE = "bilinear to 299x299 as in TensorFlow 1 (corners not aligned, no half-pixel centres, no antialiasing)"
+FRECHET = "fid"
 DIM = 2048
 SIDE = 299
 
@@ -67,11 +68,11 @@ def resize(images: Array) -> Array:
     return jnp.broadcast_to(x, (*x.shape[:3], 3))
 
 
-def features_and_logits(variables: Any, images: Array) -> tuple[Array, Array]:
-    """uint8 (N, H, W, C), C 1 or 3 -> float32 features (N, 2048), float32 logits (N, 1008). Pure."""
-    return InceptionV3().apply(variables, (resize(images) - 128) / 128)
-
-
 def features(variables: Any, images: Array) -> Array:
     """uint8 (N, H, W, C), C 1 or 3 -> float32 (N, 2048). Pure."""
-    return features_and_logits(variables, images)[0]
+    return InceptionV3().apply(variables, (resize(images) - 128) / 128)[0]
+
+
+def logits(variables: Any, features: Array) -> Array:
+    """Features (N, 2048) -> what the inception score is made of, float32 (N, 1008): without the bias, as is the custom."""
+    return jnp.matmul(features, variables["params"]["fc"]["kernel"], precision=PRECISION)

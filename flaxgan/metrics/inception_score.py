@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
+SPLITS = 10
+
 
 def _score(logits: np.ndarray) -> float:
     """exp of the mean KL divergence from the classes of all pictures to those of one."""
@@ -13,7 +15,7 @@ def _score(logits: np.ndarray) -> float:
     return float(np.exp((p * (log_p - np.log(p.mean(0, keepdims=True)))).sum(1).mean()))
 
 
-def inception_score(logits: np.ndarray, splits: int = 10) -> tuple[float, float]:
+def inception_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, float]:
     """Logits (N, classes) -> mean and standard deviation of the score over `splits` equal parts, in the order given.
 
     float64 throughout. Raises ValueError if there are fewer pictures than parts.
