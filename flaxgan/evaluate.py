@@ -37,15 +37,10 @@ def evaluate_command(args: argparse.Namespace) -> None:
         generated = open_set(args.generated, args.num, args.image_size)
     else:
         generated = sampled_set(state, args.seed, args.num or len(real))
-    comparison = Comparison(
-        real,
-        generated,
-        extractor,
-        seed=args.seed,
-        mirror=config.flip if config else real.images.shape[-1] == 3,
-        discriminator=state and state.discriminator,
-        caveats=caveats,
-    )
+    comparison = Comparison(real, generated, extractor, seed=args.seed, caveats=caveats)
+    comparison.mirror = config.flip if config else real.images.shape[-1] == 3
+    if state:
+        comparison.discriminator, comparison.batch_size = state.discriminator, config.batch_size
     measured = evaluate(comparison, args.metrics)
     print(f"real: {real}\ngenerated: {generated}\nextractor: {extractor.name}\n\n{table(measured)}")
     for caveat in caveats:

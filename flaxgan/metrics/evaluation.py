@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import Array
 
 from flaxgan.metrics import inception, neighbours
 from flaxgan.metrics.classes import class_shares
@@ -54,7 +55,8 @@ class Comparison:
     extractor: Extractor
     seed: int = 0
     mirror: bool = True  # whether memorisation looks at mirrored real pictures too
-    discriminator: Network | None = None  # of the run that the generated pictures come from
+    discriminator: Network | None = None  # of the run that the generated pictures come from,
+    batch_size: int = 64  # and what it was trained with
     caveats: list[str] = dataclasses.field(default_factory=list)
 
     @functools.cached_property
@@ -186,20 +188,23 @@ def _classes(c: Comparison) -> dict[str, Measured]:
 
 
 @jax.jit
-def _logits(discriminator: Network, images: jax.Array) -> jax.Array:
-    return discriminator.eval_mode(preprocess(images))
+def _logits(discriminator: Network, images: Array) -> Array:
+    return discriminator.train_mode(discriminator.params, discriminator.batch_stats, preprocess(images))[0]
 
 
 def _accuracy(c: Comparison) -> dict[str, Measured]:
+    """In whole batches of one kind, normalised by their own statistics, as in training: what metrics.jsonl calls so too."""
     if c.discriminator is None:
         raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
+    batch = min(c.batch_size, c.count)
     real, generated = (
-        np.concatenate([_logits(c.discriminator, pictures.images[i : i + 256]) for i in range(0, len(pictures), 256)])
-        for pictures in (c.real, c.generated)
+        np.concatenate([_logits(c.discriminator, x.images[i : i + batch]) for i in range(0, len(x) - batch + 1, batch)])
+        for x in (c.real, c.generated)
     )
+    protocol = {"reference": 0.5, "batch_size": batch}
     return {
-        "d_real_accuracy": {"value": float((real > 0).mean()), "reference": 0.5},
-        "d_fake_accuracy": {"value": float((generated < 0).mean()), "reference": 0.5},
+        "d_real_accuracy": {"value": float((real > 0).mean())} | protocol,
+        "d_fake_accuracy": {"value": float((generated < 0).mean())} | protocol,
     }
 
 
