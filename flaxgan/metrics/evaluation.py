@@ -22,6 +22,8 @@ from flaxgan.steps import preprocess
 Measured = dict[str, Any]  # "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
 CLOSE = 0.01  # a generated picture is called memorised where it is closer to a real one than this share of the real ones are
 
+JUDGED = 2048  # pictures of each kind that the discriminator is asked about
+
 
 class NotMeasured(Exception):
     """Why a metric says nothing about these pictures: a line for the caveats."""
@@ -196,12 +198,13 @@ def _accuracy(c: Comparison) -> dict[str, Measured]:
     """In whole batches of one kind, normalised by their own statistics, as in training: what metrics.jsonl calls so too."""
     if c.discriminator is None:
         raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
-    batch = min(c.batch_size, c.count)
+    batch = min(c.batch_size, c.count, JUDGED)
+    count = min(JUDGED, c.count) // batch * batch
     real, generated = (
-        np.concatenate([_logits(c.discriminator, x.images[i : i + batch]) for i in range(0, len(x) - batch + 1, batch)])
+        np.concatenate([_logits(c.discriminator, x.images[i : i + batch]) for i in range(0, count, batch)])
         for x in (c.real, c.generated)
     )
-    protocol = {"reference": 0.5, "batch_size": batch}
+    protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": count}
     return {
         "d_real_accuracy": {"value": float((real > 0).mean())} | protocol,
         "d_fake_accuracy": {"value": float((generated < 0).mean())} | protocol,

@@ -18,7 +18,7 @@ from flaxgan.metrics import efficientnet, inception
 
 EXTRACTORS = {module.NAME: module for module in (efficientnet, inception)}
 FORMAT = 1  # part of every cache key: raise it when the same pictures would give other features
-CHUNKS = 8  # that a device takes one after the other in a dispatch
+CHUNKS = 16  # that a device takes one after the other in a dispatch
 
 
 class Extractor:
@@ -31,7 +31,7 @@ class Extractor:
         self.split = NamedSharding(mesh, PartitionSpec("batch"))
         self.variables = jax.device_put(self.network.load(weights and Path(weights)), NamedSharding(mesh, PartitionSpec()))
         # On a CPU, what a small chunk computes stays in the processor's cache, in memory that the system need not clear anew.
-        self.chunk = 8 if devices[0].platform == "cpu" else 128
+        self.chunk = 4 if devices[0].platform == "cpu" else 128
 
         def features(variables, images: Array) -> Array:
             chunks = images.reshape(-1, self.chunk, *images.shape[1:])
