@@ -19,9 +19,14 @@ def parse_image_size(text: str) -> tuple[int, int]:
     return int(sides[0]), int(sides[-1])
 
 
-def option(default: Any, help: str, fixed: bool = False, parse: typing.Callable[[str], Any] | None = None) -> Any:
-    """A field that is a flag too. `fixed`: it says what the network or the data is, so a resumed run can't change it."""
-    return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse})
+def option(
+    default: Any, help: str, fixed: bool = False, parse: typing.Callable[[str], Any] | None = None, saved: bool = True
+) -> Any:
+    """A field that is a flag too. `fixed`: it says what the network or the data is, so a resumed run can't change it.
+
+    `saved`: in the run's config.json; not so what says where the run is and which processes train it.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse, "saved": saved})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,7 @@ class Config:
     beta1: float = option(0.5, "Adam's decay of the first moment")
     beta2: float = option(0.999, "Adam's decay of the second moment")
     seed: int = option(0, "decides weights, z, data order and flips", fixed=True)
-    run_dir: str | None = option(None, "the run's folder; resumed if it exists (default: runs/<dataset>-<timestamp>)")
+    run_dir: str | None = option(None, "the run's folder; resumed if it exists (default: runs/<dataset>-<timestamp>)", saved=False)
     checkpoint_every: int = option(1, "epochs between checkpoints (one more is kept at the end)")
     keep_checkpoints: int = option(3, "how many of the newest checkpoints to keep")
     log_every: int = option(10, "steps between lines of metrics.jsonl")
@@ -62,15 +67,28 @@ class Config:
     )
     inception_weights: str | None = option(None, "its published .pth (default: downloaded once into the cache)")
     device: Literal["auto", "cpu", "gpu", "tpu"] = option("auto", "what to compute on (default: the best there is)")
+    dtype: Literal["float32", "bfloat16"] = option("float32", "what the layers compute in; parameters and losses stay float32")
+    accumulate: int = option(1, "go through each batch in this many parts: less memory, the same number of pictures a step")
+    data_home: Literal["auto", "device", "host"] = option(
+        "auto", "where the pictures live (default: on a GPU or TPU if they fill at most a quarter of its memory, else the host)"
+    )
+    parallelism: Literal["jit", "pmap"] = option("jit", "how a step is spread over several devices")
+    distributed: bool = option(False, "this is one of several processes that train together; each gets the same flags", saved=False)
+    coordinator_address: str | None = option(
+        None, "HOST:PORT of process 0 (default: as SLURM, Cloud TPU or Kubernetes says)", saved=False
+    )
+    num_processes: int | None = option(None, "how many processes there are (default: as above)", saved=False)
+    process_id: int | None = option(None, "which of them this is, from 0 (default: as above)", saved=False)
 
     def __post_init__(self):
         if isinstance(self.image_size, int):
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         elif isinstance(self.image_size, list):  # as JSON has it
             object.__setattr__(self, "image_size", tuple(self.image_size))
-        counts = ("batch_size", "epochs", "max_steps", "features", "latent_dim")
+        counts = ("batch_size", "accumulate", "epochs", "max_steps", "features", "latent_dim")
         for name in (*counts, "checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every"):
             self._require(name, getattr(self, name) is None or getattr(self, name) >= 1, "must be at least 1")
+        self._require("accumulate", self.batch_size % self.accumulate == 0, f"must divide --batch-size {self.batch_size}")
         self._require("evaluate_num", self.evaluate_num >= 2, "must be at least 2")
         for name in ("learning_rate", "d_learning_rate", "g_learning_rate"):
             rate = getattr(self, name)
@@ -79,17 +97,25 @@ class Config:
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
         self._require("seed", 0 <= self.seed < 2**32, "must lie in [0, 2**32)")
         self._require("image_size", self.image_size is None or min(self.image_size) >= 1, "must be at least 1")
-        for name in ("channels", "extractor", "device"):
+        for name in FIELDS:
             choices = _choices(_type_of(name))
-            self._require(name, getattr(self, name) in (None, *choices), f"must be one of {choices}")
+            self._require(name, not choices or getattr(self, name) in (None, *choices), f"must be one of {choices}")
+        joining = ("coordinator_address", "num_processes", "process_id")
+        given = [name for name in joining if getattr(self, name) is not None]
+        if given and (not self.distributed or len(given) < len(joining)):
+            raise UserError(f"{', '.join(map(flag, joining))} belong together, and to --distributed; give all of them or none")
+        if self.distributed and self.parallelism == "pmap":
+            raise UserError("--parallelism pmap is for the devices of one process; with --distributed leave it at jit")
+        if given:
+            self._require("process_id", 0 <= self.process_id < self.num_processes, f"must lie in [0, {self.num_processes})")
 
     def _require(self, name: str, holds: bool, rule: str) -> None:
         if not holds:
             raise UserError(f"{flag(name)} {rule}, not {getattr(self, name)}")
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields but run_dir: a run folder may be moved."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "run_dir"}
+        """The fields that config.json holds; not run_dir: a run folder may be moved."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if FIELDS[name].metadata["saved"]}
 
     def chosen(self) -> dict[str, Any]:
         """The fields that differ from the defaults."""

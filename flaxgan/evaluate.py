@@ -13,7 +13,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     from flaxgan.checkpoint import load
     from flaxgan.metrics.evaluation import METRICS, Comparison, evaluate
     from flaxgan.metrics.features import Extractor
-    from flaxgan.metrics.report import check_output, save_pictures, table, write
+    from flaxgan.metrics.results import check_output, save_pictures, table, write
     from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
     from flaxgan.parallel import set_up_devices
     from flaxgan.run import load_config

@@ -19,6 +19,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import DTypeLike
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
 
@@ -97,10 +98,14 @@ def conv4x4_transpose(x: Array, kernel: Array) -> Array:
 
 
 class _Layer(nn.Module):
-    features: int
+    """Computes in `dtype`; the kernel is a float32 parameter."""
 
-    def kernel(self, x: Array) -> Array:
-        return self.param("kernel", nn.initializers.normal(0.02), (4, 4, x.shape[-1], self.features))
+    features: int
+    dtype: DTypeLike = jnp.float32
+
+    def operands(self, x: Array) -> tuple[Array, Array]:
+        kernel = self.param("kernel", nn.initializers.normal(0.02), (4, 4, x.shape[-1], self.features))
+        return x.astype(self.dtype), kernel.astype(self.dtype)
 
 
 class Conv4x4(_Layer):
@@ -108,7 +113,7 @@ class Conv4x4(_Layer):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        return conv4x4(x, self.kernel(x))
+        return conv4x4(*self.operands(x))
 
 
 class ConvTranspose4x4(_Layer):
@@ -116,4 +121,4 @@ class ConvTranspose4x4(_Layer):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        return conv4x4_transpose(x, self.kernel(x))
+        return conv4x4_transpose(*self.operands(x))

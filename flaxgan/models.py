@@ -3,7 +3,9 @@
 import functools
 
 import flax.linen as nn
+import jax.numpy as jnp
 from jax import Array
+from jax.typing import DTypeLike
 
 from flaxgan.errors import UserError
 from flaxgan.layers import Conv4x4, ConvTranspose4x4
@@ -47,54 +49,65 @@ def stage_widths(image_size: tuple[int, int], features: int) -> list[int]:
     return [features * min(2**stage, MOST_WIDENING) for stage in range(halvings)]
 
 
-def _norm(train: bool) -> functools.partial[nn.BatchNorm]:
-    """Batch norm whose running statistics keep 0.9 of themselves a step, scale N(1, 0.02)."""
+def _norm(train: bool, dtype: DTypeLike, axis_name: str | None) -> functools.partial[nn.BatchNorm]:
+    """Batch norm whose running statistics keep 0.9 of themselves a step, scale N(1, 0.02); statistics in float32."""
 
     def scale_init(key, shape, dtype):
         return 1 + nn.initializers.normal(0.02)(key, shape, dtype)
 
-    return functools.partial(nn.BatchNorm, use_running_average=not train, momentum=0.9, scale_init=scale_init)
+    return functools.partial(
+        nn.BatchNorm, use_running_average=not train, momentum=0.9, dtype=dtype, scale_init=scale_init, axis_name=axis_name
+    )
+
+
+def _dense(features: int, dtype: DTypeLike) -> nn.Dense:
+    return nn.Dense(features, use_bias=False, dtype=dtype, kernel_init=nn.initializers.normal(0.02))
 
 
 class Generator(nn.Module):
-    """z (N, latent_dim) -> pictures (N, H, W, C) in (-1, 1)."""
+    """z (N, latent_dim) -> pictures (N, H, W, C) in (-1, 1), float32. Computes in `dtype`; parameters are float32.
+
+    `axis_name`: of pmap, whose devices then share their batch statistics.
+    """
 
     image_size: tuple[int, int]
     channels: int
     features: int = 64
     latent_dim: int = 100
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Array, train: bool) -> Array:
-        norm = _norm(train)
+    def __call__(self, z: Array, train: bool, axis_name: str | None = None) -> Array:
+        norm = _norm(train, self.dtype, axis_name)
         height, width = base_size(self.image_size)
         *widths, base_width = stage_widths(self.image_size, self.features)
 
-        x = nn.Dense(height * width * base_width, use_bias=False, kernel_init=nn.initializers.normal(0.02))(z)
+        x = _dense(height * width * base_width, self.dtype)(z)
         x = x.reshape(-1, height, width, base_width)
         x = nn.relu(norm()(x))
         for features in reversed(widths):
-            x = ConvTranspose4x4(features)(x)
+            x = ConvTranspose4x4(features, self.dtype)(x)
             x = nn.relu(norm()(x))
-        x = ConvTranspose4x4(self.channels)(x)
-        return nn.tanh(x)
+        x = ConvTranspose4x4(self.channels, self.dtype)(x)
+        return nn.tanh(x.astype(jnp.float32))
 
 
 class Discriminator(nn.Module):
-    """Pictures (N, H, W, C) in [-1, 1] -> logits (N,), positive for real."""
+    """Pictures (N, H, W, C) in [-1, 1] -> logits (N,), positive for real, float32. `dtype`, `axis_name`: as the generator's."""
 
     image_size: tuple[int, int]
     features: int = 64
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Array, train: bool) -> Array:
-        norm = _norm(train)
+    def __call__(self, x: Array, train: bool, axis_name: str | None = None) -> Array:
+        norm = _norm(train, self.dtype, axis_name)
         first, *widths = stage_widths(self.image_size, self.features)
 
-        x = Conv4x4(first)(x)
+        x = Conv4x4(first, self.dtype)(x)
         x = nn.leaky_relu(x, 0.2)
         for features in widths:
-            x = Conv4x4(features)(x)
+            x = Conv4x4(features, self.dtype)(x)
             x = nn.leaky_relu(norm()(x), 0.2)
         x = x.reshape(x.shape[0], -1)
-        return nn.Dense(1, use_bias=False, kernel_init=nn.initializers.normal(0.02))(x)[:, 0]
+        return _dense(1, self.dtype)(x)[:, 0].astype(jnp.float32)

@@ -1,10 +1,15 @@
 """Devices, and the training step compiled for all of them."""
 
+import contextlib
 import functools
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import jax
-from jax import Array
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flaxgan.config import Config
@@ -12,6 +17,12 @@ from flaxgan.data.cache import cache_dir
 from flaxgan.errors import UserError
 from flaxgan.state import GANState, create_state
 from flaxgan.steps import Metrics, train_step
+
+AXIS = "batch"
+STEPS_PER_DISPATCH = (
+    8  # on a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly
+)
+SHARE_FOR_PICTURES = 0.25  # of a device's memory
 
 
 def set_up_devices(device: str) -> list[jax.Device]:
@@ -29,27 +40,127 @@ def set_up_devices(device: str) -> list[jax.Device]:
         ) from error
 
 
-def require_divisible(batch_size: int, devices: list[jax.Device]) -> None:
-    if batch_size % len(devices):
-        raise UserError(f"--batch-size {batch_size} can't be split evenly among {len(devices)} devices")
+def require_divisible(config: Config, devices: list[jax.Device]) -> None:
+    if config.batch_size % (len(devices) * config.accumulate):
+        parts = f" in {config.accumulate} parts (--accumulate)" if config.accumulate > 1 else ""
+        raise UserError(f"--batch-size {config.batch_size} can't be split evenly among {len(devices)} devices{parts}")
+
+
+@contextlib.contextmanager
+def explaining_out_of_memory() -> Iterator[None]:
+    """XLA's RESOURCE_EXHAUSTED -> UserError."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise UserError(
+            "the device is out of memory; try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), "
+            f"--dtype bfloat16, fewer --features or a smaller --image-size ({str(error).splitlines()[0][:150]})"
+        ) from error
+
+
+def live_on_device(config: Config, devices: list[jax.Device], images: np.ndarray) -> bool:
+    """Whether all pictures are to be kept in the memory of every device. See --data-home."""
+    if config.data_home != "auto":
+        return config.data_home == "device"
+    stats = devices[0].memory_stats() if jax.process_count() == 1 else None  # None of a CPU, whose memory holds them anyway
+    return bool(stats) and images.nbytes <= SHARE_FOR_PICTURES * stats.get("bytes_limit", 0)
+
+
+def on_one_device(tree: Any) -> Any:
+    """What all devices hold, as arrays on one device of this process, so that the process can compute with it by itself."""
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+
+
+def _own_rows(drawn: Array) -> Array:
+    """Of what was drawn for the whole batch, under pmap."""
+    rows = len(drawn) // lax.axis_size(AXIS)
+    return lax.dynamic_slice_in_dim(drawn, lax.axis_index(AXIS) * rows, rows)
 
 
 class Compiled:
-    """State replicated over all devices, batches split among them; batch norm sees the whole batch (jit's semantics)."""
+    """The state is replicated on all devices, batches are split among them, and batch norm sees the whole batch.
 
-    def __init__(self, config: Config, devices: list[jax.Device]):
-        mesh = Mesh(devices, ("batch",))
+    `images`: uint8 (N, H, W, C), all pictures, usually memory-mapped. Either they live on every device, and a step gathers
+    its batch there, or each batch is gathered on the host and sent as uint8 while the step before it is computed.
+    """
+
+    def __init__(self, config: Config, devices: list[jax.Device], images: np.ndarray, most_steps: int | None = None):
+        mesh = Mesh(devices, (AXIS,))
         self.replicated = NamedSharding(mesh, PartitionSpec())
-        self.split = NamedSharding(mesh, PartitionSpec("batch"))
+        self.split = NamedSharding(mesh, PartitionSpec(None, AXIS))
+        self.images, self.batch_size = images, config.batch_size
+        self.most_steps = most_steps or (1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH)
         self.create_state = jax.jit(functools.partial(create_state, config), out_shardings=self.replicated)
         self.state_shape: GANState = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.replicated),
             jax.eval_shape(self.create_state),
         )
-        images = jax.ShapeDtypeStruct((config.batch_size, *config.image_size, config.channels), "uint8", sharding=self.split)
-        step = jax.jit(functools.partial(train_step, flip=config.flip), donate_argnums=0, out_shardings=self.replicated)
-        self._train_step = step.lower(self.state_shape, images).compile()
+        self._any = jax.jit(jnp.any, out_shardings=self.replicated)
+        self._resident = jax.device_put(images, self.replicated) if live_on_device(config, devices, images) else None
 
-    def train_step(self, state: GANState, images: Array) -> tuple[GANState, Metrics]:
-        """One step on uint8 images (batch_size, H, W, C) in host memory. The state is donated: use the one returned."""
-        return self._train_step(state, jax.device_put(images, self.split))
+        one_step = functools.partial(train_step, flip=config.flip, accumulate=config.accumulate)
+        if config.parallelism == "jit":
+            self._batch_shape = (config.batch_size,)
+            rows = NamedSharding(mesh, PartitionSpec(AXIS))
+            steps = functools.partial(
+                self._steps, functools.partial(one_step, split=lambda x: lax.with_sharding_constraint(x, rows))
+            )
+            step = jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
+        else:
+            self._batch_shape = (len(devices), config.batch_size // len(devices))
+            steps = functools.partial(self._steps, functools.partial(one_step, axis_name=AXIS, split=_own_rows))
+            pixels_axis = 1 if self._resident is None else None
+            step = jax.pmap(steps, AXIS, in_axes=(None, None, pixels_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
+        first = np.zeros((1, config.batch_size), np.int64)
+        self._compiled = step.lower(self.state_shape, *self._feed(first)).compile()
+
+    def _steps(self, one_step, state: GANState, count: Array, pixels: Array, indices: Array | None) -> tuple[GANState, Metrics]:
+        """`count` steps, on pixels[indices[k]], or pixels[k] if these are the batches; metrics have a row each, (most_steps,)."""
+
+        def batch(k: int | Array) -> Array:
+            return pixels[k] if indices is None else pixels.at[indices[k]].get(mode="promise_in_bounds")
+
+        def body(k: Array, carry: tuple[GANState, Metrics]) -> tuple[GANState, Metrics]:
+            state, rows = carry
+            state, metrics = one_step(state, batch(k))
+            return state, jax.tree.map(lambda rows, value: rows.at[k].set(value), rows, metrics)
+
+        _, metrics = jax.eval_shape(one_step, state, batch(0))
+        rows = jax.tree.map(lambda value: jnp.zeros((self.most_steps,), value.dtype), metrics)
+        return lax.fori_loop(0, count, body, (state, rows))
+
+    def _feed(self, indices: np.ndarray) -> tuple[np.int32, Array, Array | None]:
+        """indices (count, batch_size) -> what _steps takes besides the state. Each process reads its own rows only."""
+        count = len(indices)
+        indices = np.resize(indices, (self.most_steps, *self._batch_shape))  # rows beyond count are ignored
+        if self._resident is not None:
+            own = jax.make_array_from_callback(indices.shape, self.split, lambda rows: indices[rows].astype(np.int32))
+            return np.int32(count), self._resident, own
+        shape = (*indices.shape, *self.images.shape[1:])
+        own = jax.make_array_from_callback(shape, self.split, lambda rows: self.images[indices[rows[: indices.ndim]]])
+        return np.int32(count), own, None
+
+    def train_steps(self, state: GANState, indices: np.ndarray) -> tuple[GANState, Metrics]:
+        """A step for each row of int64 indices (count, batch_size), count <= most_steps -> the state, metrics (most_steps,).
+
+        Doesn't wait for the device. The state is donated: use the one returned.
+        """
+        return self._compiled(state, *self._feed(indices))
+
+    def as_text(self) -> str:
+        """The compiled program."""
+        return self._compiled.as_text()
+
+    def cost(self) -> dict[str, float]:
+        """XLA's estimate of a step on one device: "flops", "bytes accessed"."""
+        return self._compiled.cost_analysis()
+
+    def of_any_process(self, asked: Any) -> Any:
+        """Whether `asked` holds in any process, the same answer in all; not waited for, and computed before the next step."""
+        if jax.process_count() == 1:
+            return asked
+        rows = NamedSharding(self.replicated.mesh, PartitionSpec(AXIS))
+        flag = np.full(1, bool(asked))
+        return self._any(jax.make_array_from_callback((rows.mesh.size,), rows, lambda _: flag))

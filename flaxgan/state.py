@@ -22,10 +22,10 @@ class Network(struct.PyTreeNode):
     module: nn.Module = struct.field(pytree_node=False)
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
 
-    def train_mode(self, params: Any, batch_stats: Any, x: Array) -> tuple[Array, Any]:
+    def train_mode(self, params: Any, batch_stats: Any, x: Array, axis_name: str | None = None) -> tuple[Array, Any]:
         """Apply with the statistics of this batch -> (output, updated running statistics)."""
         variables = {"params": params, "batch_stats": batch_stats}
-        output, updates = self.module.apply(variables, x, train=True, mutable=["batch_stats"])
+        output, updates = self.module.apply(variables, x, train=True, axis_name=axis_name, mutable=["batch_stats"])
         return output, updates["batch_stats"]
 
     def eval_mode(self, x: Array) -> Array:
@@ -70,8 +70,8 @@ def create_state(config: Config) -> GANState:
     g_key, d_key = jax.random.split(random_key(config.seed, INITIALISING))
     z = jnp.zeros((1, config.latent_dim))
     images = jnp.zeros((1, *config.image_size, config.channels))
-    generator = Generator(config.image_size, config.channels, config.features, config.latent_dim)
-    discriminator = Discriminator(config.image_size, config.features)
+    generator = Generator(config.image_size, config.channels, config.features, config.latent_dim, config.dtype)
+    discriminator = Discriminator(config.image_size, config.features, config.dtype)
     return GANState(
         step=jnp.zeros((), jnp.int32),
         seed=jnp.uint32(config.seed),

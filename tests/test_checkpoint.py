@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import jax
@@ -11,21 +12,21 @@ from flaxgan.parallel import Compiled
 from flaxgan.state import create_state
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
+IMAGES = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
 def compiled():
-    return Compiled(CONFIG, jax.devices()[:1])
+    return Compiled(CONFIG, jax.devices()[:1], IMAGES)
 
 
 @pytest.fixture
 def run_dir(tmp_path, compiled):
     """Checkpoints of steps 1 to 4, of which the newest two are kept."""
-    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
     state = compiled.create_state()
     with Checkpoints(tmp_path, keep=2) as checkpoints:
         for step in range(1, 5):
-            state, _ = compiled.train_step(state, images)
+            state, _ = compiled.train_steps(state, np.arange(8)[None])
             checkpoints.save(state)
             np.savez(tmp_path / f"{step}.npz", *map(np.array, jax.tree.leaves(state)))
     return tmp_path
@@ -50,17 +51,25 @@ def test_restored_to_the_bit_and_only_the_newest_kept(run_dir, compiled):
             assert got.dtype == want.dtype and (got == want).all()
 
 
-def test_written_by_one_device_restored_to_eight_and_back(run_dir, compiled, tmp_path):
-    eight = Compiled(CONFIG, jax.devices())
+def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, compiled, tmp_path):
+    """1 -> 8 -> 1 -> 2 devices, a step on each: the same training as on one device."""
     with Checkpoints(run_dir) as checkpoints:
-        state = checkpoints.restore(eight.state_shape)
-    assert all(len(leaf.sharding.device_set) == 8 for leaf in jax.tree.leaves(state))
-    with Checkpoints(tmp_path / "eight", keep=1) as checkpoints:
-        checkpoints.save(state)
-    with Checkpoints(tmp_path / "eight") as checkpoints:
-        state = checkpoints.restore(compiled.state_shape)
-    for got, want in zip(leaves(state), saved_leaves(run_dir), strict=True):
-        assert (got == want).all()
+        expected = checkpoints.restore(compiled.state_shape)
+    folder, step = run_dir, np.arange(8)[None]
+    for count, parallelism in ((8, "pmap"), (1, None), (2, "jit")):
+        config = dataclasses.replace(CONFIG, parallelism=parallelism)
+        on_count = compiled if count == 1 else Compiled(config, jax.devices()[:count], IMAGES)
+        with Checkpoints(folder) as checkpoints:
+            state = checkpoints.restore(on_count.state_shape)
+        assert all(len(leaf.sharding.device_set) == count for leaf in jax.tree.leaves(state))
+        state, metrics = on_count.train_steps(state, step)
+        folder = tmp_path / str(count)
+        with Checkpoints(folder, keep=1) as checkpoints:
+            checkpoints.save(state)
+        expected, expected_metrics = compiled.train_steps(expected, step)
+        np.testing.assert_allclose(metrics["d_loss"], expected_metrics["d_loss"], rtol=0, atol=1e-5)
+    for got, want in zip(leaves(state.discriminator.batch_stats), leaves(expected.discriminator.batch_stats), strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
 
 
 def test_an_interrupted_checkpoint_is_never_chosen(run_dir, compiled):

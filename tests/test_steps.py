@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import jax
@@ -14,7 +15,7 @@ from flaxgan.state import TRAINING, create_state, random_key
 from flaxgan.steps import preprocess, to_uint8, train_step
 
 # Compiled: operation by operation, each would be a compilation of its own.
-discriminator_step, generate, generator_step = map(jax.jit, (steps.discriminator_step, steps.generate, steps.generator_step))
+discriminator_step, generator_step = map(jax.jit, (steps.discriminator_step, steps.generator_step))
 train_mode = jax.jit(lambda network, x: network.train_mode(network.params, network.batch_stats, x))
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
@@ -36,7 +37,7 @@ def z():
 
 
 def same(a, b):
-    return jax.tree.all(jax.tree.map(lambda x, y: bool((x == y).all()), a, b))
+    return all(bool((x == y).all()) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
 
 
 def close(a, b, atol):
@@ -52,7 +53,8 @@ def test_every_byte_survives_the_round_trip():
 
 def test_about_half_the_pictures_are_mirrored_each_as_a_whole():
     images = np.random.default_rng(0).integers(0, 256, (400, 4, 4, 3), np.uint8)
-    plain, flipped = preprocess(images), preprocess(images, jax.random.key(0))
+    mirrored = jax.random.bernoulli(jax.random.key(0), shape=(400,))
+    plain, flipped = preprocess(images), preprocess(images, mirrored)
     mirrored = (flipped == plain[:, :, ::-1]).all((1, 2, 3))
     assert ((flipped == plain).all((1, 2, 3)) | mirrored).all()
     assert 150 < int(mirrored.sum()) < 250
@@ -65,7 +67,7 @@ def adam_first_step(params, grads, rate=2e-4, eps=1e-8):
 
 def test_discriminator_step_is_one_adam_step_on_the_loss_written_out(state, images, z):
     g, d = state.generator, state.discriminator
-    fakes = generate(g, z).images
+    fakes = train_mode(g, z)[0]
 
     def loss(params):
         def logits(x):
@@ -74,7 +76,7 @@ def test_discriminator_step_is_one_adam_step_on_the_loss_written_out(state, imag
         return discriminator_loss(logits(preprocess(images)), logits(fakes))
 
     value, grads = jax.jit(jax.value_and_grad(loss))(d.params)
-    after, metrics = discriminator_step(state, preprocess(images), fakes)
+    after, metrics = discriminator_step(state, preprocess(images), z)
     close(after.discriminator.params, adam_first_step(d.params, grads), 2e-6)
     np.testing.assert_allclose(metrics["d_loss"], value, rtol=1e-6)
     assert same(after.generator, g)
@@ -82,8 +84,8 @@ def test_discriminator_step_is_one_adam_step_on_the_loss_written_out(state, imag
 
 def test_running_statistics_take_in_real_then_generated(state, images, z):
     d = state.discriminator
-    fakes = generate(state.generator, z).images
-    after, _ = discriminator_step(state, preprocess(images), fakes)
+    fakes = train_mode(state.generator, z)[0]
+    after, _ = discriminator_step(state, preprocess(images), z)
     _, stats = train_mode(d, preprocess(images))
     _, stats = train_mode(d.replace(batch_stats=stats), fakes)
     close(after.discriminator.batch_stats, stats, 1e-6)
@@ -97,7 +99,7 @@ def test_generator_step_is_one_adam_step_through_both_networks(state, z):
         return generator_loss(d.train_mode(d.params, d.batch_stats, images)[0])
 
     value, grads = jax.jit(jax.value_and_grad(loss))(g.params)
-    after, metrics = generator_step(state, generate(g, z))
+    after, metrics = generator_step(state, z)
     # Adam's first step is the gradient's sign: where rounding decides that, compare the moments instead.
     close(optax.tree.get(after.generator.opt_state, "mu"), jax.tree.map(lambda g: 0.5 * g, grads), 1e-6)
     np.testing.assert_allclose(metrics["g_loss"], value, rtol=1e-6)
@@ -106,8 +108,8 @@ def test_generator_step_is_one_adam_step_through_both_networks(state, z):
 
 
 def test_accuracies_count_logits_on_the_right_side(state, images, z):
-    d, fakes = state.discriminator, generate(state.generator, z).images
-    _, metrics = discriminator_step(state, preprocess(images), fakes)
+    d, fakes = state.discriminator, train_mode(state.generator, z)[0]
+    _, metrics = discriminator_step(state, preprocess(images), z)
     real_logits, _ = train_mode(d, preprocess(images))
     fake_logits, _ = train_mode(d, fakes)
     assert metrics["d_real_accuracy"] == (real_logits > 0).mean()
@@ -122,9 +124,9 @@ def test_train_step_composes_the_two_and_counts(state, images):
     again, _ = step(state, images)
     assert same(once, again), "the same state and pictures give the same next state"
     key = jax.random.split(jax.random.fold_in(random_key(0, TRAINING), 0))[0]
-    generated = generate(state.generator, jax.random.normal(key, (8, 8)))
-    expected, d_metrics = discriminator_step(state, preprocess(images), generated.images)
-    expected, g_metrics = generator_step(expected, generated)
+    z = jax.random.normal(key, (8, 8))
+    expected, d_metrics = discriminator_step(state, preprocess(images), z)
+    expected, g_metrics = generator_step(expected, z)
     np.testing.assert_allclose([metrics["d_loss"], metrics["g_loss"]], [d_metrics["d_loss"], g_metrics["g_loss"]], rtol=1e-5)
     for got, want in ((once.generator, expected.generator), (once.discriminator, expected.discriminator)):
         close(got.batch_stats, want.batch_stats, 1e-5)
@@ -137,23 +139,81 @@ def test_randomness_follows_seed_and_step(state, images):
     assert len({float(metrics["d_loss"]) for metrics in (first, other_step, other_seed)}) == 3
 
 
-def test_eight_devices_agree_with_one(images):
-    results = []
-    for devices in (jax.devices()[:1], jax.devices()):
-        compiled = Compiled(CONFIG, devices)
-        state = compiled.create_state()
-        for _ in range(3):
-            state, metrics = compiled.train_step(state, images)
-        results.append((metrics, state.generator.batch_stats, state.discriminator.batch_stats))
-    assert len(jax.devices()) == 8
-    close(*results, 1e-5)
+# Compiled for devices.
+
+PICTURES = np.random.default_rng(1).integers(0, 256, (50, 16, 16, 3), np.uint8)
+ORDER = np.stack([np.random.default_rng(step).permutation(50)[:16] for step in range(4)])
+
+
+def trained(num_devices, most_steps=1, **fields):
+    """-> (state, metrics of each step, FLOP of a step on a device) after four steps, on the host."""
+    config = dataclasses.replace(CONFIG, batch_size=16, **fields)
+    compiled = Compiled(config, jax.devices()[:num_devices], PICTURES, most_steps)
+    state, rows = compiled.create_state(), []
+    for start in range(0, 4, most_steps):
+        indices = ORDER[start : start + most_steps]
+        state, metrics = compiled.train_steps(state, indices)
+        rows += zip(*(np.asarray(values)[: len(indices)] for values in metrics.values()), strict=True)
+    return jax.device_get(state), np.array(rows), compiled.cost()["flops"]
+
+
+@pytest.fixture(scope="module")
+def on_one_device():
+    return trained(1)
+
+
+def test_neither_the_home_of_the_pictures_nor_the_steps_of_a_dispatch_change_a_bit(on_one_device):
+    state, rows, _ = trained(1, data_home="device", most_steps=3)
+    assert same(state, on_one_device[0]) and (rows == on_one_device[1]).all()
+
+
+def agree(got, want):
+    (state, rows, _), (expected, expected_rows, _) = got, want
+    np.testing.assert_allclose(rows, expected_rows, rtol=0, atol=1e-5)
+    for name in ("generator", "discriminator"):
+        got, want = getattr(state, name), getattr(expected, name)
+        close(got.batch_stats, want.batch_stats, 1e-5)
+        close(optax.tree.get(got.opt_state, "mu"), optax.tree.get(want.opt_state, "mu"), 1e-5)
+
+
+@pytest.mark.parametrize("fields", [{"parallelism": "jit"}, {"parallelism": "pmap", "data_home": "device", "most_steps": 3}])
+def test_eight_devices_agree_with_one_and_share_its_work(on_one_device, fields):
+    eight = trained(8, **fields)
+    agree(eight, on_one_device)
+    assert eight[2] < on_one_device[2] / 6, "what is left beyond an eighth are the parameters' updates"
+
+
+def test_parts_of_a_batch_add_up_to_the_mean_over_them(state, images, z):
+    """Every part has batch statistics of its own: the gradient is the mean of theirs, exactly."""
+    whole, metrics = jax.jit(functools.partial(steps.discriminator_step, accumulate=2))(state, preprocess(images), z)
+    parts = [discriminator_step(state, preprocess(images)[i::2], z[i::2]) for i in range(2)]
+    for name in metrics:
+        np.testing.assert_allclose(metrics[name], np.mean([part[name] for _, part in parts]), rtol=1e-6)
+    mean = jax.tree.map(lambda *leaves: sum(leaves) / 2, *(optax.tree.get(s.discriminator.opt_state, "mu") for s, _ in parts))
+    close(optax.tree.get(whole.discriminator.opt_state, "mu"), mean, 1e-7)
+
+    whole, _ = jax.jit(functools.partial(steps.generator_step, accumulate=2))(state, z)
+    parts = [generator_step(state, z[i::2])[0] for i in range(2)]
+    mean = jax.tree.map(lambda *leaves: sum(leaves) / 2, *(optax.tree.get(s.generator.opt_state, "mu") for s in parts))
+    close(optax.tree.get(whole.generator.opt_state, "mu"), mean, 1e-7)
+
+
+def test_accumulation_on_eight_devices_agrees_with_one():
+    agree(trained(8, accumulate=2, parallelism="pmap"), trained(1, accumulate=2))
+
+
+def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32(on_one_device):
+    state, rows, _ = trained(1, dtype="bfloat16")
+    assert {leaf.dtype for leaf in jax.tree.leaves((state.generator, state.discriminator)) if leaf.ndim} == {np.dtype("float32")}
+    assert (rows != on_one_device[1]).any(), "it did compute in another precision"
+    np.testing.assert_allclose(rows, on_one_device[1], rtol=0, atol=0.15)
 
 
 def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated():
     """Matrix products in a compiled step, by hand: each pass through a layer, or gradient of it, is `cost` products."""
     config = Config(image_size=32, channels=3, features=8, batch_size=8, flip=False)
-    compiled = Compiled(config, jax.devices()[:1])
-    products = compiled._train_step.as_text().count(" dot(")
+    compiled = Compiled(config, jax.devices()[:1], np.zeros((8, 32, 32, 3), np.uint8))
+    products = compiled.as_text().count(" dot(")
     filtered, gathered, dense = 2 * 9, 1, 1  # the two inner layers by minimal filtering, that with three channels, the dense one
     # One network pass, and its gradients by parameters and by inputs.
     d_forward = d_params = filtered + gathered + dense

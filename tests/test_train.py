@@ -13,9 +13,8 @@ import pytest
 from conftest import TINY, start
 from PIL import Image
 
-from flaxgan.checkpoint import Checkpoints
+from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.files import locked
-from flaxgan.parallel import Compiled
 from flaxgan.run import load_config
 
 ROW = ["step", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
@@ -31,9 +30,7 @@ def steps(run_dir):
 
 
 def state(run_dir):
-    compiled = Compiled(load_config(run_dir), jax.devices()[:1])
-    with Checkpoints(run_dir) as checkpoints:
-        return checkpoints.restore(compiled.state_shape)
+    return load(run_dir, load_config(run_dir), None, jax.devices()[0])
 
 
 def same_state(a, b):

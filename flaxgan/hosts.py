@@ -1,0 +1,84 @@
+"""Several processes that train one network together, on JAX's distributed runtime.
+
+All of them compute; process 0 alone writes (but for checkpoints, which Orbax has all of them write). So the run's folder
+must be on a disk that all of them share.
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from flaxgan.errors import UserError
+
+SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning
+SECONDS_OF_SILENCE = 30  # after which a process counts as dead
+LONGEST_TEXT = 4096
+SIGNS_OF_A_LOSS = ("Gloo", "NCCL", "UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "coordination service", "onnection")
+
+
+def join(given: dict[str, Any]) -> None:
+    """Meet the other processes, before JAX's first computation. Raises UserError if that fails."""
+    names = ("coordinator_address", "num_processes", "process_id")
+    try:
+        jax.distributed.initialize(
+            **{name: given.get(name) for name in names},
+            initialization_timeout=SECONDS_TO_MEET,
+            heartbeat_timeout_seconds=SECONDS_OF_SILENCE,
+            shutdown_timeout_seconds=SECONDS_OF_SILENCE,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"--distributed: the processes did not meet ({str(error).splitlines()[0][:200]}); "
+            "outside SLURM, Cloud TPU and Kubernetes give --coordinator-address HOST:PORT --num-processes N --process-id I, "
+            "and start all N"
+        ) from error
+
+
+def is_first() -> bool:
+    """Whether this process writes the files and talks to the person: process 0, or the only one."""
+    return jax.process_index() == 0
+
+
+def from_first(text: str) -> str:
+    """Process 0's text, on all processes; waits until all have come to this line."""
+    if jax.process_count() == 1:
+        return text
+    padded = np.zeros(LONGEST_TEXT, np.uint8)
+    padded[: len(text.encode())] = np.frombuffer(text.encode(), np.uint8)
+    return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).rstrip(b"\0").decode()
+
+
+def require_equal(what: str, text: str) -> None:
+    """Raises UserError, on the processes that differ from process 0, if not all were given the same."""
+    if from_first(text) != text:
+        raise UserError(f"process {jax.process_index()} was started with {what} other than process 0's; give all the same flags")
+
+
+@contextlib.contextmanager
+def ending_together() -> Iterator[None]:
+    """With several processes: what ends this one ends it at once, so that the others learn of it; they could only wait."""
+    try:
+        yield
+    except Exception as error:
+        if jax.process_count() == 1:
+            raise
+        reason = str(error)
+        if isinstance(error, UserError):
+            print(f"flaxgan: error: {' '.join(reason.split())}", file=sys.stderr, flush=True)
+        elif isinstance(error, jax.errors.JaxRuntimeError) and any(sign in reason for sign in SIGNS_OF_A_LOSS):
+            print(
+                f"flaxgan: error: process {jax.process_index()} has lost another process of this run; "
+                f"start all of them again to go on from the last checkpoint ({reason.splitlines()[0][:200]})",
+                file=sys.stderr,
+                flush=True,
+            )
+        else:
+            traceback.print_exc()
+        os._exit(2)  # the usual way out waits for the others

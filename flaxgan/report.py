@@ -1,0 +1,82 @@
+"""What a run says while it trains: metrics.jsonl, the progress on the screen, and whether it has diverged."""
+
+import math
+import time
+from typing import Self
+
+import jax
+from tqdm import tqdm
+
+from flaxgan.config import Config
+from flaxgan.errors import UserError
+from flaxgan.run import MetricsLog
+from flaxgan.steps import Metrics
+
+SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar
+
+
+def diverged(step: int) -> UserError:
+    return UserError(
+        f"the training diverged: at step {step} the losses or weights are no longer numbers. The last checkpoint, if there is one, "
+        "is kept; try a lower --learning-rate (--d-learning-rate, --g-learning-rate), or a larger --batch-size in a new run"
+    )
+
+
+class Reporter:
+    """Takes in the metrics of each dispatch as they come from the device, one late, so that the device is never idle."""
+
+    def __init__(self, config: Config, log: MetricsLog | None, step: int, total: int, per_epoch: int):
+        """`log`: of the process that writes; the others, with None, only look for divergence."""
+        self.config, self.log, self.per_epoch = config, log, per_epoch
+        self.step = self.logged = step
+        self._waiting: list[tuple[int, Metrics]] = []
+        self._clock = self._printed = time.monotonic()
+        self._bar = tqdm(initial=step, total=total, unit="step", disable=None if log else True, dynamic_ncols=True)
+
+    def take(self, count: int, metrics: Metrics) -> None:
+        """Of `count` steps, a row each. Waits for the dispatch before: one in flight keeps the device busy, and Ctrl-C prompt."""
+        self._waiting.append((count, metrics))
+        if len(self._waiting) > 1:
+            self._report(*self._waiting.pop(0))
+
+    def catch_up(self) -> None:
+        """Report all there is. Waits for the device. Raises UserError if a step has lost its numbers."""
+        while self._waiting:
+            self._report(*self._waiting.pop(0))
+
+    def restart_clock(self) -> None:
+        """Leave what was done between two steps out of images_per_second. To be called when caught up."""
+        self._clock, self.logged = time.monotonic(), self.step
+
+    def _report(self, count: int, metrics: Metrics) -> None:
+        columns = {name: values[:count].tolist() for name, values in jax.device_get(metrics).items()}  # waits for the device
+        for values in zip(*columns.values(), strict=True):
+            self.step += 1
+            if not all(map(math.isfinite, values)):
+                raise diverged(self.step)
+            if self.log and (self.step == 1 or self.step % self.config.log_every == 0):
+                self._log(dict(zip(columns, values, strict=True)))
+        self._bar.update(count)
+
+    def _log(self, metrics: dict[str, float]) -> None:
+        now = time.monotonic()
+        speed = (self.step - self.logged) * self.config.batch_size / (now - self._clock)
+        self._clock, self.logged = now, self.step
+        epoch = -(-self.step // self.per_epoch)
+        counts = {"step": self.step, "epoch": epoch, "images_seen": self.step * self.config.batch_size}
+        self.log.append(counts | metrics | {"images_per_second": round(speed, 2)})
+
+        bar = self._bar
+        where = f"epoch {epoch}/{-(-bar.total // self.per_epoch)}"
+        numbers = f"d_loss {metrics['d_loss']:.3f}  g_loss {metrics['g_loss']:.3f}  {speed:.1f} images/s"
+        bar.set_description(where, refresh=False)
+        bar.set_postfix_str(numbers)
+        if bar.disable and (self.step == bar.total or now - self._printed >= SECONDS_BETWEEN_LINES):
+            print(f"{where}  step {self.step}/{bar.total}  {numbers}", flush=True)
+            self._printed = now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()

@@ -1,0 +1,94 @@
+"""Two real processes of four virtual devices each, on loopback, against one process of eight."""
+
+import json
+import signal
+import socket
+import time
+
+import numpy as np
+import pytest
+from conftest import TINY, start
+from test_train import rows, steps, without_timings
+
+TIME_TO_NOTICE = 60  # that another process is gone
+
+
+def start_pair(*argv, only_second=()):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    joining = ["--distributed", "--coordinator-address", f"127.0.0.1:{port}", "--num-processes", 2, "--process-id"]
+    return [start(*argv, *joining, i, *(only_second if i else ()), devices=4) for i in range(2)]
+
+
+def wait_for_step(processes, run_dir, step):
+    while all(process.poll() is None for process in processes):
+        log = rows(run_dir) if (run_dir / "metrics.jsonl").exists() else []
+        if log and log[-1]["step"] >= step:
+            return
+        time.sleep(0.05)
+    pytest.fail("\n".join(process.communicate()[1] for process in processes))
+
+
+def end(processes):
+    """-> [(exit status, output, error)]."""
+    results = []
+    for process in processes:
+        output, error = process.communicate(timeout=TIME_TO_NOTICE)
+        results.append((process.returncode, output, error))
+    return results
+
+
+def test_two_processes_train_stop_die_and_resume_as_one_would(tmp_path, pictures, train):
+    two, one = tmp_path / "two", tmp_path / "one"
+    argv = ["--dataset", pictures, "--log-every", 1, "--epochs", 8, *TINY]
+
+    pair = start_pair(*argv, "--run-dir", two)
+    wait_for_step(pair, two, 3)
+    pair[1].send_signal(signal.SIGINT)
+    (first, output, error), (second, silence, _) = end(pair)
+    assert (first, second) == (0, 0), error
+    assert "stopped by another process after step" in output and "parameters" in output and "parameters" not in silence
+    stopped = steps(two)[-1]
+    assert rows(two)[-1]["step"] == stopped < 40
+
+    pair = start_pair("--run-dir", two)
+    wait_for_step(pair, two, stopped + 1)
+    pair[1].kill()
+    (first, output, error), _ = end(pair)
+    # In the middle of a step it is flaxgan that notices; elsewhere JAX's heartbeat does, and aborts.
+    assert (first == 2 and "has lost another process of this run; start all of them again" in error) or (
+        first == -signal.SIGABRT and "most likely indicates that another task died" in error
+    )
+
+    (first, output, error), (second, _, _) = end(start_pair("--run-dir", two))
+    assert (first, second) == (0, 0), error
+    assert "finished 40 steps" in output
+    train(*argv, "--run-dir", one)
+    got, want = without_timings(rows(two)), without_timings(rows(one))
+    assert [row["step"] for row in got] == list(range(1, 41))
+    np.testing.assert_allclose(*([[row[name] for name in sorted(row)] for row in log] for log in (got, want)), rtol=0, atol=1e-4)
+    assert steps(two) == steps(one) == [30, 35, 40]
+    config = json.loads((two / "config.json").read_text())
+    assert "process_id" not in config and config["changes"] == []
+    assert sorted(path.name for path in two.iterdir()) == sorted(path.name for path in one.iterdir())
+
+
+def test_processes_started_differently_are_told(tmp_path, pictures):
+    run_dir = tmp_path / "run"
+    pair = start_pair("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY, only_second=["--max-steps", 2])
+    _, (second, _, error) = end(pair)
+    assert second == 2 and "process 1 was started with a configuration" in error
+    assert not run_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--distributed", "--process-id", 0], "belong together"),
+        (["--coordinator-address", "localhost:1234", "--num-processes", 2, "--process-id", 0], "belong together"),
+        (["--distributed", "--parallelism", "pmap"], "leave it at jit"),
+    ],
+)
+def test_flags_that_do_not_fit(tmp_path, pictures, refused, argv, message):
+    assert message in refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *argv)
