@@ -60,6 +60,12 @@ class Config:
     checkpoint_every: int = option(1, "epochs between checkpoints (one more is kept at the end)")
     keep_checkpoints: int = option(3, "how many of the newest checkpoints to keep")
     log_every: int = option(10, "steps between lines of metrics.jsonl")
+    evaluate_every: int | None = option(None, "epochs between evaluations, which choose the best checkpoint (default: never)")
+    evaluate_num: int = option(2048, "generated pictures of each of those evaluations")
+    extractor: Literal["efficientnet_lite0", "inception"] = option(
+        "efficientnet_lite0", "network whose features are compared; inception is what FID is defined by"
+    )
+    inception_weights: str | None = option(None, "its published .pth (default: downloaded once into the cache)")
     device: Literal["auto", "cpu", "gpu", "tpu"] = option("auto", "what to compute on (default: the best there is)")
     dtype: Literal["float32", "bfloat16"] = option("float32", "what the layers compute in; parameters and losses stay float32")
     accumulate: int = option(1, "go through each batch in this many parts: less memory, the same number of pictures a step")
@@ -79,16 +85,16 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         elif isinstance(self.image_size, list):  # as JSON has it
             object.__setattr__(self, "image_size", tuple(self.image_size))
-        at_least_1 = "batch_size epochs features latent_dim checkpoint_every keep_checkpoints log_every accumulate"
-        for name in at_least_1.split():
-            self._require(name, getattr(self, name) >= 1, "must be at least 1")
+        counts = ("batch_size", "accumulate", "epochs", "max_steps", "features", "latent_dim")
+        for name in (*counts, "checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every"):
+            self._require(name, getattr(self, name) is None or getattr(self, name) >= 1, "must be at least 1")
         self._require("accumulate", self.batch_size % self.accumulate == 0, f"must divide --batch-size {self.batch_size}")
+        self._require("evaluate_num", self.evaluate_num >= 2, "must be at least 2")
         for name in ("learning_rate", "d_learning_rate", "g_learning_rate"):
             rate = getattr(self, name)
             self._require(name, rate is None or (rate > 0 and math.isfinite(rate)), "must be a positive number")
         for name in ("beta1", "beta2"):
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
-        self._require("max_steps", self.max_steps is None or self.max_steps >= 1, "must be at least 1")
         self._require("seed", 0 <= self.seed < 2**32, "must lie in [0, 2**32)")
         self._require("image_size", self.image_size is None or min(self.image_size) >= 1, "must be at least 1")
         for name in FIELDS:
@@ -160,27 +166,30 @@ class Parser(argparse.ArgumentParser):
         raise UserError(message + (f"; did you mean {near[0]}?" if near else "") + f" (see {self.prog} --help)")
 
 
+def add_flag(parser: argparse.ArgumentParser, name: str, shown: Any, default: Any = argparse.SUPPRESS) -> None:
+    """The flag of a field, whose help names the default `shown`. Not given, it is absent when parsed, or `default`."""
+    field, hint = FIELDS[name], _type_of(name)
+    help = field.metadata["help"] + ("" if shown is None or "default:" in field.metadata["help"] else f" (default: {shown})")
+    options: dict[str, Any] = {"help": help.replace("%", "%%"), "default": default}
+    if hint is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    else:
+        choices = _choices(hint)
+        options["type"] = field.metadata["parse"] or (type(choices[0]) if choices else hint)
+        options["choices"] = choices or None
+        options["metavar"] = None if choices else "SIZE" if field.metadata["parse"] else hint.__name__.upper()
+    parser.add_argument(flag(name), **options)
+
+
 def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
-    """One flag a field. What is not given on the command line is absent from the parsed namespace."""
-    for name, field in FIELDS.items():
-        hint = _type_of(name)
-        default = getattr(defaults, name)
-        shown = "" if default is None or "default:" in field.metadata["help"] else f" (default: {default})"
-        options: dict[str, Any] = {"help": (field.metadata["help"] + shown).replace("%", "%%"), "default": argparse.SUPPRESS}
-        if hint is bool:
-            options["action"] = argparse.BooleanOptionalAction
-        else:
-            choices = _choices(hint)
-            options["type"] = field.metadata["parse"] or (type(choices[0]) if choices else hint)
-            options["choices"] = choices or None
-            options["metavar"] = None if choices else "SIZE" if field.metadata["parse"] else hint.__name__.upper()
-        parser.add_argument(flag(name), **options)
+    """One flag a field."""
+    for name in FIELDS:
+        add_flag(parser, name, getattr(defaults, name))
 
 
-def add_checkpoint_and_device(parser: argparse.ArgumentParser) -> None:
-    """The two flags that every command which reads a trained run has."""
-    parser.add_argument(
-        "--checkpoint", type=checkpoint_name, metavar="STEP", help="a step, or best, if the run chose one (default: the newest)"
-    )
-    choices = _choices(_type_of("device"))
-    parser.add_argument("--device", choices=choices, default="auto", help=FIELDS["device"].metadata["help"])
+def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:
+    """--checkpoint and --device, which every command that reads a trained run has, and the flags of these fields."""
+    help = "a step, or best, if the run chose one with --evaluate-every (default: the newest)"
+    parser.add_argument("--checkpoint", type=checkpoint_name, metavar="STEP", help=help)
+    for name in (*names, "device"):
+        add_flag(parser, name, FIELDS[name].default, FIELDS[name].default)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from jax import Array
 
-from flaxgan.plots import grid, save_losses, save_picture, save_real_vs_generated
+from flaxgan.plots import grid, save_losses, save_picture, save_side_by_side
 from flaxgan.run import Run
 from flaxgan.sampling import pictures
 from flaxgan.state import Network
@@ -40,7 +40,8 @@ class Gallery:
         began = time.monotonic()
         if last or began >= self._next_figures:
             title = f"{self.run.source.name}, epoch {epoch}, step {step}"
-            save_real_vs_generated(self.run.folder / "real_vs_generated.png", self.reals, generated, title)
+            grids = {"real": self.reals, "generated": generated}
+            save_side_by_side(self.run.folder / "real_vs_generated.png", grids, title)
             save_losses(self.run.folder / "losses.png", rows, title)
             now = time.monotonic()
             self._next_figures = now + (now - began) / SHARE_OF_TIME

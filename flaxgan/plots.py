@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -37,14 +38,44 @@ def _save_figure(path: Path, figure: Figure) -> None:
         figure.savefig(temporary, format="png", dpi=120)
 
 
-def save_real_vs_generated(path: Path, real: np.ndarray, generated: np.ndarray, title: str) -> None:
-    """Two grids of as many pictures, side by side at the same scale."""
+def _show(axes: Axes, pixels: np.ndarray, title: str) -> None:
+    axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_title(title)
+    axes.axis("off")
+
+
+def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str) -> None:
+    """Two named sets of as many pictures, uint8 (N, H, W, C), side by side at the same scale."""
     figure = Figure(figsize=(12, 6.4), layout="constrained")
     figure.suptitle(title)
-    for axes, images, name in zip(figure.subplots(1, 2), (real, generated), ("real", "generated"), strict=True):
-        axes.imshow(grid(images).squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_title(name)
-        axes.axis("off")
+    for axes, (name, images) in zip(figure.subplots(1, 2), grids.items(), strict=True):
+        _show(axes, grid(images), name)
+    _save_figure(path, figure)
+
+
+Pair = tuple[np.ndarray, np.ndarray, float]
+
+
+def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray) -> None:
+    """Rows of (generated, nearest real, distance), and below them how the distances are spread, beside real to real."""
+    columns = max(map(len, rows.values()))
+    figure = Figure(figsize=(1 + columns, 3.2 * len(rows) + 3), layout="constrained")
+    *bands, below = figure.subfigures(len(rows) + 1, 1)
+    for band, (name, pairs) in zip(bands, rows.items(), strict=True):
+        band.suptitle(f"{name}: generated above, its nearest real picture below, their distance in feature space")
+        cells = band.subplots(2, columns, squeeze=False)
+        for cell in cells.flat:
+            cell.axis("off")
+        for i, (generated, real, distance) in enumerate(pairs):
+            _show(cells[0, i], generated, "")
+            _show(cells[1, i], real, f"{distance:.3g}")
+    axes = below.subplots()
+    bins = np.linspace(0, max(distances.max(), real_distances.max()) * 1.02 + 1e-6, 60)
+    for name, values in {"real to the nearest other real": real_distances, "generated to the nearest real": distances}.items():
+        axes.hist(values, bins, weights=np.full(len(values), 1 / len(values)), alpha=0.55, label=name)
+    axes.set_xlabel("distance in feature space")
+    axes.set_ylabel("share of pictures")
+    axes.legend()
     _save_figure(path, figure)
 
 
@@ -54,29 +85,47 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
     return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
 
 
+PANELS = {  # y axis -> what is drawn over it
+    "loss (nats)": ("d_loss", "g_loss"),
+    "share judged right": ("d_real_accuracy", "d_fake_accuracy"),
+    "Fréchet distance": ("fid", "fd_efficientnet_lite0"),
+    "share": ("precision", "recall", "density", "coverage"),
+}
+ALWAYS = 2  # the first panels; the others where there is something to draw
+
+
+def _draw_curve(axes: Axes, rows: Sequence[dict[str, Any]], name: str) -> None:
+    """What is logged often is faint as logged and bold as a moving average; few values are dots."""
+    steps = np.array([row["step"] for row in rows if name in row])
+    values = np.array([row[name] for row in rows if name in row])
+    window = max(1, len(values) // 40)
+    (line,) = axes.plot(steps, _smoothed(values, window) if len(values) else [], "-" if window > 1 else ".-", label=name)
+    if window > 1:
+        axes.plot(steps, values, color=line.get_color(), alpha=0.25, linewidth=0.8)
+
+
 def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
-    """Losses above, accuracies below, over steps and epochs: faint as logged, bold as a moving average."""
-    figure = Figure(figsize=(10, 7), layout="constrained")
+    """Losses, accuracies and, if there are any, evaluations over steps and epochs."""
+    drawn = [[name for name in names if any(name in row for row in rows)] for names in PANELS.values()]
+    panels = [(label, names) for i, (label, names) in enumerate(zip(PANELS, drawn, strict=True)) if names or i < ALWAYS]
+    figure = Figure(figsize=(10, 1 + 3 * len(panels)), layout="constrained")
     figure.suptitle(title)
-    losses, accuracies = figure.subplots(2, 1, sharex=True)
-    steps = np.array([row["step"] for row in rows])
-    window = max(1, len(rows) // 40)
-    names = {losses: ("d_loss", "g_loss"), accuracies: ("d_real_accuracy", "d_fake_accuracy")}
-    for axes, pair in names.items():
-        for name, colour in zip(pair, ("tab:blue", "tab:orange"), strict=True):
-            values = np.array([row[name] for row in rows])
-            axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
-            axes.plot(steps, _smoothed(values, window) if rows else [], color=colour, label=name)
+    all_axes = figure.subplots(len(panels), 1, sharex=True)
+    for axes, (label, names) in zip(all_axes, panels, strict=True):
+        for name in names:
+            _draw_curve(axes, rows, name)
+        axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    losses.set_ylabel("loss (nats)")
-    losses.set_ylim(bottom=0)
-    accuracies.set_ylabel("share judged right")
-    accuracies.set_ylim(-0.02, 1.02)
-    accuracies.axhline(0.5, color="gray", linestyle=":", linewidth=1)
-    accuracies.set_xlabel("step")
+        if names:
+            axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        if label.startswith("share"):
+            axes.set_ylim(-0.02, max(1.02, axes.get_ylim()[1]))
+        else:
+            axes.set_ylim(0, 1.03 * axes.get_ylim()[1])
+    all_axes[1].axhline(0.5, color="gray", linestyle=":", linewidth=1)
+    all_axes[-1].set_xlabel("step")
     if rows:
         steps_per_epoch = rows[-1]["step"] / rows[-1]["epoch"]
-        top = losses.secondary_xaxis("top", functions=(lambda s: s / steps_per_epoch, lambda e: e * steps_per_epoch))
+        top = all_axes[0].secondary_xaxis("top", functions=(lambda s: s / steps_per_epoch, lambda e: e * steps_per_epoch))
         top.set_xlabel("epoch")
     _save_figure(path, figure)

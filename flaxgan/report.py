@@ -44,6 +44,10 @@ class Reporter:
         while self._waiting:
             self._report(*self._waiting.pop(0))
 
+    def restart_clock(self) -> None:
+        """Leave what was done between two steps out of images_per_second. To be called when caught up."""
+        self._clock, self.logged = time.monotonic(), self.step
+
     def _report(self, count: int, metrics: Metrics) -> None:
         columns = {name: values[:count].tolist() for name, values in jax.device_get(metrics).items()}  # waits for the device
         for values in zip(*columns.values(), strict=True):

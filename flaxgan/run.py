@@ -55,6 +55,11 @@ def load_config(run_dir: Path) -> Config:
     return Config.from_dict(_load_json(run_dir), run_dir=str(run_dir))
 
 
+def trained_on(run_dir: Path) -> str:
+    """The SHA-256 of the pictures that a run was trained on."""
+    return _load_json(run_dir)["data"]["sha256"]
+
+
 def _load_json(run_dir: Path) -> dict[str, Any]:
     path = run_dir / "config.json"
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from flaxgan.config import Parser, add_checkpoint_and_device
+from flaxgan.config import Parser, add_flags_of_a_reader
 from flaxgan.errors import UserError, exit_on_user_error
 
 
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar="PATH",
         help="a .png: one grid; a .npy: uint8 (N, H, W, C); else a folder: N PNG files (default: samples.png)",
     )
-    add_checkpoint_and_device(parser)
+    add_flags_of_a_reader(parser)
     with exit_on_user_error():
         args = parser.parse_args(argv)
         if args.num < 1:

@@ -23,6 +23,7 @@ from flaxgan.hosts import ending_together, from_first, is_first, require_equal
 from flaxgan.parallel import Compiled, explaining_out_of_memory, on_one_device, require_divisible, set_up_devices
 from flaxgan.report import Reporter, diverged
 from flaxgan.run import MetricsLog, Run
+from flaxgan.selection import Selection
 from flaxgan.state import NETWORKS, GANState, create_state
 
 
@@ -121,6 +122,16 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             log = stack.enter_context(MetricsLog(run.folder / "metrics.jsonl", done))
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
 
+        selection = stack.enter_context(Selection(run, dataset, log, done)) if config.evaluate_every else None
+
+        def evaluate() -> None:
+            """If that is due after this step, and not done yet: a run may have been stopped while it was."""
+            if selection and done and (done == total or done % (per_epoch * config.evaluate_every) == 0):
+                reporter.catch_up()
+                selection(state, -(-done // per_epoch))
+                reporter.restart_clock()
+
+        evaluate()
         stopping = False
         while not stopping:
             asked = compiled.of_any_process(interrupt)
@@ -133,6 +144,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             if stopping or done % (per_epoch * config.checkpoint_every) == 0:
                 reporter.catch_up()
                 save(checkpoints, state)  # in the background, while training goes on
+            evaluate()
             if gallery and (stopping or done % per_epoch == 0):
                 reporter.catch_up()
                 gallery.add(on_one_device(state.generator), log.rows, -(-done // per_epoch), done, stopping)

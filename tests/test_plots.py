@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from flaxgan.files import replacing
-from flaxgan.plots import GAP, grid, save_losses, save_picture, save_real_vs_generated
+from flaxgan.plots import GAP, grid, save_losses, save_neighbours, save_picture, save_side_by_side
 
 
 def test_grid_reads_left_to_right_then_down():
@@ -39,10 +39,25 @@ def test_curves_of_any_length(tmp_path, count):
     assert Image.open(tmp_path / "losses.png").size == (1200, 840)
 
 
+def test_evaluations_are_drawn_below_the_losses(tmp_path):
+    rows = [{"step": 5, "epoch": 1, "d_loss": 1.0}, {"step": 10, "epoch": 1, "fid": 50.0, "recall": 0.5}]
+    save_losses(tmp_path / "losses.png", rows, "title")
+    assert Image.open(tmp_path / "losses.png").size == (1200, 1560)
+
+
+def test_neighbours_of_different_sizes_and_channels(tmp_path):
+    grey, colour = np.full((8, 8, 1), 90, np.uint8), np.full((16, 12, 3), 200, np.uint8)
+    rows = {"closest": [(grey, colour, 1.0)] * 3, "random": [(grey, colour, 2.0)]}
+    save_neighbours(tmp_path / "neighbours.png", rows, np.array([1.0, 2.0]), np.array([0.5, 0.7]))
+    pixels = np.asarray(Image.open(tmp_path / "neighbours.png").convert("L"), np.int16)
+    areas = [(abs(pixels - level) <= 1).sum() for level in (90, 200)]  # four of each, as large as each other
+    assert min(areas) > 10_000 and areas[1] / areas[0] == pytest.approx(12 / 16, abs=0.05)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
-def test_real_vs_generated_shows_both(tmp_path, channels):
+def test_side_by_side_shows_both(tmp_path, channels):
     black, grey = (np.full((4, 8, 8, channels), level, np.uint8) for level in (0, 128))
-    save_real_vs_generated(tmp_path / "pair.png", black, grey, "title")
+    save_side_by_side(tmp_path / "pair.png", {"real": black, "generated": grey}, "title")
     pixels = np.asarray(Image.open(tmp_path / "pair.png").convert("L"))
     left, right = np.split(pixels, 2, axis=1)
     assert (left == 0).mean() > 0.4 and (right == 128).mean() > 0.4

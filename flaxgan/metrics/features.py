@@ -14,24 +14,24 @@ from tqdm import tqdm
 from flaxgan.data.cache import cache_dir
 from flaxgan.errors import UserError
 from flaxgan.files import replacing
-from flaxgan.metrics import efficientnet
+from flaxgan.metrics import efficientnet, inception
 
-EXTRACTORS = {module.NAME: module for module in (efficientnet,)}
+EXTRACTORS = {module.NAME: module for module in (efficientnet, inception)}
 FORMAT = 1  # part of every cache key: raise it when the same pictures would give other features
-CHUNKS = 8  # that a device takes one after the other in a dispatch
+CHUNKS = 16  # that a device takes one after the other in a dispatch
 
 
 class Extractor:
     """A network on all devices. The features of a picture depend on that picture alone."""
 
-    def __init__(self, name: str, devices: list[jax.Device], weights: Path | None = None):
+    def __init__(self, name: str, devices: list[jax.Device], weights: str | None = None):
         """Raises UserError if the weights can't be had, or are not the published ones."""
         self.name, self.network = name, EXTRACTORS[name]
         mesh = Mesh(devices, ("batch",))
         self.split = NamedSharding(mesh, PartitionSpec("batch"))
-        self.variables = jax.device_put(self.network.load(weights), NamedSharding(mesh, PartitionSpec()))
+        self.variables = jax.device_put(self.network.load(weights and Path(weights)), NamedSharding(mesh, PartitionSpec()))
         # On a CPU, what a small chunk computes stays in the processor's cache, in memory that the system need not clear anew.
-        self.chunk = 8 if devices[0].platform == "cpu" else 128
+        self.chunk = 4 if devices[0].platform == "cpu" else 128
 
         def features(variables, images: Array) -> Array:
             chunks = images.reshape(-1, self.chunk, *images.shape[1:])
@@ -55,7 +55,9 @@ class Extractor:
             x = images[start : start + batch]
             x = np.concatenate([x, np.zeros((batch - len(x), *x.shape[1:]), np.uint8)])  # whole batches: one program
             x = x[:, :, ::-1] if mirrored else x
-            features[start : start + batch] = self._features(self.variables, jax.device_put(x, self.split))[: len(images) - start]
+            features[start : start + batch] = np.asarray(self._features(self.variables, jax.device_put(x, self.split)))[
+                : len(images) - start
+            ]
         return features
 
     def cached(self, images: np.ndarray, sha256: str, title: str, mirrored: bool = False) -> np.ndarray:

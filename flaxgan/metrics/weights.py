@@ -6,15 +6,19 @@ needs, as data, and refuses every other; nothing that the file names is ever imp
 
 import collections
 import hashlib
+import http.client
 import io
 import pickle
+import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from flaxgan.data.cache import cache_dir
 from flaxgan.errors import UserError
+from flaxgan.files import replacing
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # before PyTorch 1.6: five pickles, then the raw numbers
 STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4"}
@@ -23,7 +27,6 @@ STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2",
 class _Storage(NamedTuple):
     dtype: np.dtype
     key: str
-    numel: int
 
 
 class _Tensor(NamedTuple):
@@ -61,51 +64,60 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} is not allowed") from None
 
     def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _location, numel = pid[:5]
+        kind, dtype, key, _location, _numel = pid[:5]
         if kind != "storage" or not isinstance(dtype, np.dtype) or any(view is not None for view in pid[5:]):
             raise pickle.UnpicklingError("not a plain storage")
-        return _Storage(dtype, str(key), int(numel))
+        return _Storage(dtype, str(key))
 
 
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, _Tensor) and isinstance(value.storage, _Storage)
+def _load_tensors(file: BinaryIO) -> dict[str, _Tensor]:
+    content = _Unpickler(file).load()
+    if not isinstance(content, dict) or not all(
+        isinstance(value, _Tensor) and isinstance(value.storage, _Storage) for value in content.values()
+    ):
+        raise ValueError("not a dictionary of tensors alone")
+    return content
 
 
-def _read_legacy(file: BinaryIO) -> tuple[Any, dict[str, bytes]]:
+def _read_legacy(file: BinaryIO) -> tuple[dict[str, _Tensor], dict[str, bytes]]:
     if _Unpickler(file).load() != LEGACY_MAGIC:
         raise ValueError("not a file of torch.save")
     for _ in ("protocol version", "system"):
         _Unpickler(file).load()
-    content = _Unpickler(file).load()
-    dtypes = {value.storage.key: value.storage.dtype for value in content.values() if _is_tensor(value)}
+    tensors = _load_tensors(file)
+    dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}
     raw = {}
     for key in _Unpickler(file).load():
         numel = int.from_bytes(file.read(8), "little")
         raw[key] = file.read(numel * dtypes[key].itemsize)
-    return content, raw
+    return tensors, raw
 
 
-def _read_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:
+def _read_zip(data: bytes) -> tuple[dict[str, _Tensor], dict[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         (index,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-        content = _Unpickler(archive.open(index)).load()
+        tensors = _load_tensors(archive.open(index))
         folder = index.removesuffix(".pkl") + "/"
-        keys = {value.storage.key for value in content.values() if _is_tensor(value)}
-        return content, {key: archive.read(folder + key) for key in keys}
+        keys = {tensor.storage.key for tensor in tensors.values()}
+        return tensors, {key: archive.read(folder + key) for key in keys}
 
 
 def read_tensors(data: bytes) -> dict[str, np.ndarray]:
     """The content of a state_dict that torch.save wrote, in either of its formats.
 
-    Raises pickle.UnpicklingError, ValueError, KeyError or zipfile.BadZipFile for anything else.
+    Raises pickle.UnpicklingError, ValueError, KeyError, EOFError or zipfile.BadZipFile for anything else.
     """
     is_zip = data.startswith(b"PK")
-    content, raw = _read_zip(data) if is_zip else _read_legacy(io.BytesIO(data))
-    if not isinstance(content, dict) or not all(map(_is_tensor, content.values())):
-        raise ValueError("not a dictionary of tensors alone")
-    dtypes = {value.storage.key: value.storage.dtype for value in content.values()}
+    tensors, raw = _read_zip(data) if is_zip else _read_legacy(io.BytesIO(data))
+    dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}
     storages = {key: np.frombuffer(raw[key], dtype) for key, dtype in dtypes.items()}
-    return {name: value.read(storages) for name, value in content.items()}
+    return {name: tensor.read(storages) for name, tensor in tensors.items()}
+
+
+def _check(data: bytes, sha256: str, source: Path | str, remedy: str) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise UserError(f"{source} is not the published weight file, or is damaged: its SHA-256 is {found}, not {sha256}; {remedy}")
 
 
 def read_weights(path: Path, sha256: str) -> dict[str, np.ndarray]:
@@ -114,9 +126,31 @@ def read_weights(path: Path, sha256: str) -> dict[str, np.ndarray]:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"can't read the weights {path}: {error.strerror}") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise UserError(
-            f"{path} is not the published weight file, or is damaged: its SHA-256 is {found}, not {sha256}; fetch it again"
-        )
+    _check(data, sha256, path, "remove it and fetch it again")
     return read_tensors(data)
+
+
+def published_weights(url: str, sha256: str, flag: str) -> Path:
+    """The file in the cache, downloaded if it is not there yet. `flag` is how a user would give the file instead.
+
+    Raises UserError if it can't be downloaded or kept, or what arrived is not the published file; then nothing is kept.
+    """
+    remedy = f"fetch it where there is a network, and give {flag} FILE"
+    path = cache_dir() / "weights" / url.rpartition("/")[2]
+    if path.is_file():
+        return path
+    print(f"downloading {url} (once)", flush=True)
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            data = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise UserError(f"can't download {url} ({reason}); {remedy}") from error
+    _check(data, sha256, url, remedy)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise UserError(f"can't keep the weights as {path}: {error.strerror or error}; set FLAXGAN_CACHE") from error
+    return path

@@ -1,0 +1,85 @@
+"""Measure a run's pictures, or any two sets of pictures: python -m flaxgan.evaluate --help"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from flaxgan.config import Parser, add_flags_of_a_reader, parse_image_size
+from flaxgan.errors import UserError, exit_on_user_error
+
+
+def evaluate_command(args: argparse.Namespace) -> None:
+    """Compare what the arguments name: a table on the screen, the JSON file, and pictures beside it. Raises UserError."""
+    from flaxgan.checkpoint import load
+    from flaxgan.metrics.evaluation import METRICS, Comparison, evaluate
+    from flaxgan.metrics.features import Extractor
+    from flaxgan.metrics.results import check_output, save_pictures, table, write
+    from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
+    from flaxgan.parallel import set_up_devices
+    from flaxgan.run import load_config
+
+    if unknown := set(args.metrics or ()) - set(METRICS):
+        raise UserError(f"--metrics {','.join(sorted(unknown))}: there is no such metric; there are {', '.join(METRICS)}")
+    output = args.output or (args.run_dir and args.run_dir / "evaluation.json")
+    config = load_config(args.run_dir) if args.run_dir else None
+    devices = set_up_devices(args.device)
+    extractor = Extractor(args.extractor, devices, args.inception_weights)
+    state = load(args.run_dir, config, args.checkpoint, devices[0]) if not args.generated else None
+    if output:
+        check_output(output)
+
+    caveats: list[str] = []
+    if args.real:
+        real = open_set(args.real, args.num_real, args.image_size)
+    else:
+        real = open_training_set(args.run_dir, config, args.data_dir, args.num_real, caveats)
+    if args.generated:
+        generated = open_set(args.generated, args.num, args.image_size)
+    else:
+        generated = sampled_set(state, args.seed, args.num or len(real))
+    comparison = Comparison(real, generated, extractor, seed=args.seed, caveats=caveats)
+    comparison.mirror = config.flip if config else real.images.shape[-1] == 3
+    if state:
+        comparison.discriminator, comparison.batch_size = state.discriminator, config.batch_size
+    measured = evaluate(comparison, args.metrics)
+    print(f"real: {real}\ngenerated: {generated}\nextractor: {extractor.name}\n\n{table(measured)}")
+    for caveat in caveats:
+        print(f"note: {caveat}")
+    if output:
+        write(output, comparison, measured)
+        print("written:", *[output, *save_pictures(output, comparison)])
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = Parser(prog="python -m flaxgan.evaluate", description="Measure how good generated pictures are.")
+    add = parser.add_argument
+    add("run_dir", type=Path, nargs="?", metavar="RUN_DIR", help="a run: its samples against its training data")
+    add("--real", type=Path, metavar="PATH", help="real pictures instead of those: a folder, or a .npy of uint8 (N, H, W, C)")
+    add("--generated", type=Path, metavar="PATH", help="pictures to measure instead of a run's samples: a folder, or a .npy")
+    add("--num", type=int, metavar="INT", help="how many generated pictures (default: as many as real ones)")
+    add("--num-real", type=int, metavar="INT", help="how many real pictures (default: all, but at most 10000)")
+    add(
+        "--metrics",
+        type=lambda text: text.split(","),
+        metavar="NAMES",
+        help="of fd,kid,precision,recall,density,coverage,diversity,classes,memorisation,accuracy,inception_score "
+        "(default: all that apply)",
+    )
+    add("--image-size", type=parse_image_size, metavar="SIZE", help="cut and shrink the pictures of folders to this")
+    add("--seed", type=int, default=0, metavar="INT", help="decides z and random subsets (default: 0)")
+    add("--output", type=Path, metavar="FILE", help="a .json; pictures go beside it (default: evaluation.json in the run)")
+    add_flags_of_a_reader(parser, "extractor", "inception_weights", "data_dir")
+    with exit_on_user_error():
+        args = parser.parse_args(argv)
+        if not args.run_dir and not (args.real and args.generated):
+            raise UserError("name a RUN_DIR, or both --real and --generated")
+        for name in ("num", "num_real"):
+            if getattr(args, name) is not None and getattr(args, name) < 2:
+                raise UserError(f"--{name.replace('_', '-')} must be at least 2, not {getattr(args, name)}")
+        if not 0 <= args.seed < 2**32:
+            raise UserError(f"--seed must lie in [0, 2**32), not {args.seed}")
+        evaluate_command(args)
+
+
+if __name__ == "__main__":
+    main()

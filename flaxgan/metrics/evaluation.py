@@ -1,0 +1,247 @@
+"""All metrics of a generated set of pictures against a real one, each with what it takes to compare it."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from flaxgan.metrics import inception, neighbours
+from flaxgan.metrics.classes import class_shares
+from flaxgan.metrics.features import Extractor
+from flaxgan.metrics.frechet import frechet
+from flaxgan.metrics.inception_score import SPLITS, inception_score
+from flaxgan.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance
+from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
+from flaxgan.state import Network
+from flaxgan.steps import preprocess
+
+Measured = dict[str, Any]  # "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
+CLOSE = 0.01  # a generated picture is called memorised where it is closer to a real one than this share of the real ones are
+
+JUDGED = 2048  # pictures of each kind that the discriminator is asked about
+
+
+class NotMeasured(Exception):
+    """Why a metric says nothing about these pictures: a line for the caveats."""
+
+
+class NotApplicable(NotMeasured):
+    """The same, where nobody would expect it to."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureSet:
+    images: np.ndarray  # uint8 (N, H, W, C)
+    sha256: str  # tells them from all others
+    protocol: dict[str, Any]  # where they come from
+    labels: np.ndarray | None = None  # int (N,)
+    class_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in self.protocol.items() if name != "sha256")
+
+
+@dataclasses.dataclass
+class Comparison:
+    """Two sets of pictures, and all that several metrics share, computed when it is first asked for."""
+
+    real: PictureSet
+    generated: PictureSet
+    extractor: Extractor
+    seed: int = 0
+    mirror: bool = True  # whether memorisation looks at mirrored real pictures too
+    discriminator: Network | None = None  # of the run that the generated pictures come from,
+    batch_size: int = 64  # and what it was trained with
+    caveats: list[str] = dataclasses.field(default_factory=list)
+
+    @functools.cached_property
+    def real_features(self) -> np.ndarray:
+        return self.extractor.cached(self.real.images, self.real.sha256, "features of real pictures")
+
+    @functools.cached_property
+    def mirrored_features(self) -> np.ndarray:
+        return self.extractor.cached(self.real.images, self.real.sha256, "features of mirrored real pictures", mirrored=True)
+
+    @functools.cached_property
+    def generated_features(self) -> np.ndarray:
+        return self.extractor(self.generated.images, "features of generated pictures")
+
+    @property
+    def count(self) -> int:
+        """How many pictures of each set the neighbours are looked up among: as many of both, or the numbers would tilt."""
+        return min(len(self.real), len(self.generated))
+
+    @functools.cached_property
+    def _within(self) -> tuple[neighbours.Within, neighbours.Within]:
+        if self.count <= neighbours.K_DENSITY:
+            raise NotMeasured(f"a neighbourhood takes more than {neighbours.K_DENSITY} pictures of each kind, not {self.count}")
+        return neighbours.within(self.real_features[: self.count]), neighbours.within(self.generated_features[: self.count])
+
+    @functools.cached_property
+    def between(self) -> neighbours.Between:
+        return neighbours.between(self.real_features[: self.count], self.generated_features[: self.count], *self._within)
+
+    @property
+    def halves(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the real features: what a metric says of these is what it says of perfect pictures, if half as many."""
+        return self.real_features[::2], self.real_features[1::2]
+
+    @functools.cached_property
+    def between_halves(self) -> neighbours.Between | None:
+        if len(self.halves[1]) <= neighbours.K_DENSITY:
+            return None
+        return neighbours.between(*self.halves, *map(neighbours.within, self.halves))
+
+    @functools.cached_property
+    def nearest_real(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each generated picture: index among the real ones (from len(real) on, mirrored ones) and distance."""
+        return neighbours.nearest(self.generated_features, self._candidates)
+
+    @property
+    def _candidates(self) -> np.ndarray:
+        return np.concatenate([self.real_features, self.mirrored_features]) if self.mirror else self.real_features
+
+    @functools.cached_property
+    def real_to_real(self) -> np.ndarray:
+        """Of each real picture: the distance to the nearest other one, mirrored ones included."""
+        distances = [neighbours.nearest(self.real_features, self.real_features, same=True)[1]]
+        if self.mirror:
+            distances.append(neighbours.nearest(self.real_features, self.mirrored_features, same=True)[1])
+        return np.min(distances, 0)
+
+
+def _fd(c: Comparison) -> dict[str, Measured]:
+    dim = c.extractor.network.DIM
+    for name, pictures in (("real", c.real), ("generated", c.generated)):
+        if len(pictures) <= dim:
+            c.caveats.append(
+                f"{c.extractor.network.FRECHET}: {len(pictures)} {name} pictures are no more than the {dim} features: their "
+                "covariance is singular and the distance far too large; compare it only with others of the very same numbers"
+            )
+    reference = frechet(*c.halves) if len(c.real) >= 4 else None
+    return {c.extractor.network.FRECHET: {"value": frechet(c.real_features, c.generated_features), "reference": reference}}
+
+
+def _kid(c: Comparison) -> dict[str, Measured]:
+    size = min(SUBSET_SIZE, c.count)
+    name = f"kid_{c.extractor.name}"
+    if size < SUBSET_SIZE:
+        c.caveats.append(f"{name}: subsets of {size} pictures instead of {SUBSET_SIZE}, for there are no more")
+    mean, std = kernel_distance(c.real_features, c.generated_features, size, c.seed)
+    return {name: {"value": mean, "std": std, "subsets": SUBSETS, "subset_size": size, "reference": 0.0}}
+
+
+def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measured]]:
+    def metric(c: Comparison) -> dict[str, Measured]:
+        reference = float(getattr(c.between_halves, name)) if c.between_halves else None
+        value = float(getattr(c.between, name))
+        return {name: {"value": value, "neighbours": k, "pictures_of_each": c.count, "reference": reference}}
+
+    return metric
+
+
+def _diversity(c: Comparison) -> dict[str, Measured]:
+    measured: dict[str, Measured] = {}
+    (real_size, generated_size) = (pictures.images.shape[1:3] for pictures in (c.real, c.generated))
+    if min(scales(*real_size), scales(*generated_size)) == 0:
+        c.caveats.append("ms_ssim is not measured: it takes pictures of at least 11x11")
+    else:
+        if real_size != generated_size:
+            c.caveats.append("ms_ssim: real and generated pictures differ in size, so that its two values can't be compared")
+        value, reference = (pairwise_ms_ssim(pictures.images, c.seed) for pictures in (c.generated, c.real))
+        measured["ms_ssim"] = {"value": value, "reference": reference, "pairs": PAIRS, "scales": scales(*generated_size)}
+    try:
+        real, generated = (part.mean_distance for part in c._within)
+        measured["feature_distance"] = {"value": generated, "reference": real, "pictures_of_each": c.count}
+    except NotMeasured as reason:
+        c.caveats.append(f"feature_distance is not measured: {reason}")
+    return measured
+
+
+def _memorisation(c: Comparison) -> dict[str, Measured]:
+    if len(c.real) < 2:
+        raise NotMeasured("memorisation takes at least two real pictures")
+    distances = c.nearest_real[1]
+    close = float(np.quantile(c.real_to_real, CLOSE))
+    share = float((distances < close).mean())
+    return {
+        "memorised": {"value": share, "closer_than": close, "reference": CLOSE, "mirrored_too": c.mirror},
+        "nearest_distance": {"value": float(np.median(distances)), "reference": float(np.median(c.real_to_real))},
+    }
+
+
+def _classes(c: Comparison) -> dict[str, Measured]:
+    if c.real.labels is None or len(np.unique(c.real.labels)) < 2:
+        raise NotApplicable("the real pictures have no two classes, so that none can be missed")
+    result = class_shares(c.real_features, c.real.labels, c.generated_features, c.seed)
+    how = {"classifier": "linear discriminant analysis of the features", "classifier_accuracy": result.accuracy, "reference": 1.0}
+    if not result.accuracy >= 0.8:
+        c.caveats.append(
+            f"class_coverage, class_balance: the classifier is right about only {result.accuracy:.0%} of held-out real pictures"
+        )
+    return {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
+
+
+@jax.jit
+def _logits(discriminator: Network, images: Array) -> Array:
+    return discriminator.train_mode(discriminator.params, discriminator.batch_stats, preprocess(images))[0]
+
+
+def _accuracy(c: Comparison) -> dict[str, Measured]:
+    """In whole batches of one kind, normalised by their own statistics, as in training: what metrics.jsonl calls so too."""
+    if c.discriminator is None:
+        raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
+    batch = min(c.batch_size, c.count, JUDGED)
+    count = min(JUDGED, c.count) // batch * batch
+    real, generated = (
+        np.concatenate([_logits(c.discriminator, x.images[i : i + batch]) for i in range(0, count, batch)])
+        for x in (c.real, c.generated)
+    )
+    protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": count}
+    return {
+        "d_real_accuracy": {"value": float((real > 0).mean())} | protocol,
+        "d_fake_accuracy": {"value": float((generated < 0).mean())} | protocol,
+    }
+
+
+def _inception_score(c: Comparison) -> dict[str, Measured]:
+    if c.extractor.network is not inception:
+        raise NotApplicable("the inception score takes --extractor inception")
+    if len(c.generated) < SPLITS:
+        raise NotMeasured(f"the inception score takes at least {SPLITS} generated pictures")
+    mean, std = inception_score(np.asarray(inception.logits(c.extractor.variables, c.generated_features)), SPLITS)
+    return {"inception_score": {"value": mean, "std": std, "splits": SPLITS}}
+
+
+METRICS: dict[str, Callable[[Comparison], dict[str, Measured]]] = {
+    "fd": _fd,
+    "kid": _kid,
+    "precision": _neighbourhood("precision", neighbours.K_PRECISION),
+    "recall": _neighbourhood("recall", neighbours.K_PRECISION),
+    "density": _neighbourhood("density", neighbours.K_DENSITY),
+    "coverage": _neighbourhood("coverage", neighbours.K_DENSITY),
+    "diversity": _diversity,
+    "classes": _classes,
+    "memorisation": _memorisation,
+    "accuracy": _accuracy,
+    "inception_score": _inception_score,
+}
+
+
+def evaluate(c: Comparison, names: Iterable[str] | None = None) -> dict[str, Measured]:
+    """The metrics of these names, or all that apply; why one could not be measured goes into c.caveats."""
+    measured: dict[str, Measured] = {}
+    for name in METRICS if names is None else names:
+        try:
+            measured |= METRICS[name](c)
+        except NotMeasured as reason:
+            if names is not None or not isinstance(reason, NotApplicable):
+                c.caveats.append(f"{name} is not measured: {reason}")
+    return measured

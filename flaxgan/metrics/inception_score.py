@@ -1,0 +1,27 @@
+"""The inception score: are the pictures each of one class, and all classes among them? (Salimans et al. 2016)"""
+
+from itertools import pairwise
+
+import numpy as np
+
+SPLITS = 10
+
+
+def _score(logits: np.ndarray) -> float:
+    """exp of the mean KL divergence from the classes of all pictures to those of one."""
+    logits = logits - logits.max(1, keepdims=True)
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    p = np.exp(log_p)
+    return float(np.exp((p * (log_p - np.log(p.mean(0, keepdims=True)))).sum(1).mean()))
+
+
+def inception_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, float]:
+    """Logits (N, classes) -> mean and standard deviation of the score over `splits` equal parts, in the order given.
+
+    float64 throughout. Raises ValueError if there are fewer pictures than parts.
+    """
+    if len(logits) < splits:
+        raise ValueError(f"{len(logits)} pictures can't be split into {splits} parts")
+    bounds = [i * len(logits) // splits for i in range(splits + 1)]
+    scores = [_score(logits[start:stop].astype(np.float64)) for start, stop in pairwise(bounds)]
+    return float(np.mean(scores)), float(np.std(scores))

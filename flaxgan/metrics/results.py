@@ -1,0 +1,106 @@
+"""An evaluation as a person reads it: a table, a JSON file, and pictures beside that."""
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import flaxgan
+from flaxgan.errors import UserError
+from flaxgan.files import replacing
+from flaxgan.metrics.evaluation import Comparison, Measured
+from flaxgan.plots import save_neighbours, save_side_by_side
+
+HALVES = "one half of the real pictures against the other"
+# What a number means in words, and what its reference is, for the table.
+MEANING = {
+    "fd": ("lower is better", HALVES),
+    "fid": ("lower is better", HALVES),
+    "kid": ("lower is better", "two samples of the same pictures"),
+    "precision": ("share of generated among the real", HALVES),
+    "recall": ("share of real among the generated", HALVES),
+    "density": ("real neighbourhoods that a generated one is in", HALVES),
+    "coverage": ("share of real neighbourhoods that are reached", HALVES),
+    "feature_distance": ("lower than the real: less varied", "real pictures"),
+    "ms_ssim": ("higher than the real: less varied", "real pictures"),
+    "class_coverage": ("share of classes that are drawn", "real pictures"),
+    "class_balance": ("1: classes as varied as the real", "real pictures"),
+    "memorised": ("share suspiciously close to a training picture", "real pictures"),
+    "nearest_distance": ("median, to the nearest training picture", "real pictures"),
+    "d_real_accuracy": ("real taken for real", "a discriminator that guesses"),
+    "d_fake_accuracy": ("generated taken for generated", "a discriminator that guesses"),
+    "inception_score": ("higher is better", ""),
+}
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def table(measured: dict[str, Measured]) -> str:
+    """One line a number: name, value, spread, reference value, what it means."""
+    lines = [("metric", "value", "", "reference", "of", "meaning")]
+    for name, entry in measured.items():
+        meaning, reference_is = MEANING.get(name) or MEANING[name.partition("_")[0]]
+        spread = f"± {_number(entry['std'])}" if "std" in entry else ""
+        reference = _number(entry.get("reference"))
+        lines.append((name, _number(entry["value"]), spread, reference, reference_is if reference else "", meaning))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def check_output(path: Path) -> None:
+    """Raises UserError, before anything is computed, if the JSON file can't be written there."""
+    if path.suffix != ".json":
+        raise UserError(f"--output {path} must be a .json file; its pictures are written beside it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name(f".{path.name}.test").touch()
+        path.with_name(f".{path.name}.test").unlink()
+    except OSError as error:
+        raise UserError(f"--output {path} can't be written: {error.strerror}") from error
+
+
+def write(path: Path, c: Comparison, measured: dict[str, Measured]) -> None:
+    """The numbers with their protocol: what each set is, the extractor with its weights' SHA-256, the resizing, the seed."""
+    content: dict[str, Any] = {
+        "flaxgan_version": flaxgan.__version__,
+        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "protocol": c.extractor.protocol | {"seed": c.seed, "n_real": len(c.real), "n_generated": len(c.generated)},
+        "real": c.real.protocol,
+        "generated": c.generated.protocol,
+        "metrics": measured,
+        "caveats": c.caveats,
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+PAIRS = 12  # in each row of the picture of neighbours
+SHOWN = 64  # in each grid of typical pictures
+
+
+def save_pictures(path: Path, c: Comparison) -> list[Path]:
+    """Nearest neighbours, if memorisation was measured, and most and least typical samples, if neighbourhoods were."""
+    written = []
+    if "nearest_real" in vars(c):
+        indices, distances = c.nearest_real
+        closest = np.argsort(distances)[:PAIRS]
+        others = np.arange(len(distances))[:PAIRS]  # any: their order is random
+        real = [c.real.images[i] if i < len(c.real) else c.real.images[i - len(c.real)][:, ::-1] for i in indices]
+        rows = {
+            name: [(c.generated.images[i], real[i], distances[i]) for i in chosen]
+            for name, chosen in (("the closest", closest), ("picked at random", others))
+        }
+        written.append(path.with_name(f"{path.stem}_neighbours.png"))
+        save_neighbours(written[-1], rows, distances, c.real_to_real)
+    if "between" in vars(c):
+        order = np.argsort(-c.between.realism)
+        count = min(SHOWN, len(order) // 2)
+        images = c.generated.images
+        grids = {"most typical": images[order[:count]], "least typical": images[order[-count:]]}
+        written.append(path.with_name(f"{path.stem}_typical.png"))
+        save_side_by_side(written[-1], grids, "generated pictures, by their realism (Kynkäänniemi et al. 2019)")
+    return written

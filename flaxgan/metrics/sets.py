@@ -1,0 +1,104 @@
+"""The sets of pictures that can be compared: a run's training data, its samples, a folder, an array."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ImageOps
+
+from flaxgan.config import Config
+from flaxgan.data import ImageDataset, open_source, prepare
+from flaxgan.data.folder import open_folder
+from flaxgan.data.source import Source
+from flaxgan.errors import UserError
+from flaxgan.metrics.evaluation import PictureSet
+from flaxgan.run import trained_on
+from flaxgan.sampling import sample
+from flaxgan.state import SAMPLING, GANState
+
+MOST = 10_000  # pictures of a set, unless more are asked for
+SELECTION_SEED = 0  # of the pictures that are taken where there are more
+
+
+def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) -> PictureSet:
+    """`num` pictures of a set, or all up to MOST, in an order that is random but always the same."""
+    total = len(dataset.images)
+    num = min(num or MOST, total)
+    order = np.random.default_rng(SELECTION_SEED).permutation(total)[:num]
+    height, width, channels = dataset.images.shape[1:]
+    return PictureSet(
+        dataset.images[order],
+        hashlib.sha256(json.dumps([dataset.sha256, num, SELECTION_SEED]).encode()).hexdigest(),
+        protocol | {"pictures": num, "of": total, "size": f"{height}x{width}x{channels}", "sha256": dataset.sha256},
+        dataset.labels[order] if dataset.class_names else None,
+        dataset.class_names,
+    )
+
+
+def training_set(config: Config, dataset: ImageDataset, num: int | None = None) -> PictureSet:
+    """The pictures that a run is trained on."""
+    return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
+
+
+def open_training_set(run_dir: Path, config: Config, data_dir: str | None, num: int | None, caveats: list[str]) -> PictureSet:
+    """The same, opened anew. Raises UserError if they are no longer there."""
+    source = open_source(config.dataset, data_dir or config.data_dir, config.split)
+    dataset = prepare(source, config.image_size, config.channels)
+    if dataset.sha256 != trained_on(run_dir):
+        caveats.append(f"the pictures in {source.title} are no longer the ones that {run_dir} was trained on")
+    return training_set(config, dataset, num)
+
+
+def sampled_set(state: GANState, seed: int, num: int, use: int = SAMPLING) -> PictureSet:
+    """Pictures of a state's generator."""
+    protocol = {"source": "samples", "step": int(state.step), "seed": seed, "pictures": num}
+    images = sample(state.generator, seed, num, use)
+    return PictureSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))})
+
+
+def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None) -> PictureSet:
+    """A folder of pictures of one size, or of any where `image_size` is given; or a .npy of uint8 (N, H, W) or (N, H, W, 1 or 3).
+
+    Raises UserError for anything else.
+    """
+    if path.suffix == ".npy":
+        dataset = _open_array(path, image_size)
+    else:
+        source = open_folder(path)
+        dataset = prepare(source, image_size or _common_size(source), source.channels)
+    return _select(dataset, num, {"source": str(path)})
+
+
+def _open_array(path: Path, image_size: tuple[int, int] | None) -> ImageDataset:
+    try:
+        images = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"can't read {path} as an array of pictures: {str(error)[:200]}") from error
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+        raise UserError(f"{path} is {images.dtype} {images.shape}; write pictures as uint8 (N, H, W, 3) or (N, H, W), 0 to 255")
+    if image_size and images.shape[1:3] != image_size:
+        raise UserError(
+            f"{path} holds pictures of {images.shape[1]}x{images.shape[2]}, and arrays are not resized; leave --image-size out"
+        )
+    return ImageDataset(images, np.zeros(len(images), np.int32), (), hashlib.sha256(np.ascontiguousarray(images)).hexdigest())
+
+
+def _common_size(source: Source) -> tuple[int, int]:
+    sizes = set()
+    for i in range(len(source)):
+        try:
+            picture, _ = source.read(i)
+        except source.unreadable:
+            continue  # `prepare` names it
+        sizes.add(ImageOps.exif_transpose(picture).size[::-1])
+        if len(sizes) > 1:
+            (height, width), (other_height, other_width) = sorted(sizes)
+            raise UserError(
+                f"the pictures in {source.title} differ in size ({height}x{width}, {other_height}x{other_width}, …); "
+                "give --image-size, to which each is cut and shrunk as for training"
+            )
+    return sizes.pop() if sizes else (1, 1)  # `prepare` says that there is no picture

@@ -1,0 +1,69 @@
+"""Evaluation while training, and the best checkpoint that it chooses."""
+
+import math
+from typing import Self
+
+import jax
+
+from flaxgan.checkpoint import BEST, Checkpoints
+from flaxgan.data import ImageDataset
+from flaxgan.hosts import from_first
+from flaxgan.metrics.evaluation import Comparison, evaluate
+from flaxgan.metrics.features import Extractor
+from flaxgan.metrics.sets import sampled_set, training_set
+from flaxgan.parallel import on_one_device
+from flaxgan.run import MetricsLog, Run
+from flaxgan.state import SELECTING, GANState
+
+
+class Selection:
+    """Measures states of a run against its training data, and keeps the one that is nearest to them.
+
+    Its z are of a stream of their own, so that what is chosen here can be measured anew on others. Of several processes
+    the first measures, on its own devices, while the others wait; all of them save.
+    """
+
+    def __init__(self, run: Run, dataset: ImageDataset, log: MetricsLog | None, step: int):
+        """`log`: of the first process; `step`: where the run goes on. Raises UserError if the extractor's weights can't be had."""
+        self.config, self.log = run.config, log
+        if log:
+            self.real = training_set(run.config, dataset)
+            self.extractor = Extractor(run.config.extractor, jax.local_devices(), run.config.inception_weights)
+            self.caveats: set[str] = set()
+        self.best = Checkpoints(run.folder, keep=1, folder=BEST)
+        self.best.remove_after(step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.best.__exit__()
+
+    def __call__(self, state: GANState, epoch: int) -> None:
+        """Evaluate a state, unless it is already in the log. Waits for the device."""
+        is_best = bool(self.log) and self._measure(on_one_device(state), epoch)
+        if from_first("best" if is_best else ""):
+            self.best.save(state)
+
+    def _distance(self, step: int) -> float:
+        """Of the evaluation at a step; infinite if there was none."""
+        name = self.extractor.network.FRECHET
+        return next((row[name] for row in self.log.rows if row["step"] == step and name in row), math.inf)
+
+    def _measure(self, state: GANState, epoch: int) -> bool:
+        """Log and print what there is to say of a state -> whether it is the best so far."""
+        step, name = int(state.step), self.extractor.network.FRECHET
+        if self._distance(step) < math.inf:
+            return False
+        generated = sampled_set(state, self.config.seed, self.config.evaluate_num, SELECTING)
+        comparison = Comparison(self.real, generated, self.extractor, mirror=self.config.flip)
+        values = {name: entry["value"] for name, entry in evaluate(comparison).items()}
+        for caveat in set(comparison.caveats) - self.caveats:
+            print(f"note: {caveat}", flush=True)
+        self.caveats.update(comparison.caveats)
+
+        chosen = self.best.steps()
+        is_best = not chosen or values[name] < self._distance(chosen[-1])
+        self.log.append({"step": step, "epoch": epoch, "images_seen": step * self.config.batch_size} | values)
+        print(f"epoch {epoch}: {name} {values[name]:.1f}" + (", the best so far" if is_best else ""), flush=True)
+        return is_best

@@ -1,0 +1,205 @@
+"""python -m flaxgan.evaluate, and evaluation while training, from end to end."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import TINY
+from PIL import Image
+
+from flaxgan.evaluate import main as evaluate
+from flaxgan.main import main
+from flaxgan.metrics.evaluation import METRICS
+from flaxgan.sample import main as sample
+
+BY_RUN = {"d_real_accuracy", "d_fake_accuracy"}
+ALL = {
+    *("fd_efficientnet_lite0", "kid_efficientnet_lite0", "precision", "recall", "density", "coverage"),
+    *("feature_distance", "ms_ssim", "class_coverage", "class_balance", "memorised", "nearest_distance"),
+}
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory, pictures):
+    """40 pictures, 5 steps an epoch, evaluated after epochs 2 and 4."""
+    run_dir = tmp_path_factory.mktemp("evaluate") / "run"
+    flags = ["--epochs", "4", "--evaluate-every", "2", "--evaluate-num", "40", "--keep-checkpoints", "4"]
+    main(["--dataset", str(pictures), "--run-dir", str(run_dir), *flags, *TINY])
+    return run_dir
+
+
+@pytest.fixture
+def measure(capsys):
+    """Call the command -> what it printed."""
+
+    def call(*argv):
+        evaluate([str(arg) for arg in argv])
+        return capsys.readouterr().out
+
+    return call
+
+
+def evaluations(run_dir):
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [row for row in rows if "fd_efficientnet_lite0" in row]
+
+
+def test_a_run_is_measured_against_its_training_data(run_dir, measure):
+    printed = measure(run_dir, "--seed", 3)
+    result = json.loads((run_dir / "evaluation.json").read_text())
+    assert set(result["metrics"]) == ALL | BY_RUN
+    for name, entry in result["metrics"].items():
+        assert name in printed and np.isfinite(entry["value"])
+    protocol = result["protocol"]
+    assert (protocol["n_real"], protocol["n_generated"], protocol["seed"]) == (40, 40, 3)
+    assert (
+        protocol["extractor"] == "efficientnet_lite0"
+        and len(protocol["extractor_sha256"]) == 64
+        and "bicubic" in protocol["resize"]
+    )
+    assert result["real"]["size"] == "16x16x3" and result["generated"]["step"] == 20 and result["real"]["split"] == "all"
+    assert any("covariance is singular" in caveat for caveat in result["caveats"]) and "covariance is singular" in printed
+    for name in ("neighbours", "typical"):
+        assert Image.open(run_dir / f"evaluation_{name}.png").width > 1000
+
+
+def test_the_same_command_gives_the_same_numbers(run_dir, measure, tmp_path):
+    results = []
+    for name in ("a.json", "b.json"):
+        measure(run_dir, "--output", tmp_path / name, "--metrics", "fd,kid,recall")
+        results.append(json.loads((tmp_path / name).read_text())["metrics"])
+    assert results[0] == results[1] and set(results[0]) == {"fd_efficientnet_lite0", "kid_efficientnet_lite0", "recall"}
+
+
+def test_samples_on_disk_measure_as_the_run_does(run_dir, measure, tmp_path, pictures):
+    sample([str(run_dir), "--num", "40", "--output", str(tmp_path / "samples.npy")])
+    sample([str(run_dir), "--num", "40", "--output", str(tmp_path / "folder")])
+    values = []
+    sets = [run_dir], [run_dir, "--generated", tmp_path / "samples.npy"], [run_dir, "--generated", tmp_path / "folder"]
+    for i, argv in enumerate(sets):
+        measure(*argv, "--output", tmp_path / f"{i}.json", "--metrics", "fd,precision,diversity,memorisation")
+        metrics = json.loads((tmp_path / f"{i}.json").read_text())["metrics"]
+        values.append([metrics[name]["value"] for name in ("fd_efficientnet_lite0", "precision", "feature_distance", "memorised")])
+    np.testing.assert_allclose(values[1], values[0], rtol=1e-4)
+    np.testing.assert_allclose(values[2], values[0], rtol=1e-4)
+
+
+def test_copies_of_the_training_set_are_memorised(measure, tmp_path, pictures):
+    measure("--real", pictures, "--generated", pictures, "--output", tmp_path / "a.json")
+    copies = json.loads((tmp_path / "a.json").read_text())["metrics"]
+    assert copies["fd_efficientnet_lite0"]["value"] < 1e-3 and copies["kid_efficientnet_lite0"]["value"] < 0.01
+    assert copies["precision"]["value"] == copies["recall"]["value"] == copies["coverage"]["value"] == 1
+    assert copies["memorised"]["value"] == 1 and copies["nearest_distance"]["value"] < 1e-3
+    assert copies["class_coverage"]["value"] == 1 and copies["class_coverage"]["classifier_accuracy"] > 0.9
+    assert set(copies) == ALL
+
+
+def test_mirrored_copies_are_memorised_too(measure, tmp_path, pictures):
+    shutil.copytree(pictures, tmp_path / "mirrored")
+    for path in (tmp_path / "mirrored").rglob("*.png"):
+        Image.open(path).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    measure("--real", pictures, "--generated", tmp_path / "mirrored", "--output", tmp_path / "a.json", "--metrics", "memorisation")
+    assert json.loads((tmp_path / "a.json").read_text())["metrics"]["memorised"]["value"] == 1
+
+
+def test_one_class_shows_as_lost_variety(measure, tmp_path, pictures):
+    names = "recall,coverage,diversity,classes"
+    measure("--real", pictures, "--generated", pictures / "discs", "--output", tmp_path / "a.json", "--metrics", names)
+    metrics = json.loads((tmp_path / "a.json").read_text())["metrics"]
+    assert metrics["class_coverage"]["value"] == 0.5 and metrics["class_balance"]["value"] == 0
+    assert metrics["feature_distance"]["value"] < 0.9 * metrics["feature_distance"]["reference"]
+    assert metrics["ms_ssim"]["value"] > metrics["ms_ssim"]["reference"]
+
+
+def test_few_grey_and_differently_sized_pictures(measure, tmp_path, pictures):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "few.npy", rng.integers(0, 256, (4, 28, 20), np.uint8))
+    printed = measure("--real", pictures / "discs", "--generated", tmp_path / "few.npy", "--output", tmp_path / "a.json")
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert "precision" not in result["metrics"] and "more than 5 pictures" in printed
+    assert "subsets of 4 pictures" in printed and "size 28x20x1" in printed and "differ in size" in printed
+    assert not {"class_coverage", "d_real_accuracy"} & set(result["metrics"]) and "accuracy is not measured" not in printed
+    asked = measure("--real", pictures / "discs", "--generated", tmp_path / "few.npy", "--metrics", "classes,accuracy")
+    assert "classes is not measured" in asked and "accuracy is not measured" in asked
+
+
+def test_training_keeps_the_best_checkpoint_apart(run_dir, tmp_path):
+    rows = evaluations(run_dir)
+    assert [row["epoch"] for row in rows] == [2, 4] and set(rows[0]) >= ALL
+    best = min(rows, key=lambda row: row["fd_efficientnet_lite0"])
+    assert [int(path.name) for path in (run_dir / "best_checkpoint").iterdir()] == [best["step"]]
+    for name, checkpoint in (("best", "best"), ("step", best["step"])):
+        sample([str(run_dir), "--checkpoint", str(checkpoint), "--output", str(tmp_path / f"{name}.npy"), "--num", "3"])
+    assert (np.load(tmp_path / "best.npy") == np.load(tmp_path / "step.npy")).all()
+
+
+def test_the_best_checkpoint_is_chosen_on_other_z_than_it_is_reported_on(run_dir, measure, tmp_path):
+    measure(run_dir, "--checkpoint", "best", "--num", 40, "--metrics", "fd", "--output", tmp_path / "a.json")
+    result = json.loads((tmp_path / "a.json").read_text())
+    (chosen,) = [row for row in evaluations(run_dir) if row["step"] == result["generated"]["step"]]
+    reported = result["metrics"]["fd_efficientnet_lite0"]["value"]
+    assert reported != chosen["fd_efficientnet_lite0"] and reported == pytest.approx(chosen["fd_efficientnet_lite0"], rel=0.3)
+
+
+def test_a_resumed_run_evaluates_what_an_unbroken_one_does(run_dir, tmp_path, monkeypatch):
+    resumed = tmp_path / "resumed"
+    shutil.copytree(run_dir, resumed)
+    for step in (15, 20):  # as if killed after epoch 2 was saved, and before it was evaluated
+        shutil.rmtree(resumed / "checkpoints" / str(step))
+    rows = [json.loads(line) for line in (resumed / "metrics.jsonl").read_text().splitlines()]
+    kept = [row for row in rows if row["step"] <= 10 and "fd_efficientnet_lite0" not in row]
+    (resumed / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    shutil.rmtree(resumed / "best_checkpoint")
+    main(["--run-dir", str(resumed)])
+    assert evaluations(resumed) == evaluations(run_dir)
+    assert [path.name for path in (resumed / "best_checkpoint").iterdir()] == [
+        path.name for path in (run_dir / "best_checkpoint").iterdir()
+    ]
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        ([], "name a RUN_DIR, or both"),
+        (["--real", "x"], "name a RUN_DIR, or both"),
+        (["--real", "missing", "--generated", "missing"], "there is no folder missing"),
+        (["missing"], "no run of flaxgan"),
+        (["RUN", "--metrics", "fid"], "there is no such metric; there are fd, kid"),
+        (["RUN", "--num", "1"], "--num must be at least 2"),
+        (["RUN", "--checkpoint", "7"], "no checkpoint of step 7"),
+        (["RUN", "--checkpoint", "newest"], "neither a step nor the word best"),
+        (["RUN", "--output", "numbers.txt"], "must be a .json"),
+        (["RUN", "--generated", "float.npy"], "is float64 (4, 8, 8, 3); write pictures as uint8"),
+        (["RUN", "--generated", "object.npy"], "can't read object.npy"),
+        (["RUN", "--generated", "sizes"], "differ in size (8x8, 9x8, …); give --image-size"),
+        (["RUN", "--extractor", "inception", "--inception-weights", "float.npy"], "SHA-256"),
+    ],
+)
+def test_mistakes_are_one_line(run_dir, refused, tmp_path, monkeypatch, argv, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("float.npy", np.zeros((4, 8, 8, 3)))
+    np.save("object.npy", np.array([{}]), allow_pickle=True)
+    (tmp_path / "sizes").mkdir()
+    for height in (8, 9):
+        Image.new("RGB", (8, height)).save(f"sizes/{height}.png")
+    assert message in refused(*(run_dir if arg == "RUN" else arg for arg in argv), command=evaluate)
+
+
+def test_a_run_that_chose_no_best(run_dir, refused, tmp_path):
+    shutil.copytree(run_dir, tmp_path / "run", ignore=shutil.ignore_patterns("best_checkpoint"))
+    assert "train it with --evaluate-every" in refused(tmp_path / "run", "--checkpoint", "best", command=sample)
+
+
+def test_pictures_that_have_changed_since_are_a_caveat(run_dir, measure, tmp_path):
+    shutil.copytree(run_dir, tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["data"]["sha256"] = "0" * 64
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert "are no longer the ones that" in measure(tmp_path / "run", "--metrics", "kid")
+
+
+def test_help_names_every_metric(capsys):
+    with pytest.raises(SystemExit):
+        evaluate(["--help"])
+    assert ",".join(METRICS) in "".join(capsys.readouterr().out.split())
