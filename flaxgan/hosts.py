@@ -5,6 +5,7 @@ must be on a disk that all of them share.
 """
 
 import contextlib
+import hashlib
 import os
 import sys
 import traceback
@@ -55,10 +56,12 @@ def from_first(text: str) -> str:
     return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).rstrip(b"\0").decode()
 
 
-def require_equal(what: str, text: str) -> None:
-    """Raises UserError, on the processes that differ from process 0, if not all were given the same."""
-    if from_first(text) != text:
-        raise UserError(f"process {jax.process_index()} was started with {what} other than process 0's; give all the same flags")
+def require_equal(text: str) -> None:
+    """Raises UserError, on every process, if they don't all have the same."""
+    if jax.process_count() > 1:
+        digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
+        if (multihost_utils.process_allgather(digest) != digest).any(0).any():
+            raise UserError("the processes were given different flags, or see different folders under --run-dir; give all the same")
 
 
 @contextlib.contextmanager

@@ -157,6 +157,11 @@ class Compiled:
         """XLA's estimate of a step on one device: "flops", "bytes accessed"."""
         return self._compiled.cost_analysis()
 
+    def memory(self) -> int:
+        """Bytes that XLA plans for on one device: arguments, results and all between."""
+        plan = self._compiled.memory_analysis()
+        return plan.argument_size_in_bytes + plan.output_size_in_bytes - plan.alias_size_in_bytes + plan.temp_size_in_bytes
+
     def of_any_process(self, asked: Any) -> Any:
         """Whether `asked` holds in any process, the same answer in all; not waited for, and computed before the next step."""
         if jax.process_count() == 1:

@@ -86,7 +86,7 @@ def train(run: Run) -> None:
         require_divisible(run.config, devices)
         # A new run's folder is process 0's choice; and no process writes to it before all have looked what is in it.
         folder = Path(from_first(str(run.folder)))
-        require_equal("a configuration or a --run-dir", f"{run.config.to_dict()} {run.resumed}")
+        require_equal(f"{run.config.to_dict()} {run.resumed}")
         _train(dataclasses.replace(run, folder=folder), devices)
 
 

@@ -205,6 +205,8 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
         (["--image-size", "30"], "can't be built"),
         (["--batch-size", "48"], "more than the 40 pictures"),
         (["--batch-size", "12"], "evenly among 8 devices"),
+        (["--accumulate", "2"], "evenly among 8 devices in 2 parts"),
+        (["--accumulate", "3"], "--accumulate must divide --batch-size 8"),
         (["--batch-size", "0"], "--batch-size must be at least 1"),
         (["--learning-rate", "nan"], "--learning-rate must be a positive number"),
         (["--learning-rate", "-1"], "--learning-rate must be a positive number"),
@@ -216,6 +218,19 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, pictures, refused, argv, message):
     assert message in refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *argv)
     assert not (tmp_path / "run").exists()
+
+
+def test_out_of_memory_names_the_flags_that_help(tmp_path, pictures, refused):
+    """400 TB of weights: more than any address space."""
+    error = refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--features", 2_000_000)
+    assert all(name in error for name in ("--batch-size", "--accumulate", "--features", "--image-size", "--dtype"))
+
+
+def test_a_run_in_another_precision_in_parts_and_by_pmap_resumes_plainly(run_dir, train):
+    """What the step computes with may change on the way: the state is the same tree."""
+    argv = ["--dtype", "bfloat16", "--accumulate", 1, "--parallelism", "pmap", "--data-home", "device"]
+    assert "--dtype bfloat16 (was float32)" in train("--run-dir", run_dir, "--epochs", 3, *argv)
+    assert steps(run_dir)[-1] == 15 and rows(run_dir)[-1]["step"] == 14
 
 
 def test_a_platform_that_is_absent(tmp_path, pictures, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 
 from flaxgan.errors import UserError
 
-ROUNDS = 8  # fewer, and which picture follows which would be visibly uneven
+ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
 
 
 def steps_per_epoch(num_pictures: int, batch_size: int) -> int:

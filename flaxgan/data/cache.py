@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import sys
@@ -42,6 +43,14 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def open_pixels(path: Path) -> np.ndarray:
+    """A .npy file, memory-mapped, to be read at random: the system's read-ahead would fetch dozens of pages around each picture."""
+    pixels = np.load(path, mmap_mode="r")
+    if hasattr(mmap, "MADV_RANDOM"):  # not on Windows
+        pixels.base.madvise(mmap.MADV_RANDOM)
+    return pixels
+
+
 def prepare(source: Source, image_size: tuple[int, int], channels: int) -> ImageDataset:
     """The data set at this size: from the cache, or built into it. Raises UserError if no picture is readable."""
     height, width = image_size
@@ -58,7 +67,7 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
             if outdated != folder:
                 shutil.rmtree(outdated, ignore_errors=True)
     meta = json.loads((folder / "meta.json").read_text())
-    images = np.load(folder / "images.npy", mmap_mode="r")[: meta["pictures"]]
+    images = open_pixels(folder / "images.npy")[: meta["pictures"]]
     labels = np.load(folder / "labels.npy")
     if meta["skipped"]:
         shown = ", ".join(meta["skipped"][:10]) + (", …" if len(meta["skipped"]) > 10 else "")

@@ -1,0 +1,72 @@
+"""Speed and memory as the work grows: python -m benchmarks.scaling [batch] [image_size] [features] [accumulate] [pictures]
+
+Memory is what XLA plans for the step on one device: arguments, results and everything between. The data sets of the last
+table are sparse memory-mapped files: what is measured is the order of the data and the gathering, not a disk.
+"""
+
+import dataclasses
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from benchmarks.timing import ROUNDS, alternate, finish, spread
+from flaxgan.config import Config
+from flaxgan.data import batch_indices
+from flaxgan.data.cache import open_pixels
+from flaxgan.parallel import Compiled, set_up_devices
+
+BASE = Config(image_size=64, channels=3, features=32, batch_size=32, flip=True)
+SERIES = {
+    "batch": [{"batch_size": n} for n in (16, 32, 64, 128)],
+    "image_size": [{"image_size": (n, n), "batch_size": 16, "features": 16} for n in (32, 64, 128, 256)],
+    "features": [{"features": n} for n in (16, 32, 64)],
+    "accumulate": [{"batch_size": 64, "accumulate": n} for n in (1, 2, 4, 8)],
+    "pictures": [{"image_size": (32, 32), "features": 8, "num": n} for n in (10**4, 10**5, 10**6, 10**7)],
+}
+
+
+def measure(fields: dict, rounds: int) -> dict:
+    num = fields.get("num", 256)
+    config = dataclasses.replace(BASE, **{name: value for name, value in fields.items() if name != "num"})
+    with tempfile.TemporaryDirectory() as folder:
+        shape = (num, *config.image_size, config.channels)
+        np.lib.format.open_memmap(Path(folder) / "images.npy", "w+", np.uint8, shape)
+        images = open_pixels(Path(folder) / "images.npy")
+        began = time.perf_counter()
+        compiled = Compiled(config, jax.devices()[:1], images)
+        compile_seconds = time.perf_counter() - began
+        state, step, feed_seconds = compiled.create_state(), 0, []
+
+        def run():
+            nonlocal state, step
+            began = time.perf_counter()
+            steps = range(step, step + compiled.most_steps)
+            indices = np.stack([batch_indices(0, k, num, config.batch_size) for k in steps])
+            feed_seconds.append((time.perf_counter() - began) / compiled.most_steps)
+            step += 7 * num // config.batch_size // 3 + compiled.most_steps  # into other epochs, too
+            state, metrics = compiled.train_steps(state, indices)
+            return metrics
+
+        times = [value / compiled.most_steps for value in alternate({"step": run}, rounds)["step"]]
+    return {
+        **{name: value[0] if isinstance(value, tuple) else value for name, value in fields.items()},
+        "images/s": spread([config.batch_size / value for value in times]),
+        "ms a step": f"{np.median(times) * 1e3:.4g}",
+        "ms to order a batch": spread([value * 1e3 for value in feed_seconds]),
+        "memory (MB)": f"{compiled.memory() / 1e6:.0f}",
+        "compiling (s)": f"{compile_seconds:.0f}",
+    }
+
+
+def main() -> None:
+    set_up_devices("auto")
+    for name in sys.argv[1:] or SERIES:
+        finish(f"scaling_{name}", [measure(fields, 5 * ROUNDS if name == "pictures" else ROUNDS) for fields in SERIES[name]])
+
+
+if __name__ == "__main__":
+    main()

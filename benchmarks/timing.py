@@ -1,0 +1,68 @@
+"""Honest timing: contenders take turns, so that a busy machine slows all of them alike; medians, and their spread."""
+
+import datetime
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import flaxgan
+
+ROUNDS = 9  # at least 7
+
+
+def seconds(run: Callable[[], Any]) -> float:
+    """Of one call, with all that it leaves to the device."""
+    began = time.perf_counter()
+    jax.block_until_ready(run())
+    return time.perf_counter() - began
+
+
+def alternate(contenders: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, list[float]]:
+    """Seconds of each call, after one call each that isn't counted: it compiles, and touches all memory."""
+    for run in contenders.values():
+        seconds(run)
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            times[name].append(seconds(run))
+    return times
+
+
+def spread(values: list[float], digits: int = 3) -> str:
+    """'median (lowest to highest)'."""
+    return f"{statistics.median(values):.{digits}g} ({min(values):.{digits}g} to {max(values):.{digits}g})"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def finish(name: str, rows: list[dict[str, Any]], output: Path | None = None, **more: Any) -> None:
+    """Print the table, and write it to NAME.json (or `output`) with what it was measured on."""
+    device = jax.devices()[0]
+    about = {
+        "device": f"{len(jax.devices())} {device.device_kind}",
+        "host": f"{_processor()}, {len(jax.local_devices())} devices, {platform.platform()}",
+        "date": datetime.date.today().isoformat(),
+        "versions": {"flaxgan": flaxgan.__version__, "jax": jax.__version__, "python": platform.python_version()} | more,
+    }
+    print(f"\n{table(rows)}\n\n{about['device']}; {about['host']}; {about['date']}; {about['versions']}")
+    path = output or Path(f"{name}.json")
+    path.write_text(json.dumps({"benchmark": name, **about, "rows": rows}, indent=2) + "\n")
+    print(f"written to {path}")
