@@ -70,7 +70,7 @@ def ending_together() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if jax.process_count() == 1:
+        if not jax.distributed.is_initialized():
             raise
         reason = str(error)
         if isinstance(error, UserError):
