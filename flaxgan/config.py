@@ -106,6 +106,8 @@ class Config:
             raise UserError(f"{', '.join(map(flag, joining))} belong together, and to --distributed; give all of them or none")
         if self.distributed and self.parallelism == "pmap":
             raise UserError("--parallelism pmap is for the devices of one process; with --distributed leave it at jit")
+        if self.distributed and self.data_home == "device":
+            raise UserError("--data-home device is for one process; with --distributed each reads only its own pictures of a batch")
         if given:
             self._require("process_id", 0 <= self.process_id < self.num_processes, f"must lie in [0, {self.num_processes})")
 

@@ -87,6 +87,7 @@ def test_processes_started_differently_are_told(tmp_path, pictures):
         (["--distributed", "--process-id", 0], "belong together"),
         (["--coordinator-address", "localhost:1234", "--num-processes", 2, "--process-id", 0], "belong together"),
         (["--distributed", "--parallelism", "pmap"], "leave it at jit"),
+        (["--distributed", "--data-home", "device"], "--data-home device is for one process"),
     ],
 )
 def test_flags_that_do_not_fit(tmp_path, pictures, refused, argv, message):
