@@ -4,12 +4,13 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from flaxgan.plots import grid, save_losses, save_picture, save_side_by_side
 from flaxgan.run import Run
-from flaxgan.sampling import pictures
+from flaxgan.sampling import sample
 from flaxgan.state import Network
 
 NUM_PICTURES = 64  # in the grids of a run
@@ -31,11 +32,11 @@ class Gallery:
         """After an epoch, or where the run stops within one. The generator may be donated as soon as this returns."""
         if self._drawn:
             self._drawn.result()  # at most one is waiting; raises what drawing raised
-        fakes = pictures(generator, self.run.config.seed, 0, NUM_PICTURES)
-        self._drawn = self._pool.submit(self._draw, fakes, list(rows), epoch, step, last)
+        kept = jax.tree.map(jnp.copy, generator)  # so that even compiling the sampler is left to the background
+        self._drawn = self._pool.submit(self._draw, kept, list(rows), epoch, step, last)
 
-    def _draw(self, fakes: Array, rows: list[dict[str, Any]], epoch: int, step: int, last: bool) -> None:
-        generated = np.asarray(fakes)  # waits for the device
+    def _draw(self, generator: Network, rows: list[dict[str, Any]], epoch: int, step: int, last: bool) -> None:
+        generated = sample(generator, self.run.config.seed, NUM_PICTURES)
         save_picture(self._folder / f"epoch_{epoch:04d}.png", grid(generated))
         began = time.monotonic()
         if last or began >= self._next_figures:

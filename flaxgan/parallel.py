@@ -48,11 +48,11 @@ def require_divisible(config: Config, devices: list[jax.Device]) -> None:
 
 @contextlib.contextmanager
 def explaining_out_of_memory() -> Iterator[None]:
-    """XLA's RESOURCE_EXHAUSTED -> UserError."""
+    """What XLA says when memory runs out -> UserError."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+        if not any(sign in str(error) for sign in ("RESOURCE_EXHAUSTED", "Out of memory")):  # of GPU and TPU, and of the CPU
             raise
         raise UserError(
             "the device is out of memory; try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), "

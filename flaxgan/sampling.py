@@ -26,15 +26,11 @@ def _pictures(generator: Network, z: Array) -> Array:
     return to_uint8(generator.eval_mode(z))
 
 
-def pictures(generator: Network, seed: int, start: int, stop: int, use: int = SAMPLING) -> Array:
-    """Pictures start..stop of a seed, made with the running statistics: uint8 (stop - start, H, W, C), still on the device."""
-    return _pictures(generator, latents(seed, start, stop, generator.module.latent_dim, use))
-
-
 def sample(generator: Network, seed: int, num: int, use: int = SAMPLING) -> np.ndarray:
-    """The first `num` pictures of a seed: uint8 (num, H, W, C). Waits for the device."""
+    """The first `num` pictures of a seed, made with the running statistics: uint8 (num, H, W, C). Waits for the device."""
     batches = []
     for start in tqdm(range(0, num, BATCH), "sampling", unit="batch", disable=True if num <= BATCH else None):
         # Whole batches only, so that one program is compiled.
-        batches.append(np.asarray(pictures(generator, seed, start, start + BATCH, use)))
+        z = latents(seed, start, start + BATCH, generator.module.latent_dim, use)
+        batches.append(np.asarray(_pictures(generator, z)))
     return np.concatenate(batches)[:num]
