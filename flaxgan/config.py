@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import difflib
+import functools
 import math
 import types
 import typing
@@ -137,9 +138,14 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+@functools.cache
+def _type_hints() -> dict[str, Any]:
+    return typing.get_type_hints(Config)
+
+
 def _type_of(name: str) -> Any:
     """The field's type without `| None`."""
-    hint = typing.get_type_hints(Config)[name]
+    hint = _type_hints()[name]
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
     return hint

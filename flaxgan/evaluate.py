@@ -12,7 +12,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     """Compare what the arguments name: a table on the screen, the JSON file, and pictures beside it. Raises UserError."""
     from flaxgan.checkpoint import load
     from flaxgan.metrics.evaluation import METRICS, Comparison, evaluate
-    from flaxgan.metrics.features import Extractor
+    from flaxgan.metrics.features import Extractor, own_devices
     from flaxgan.metrics.results import check_output, save_pictures, table, write
     from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
     from flaxgan.parallel import set_up_devices
@@ -23,7 +23,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     output = args.output or (args.run_dir and args.run_dir / "evaluation.json")
     config = load_config(args.run_dir) if args.run_dir else None
     devices = set_up_devices(args.device)
-    extractor = Extractor(args.extractor, devices, args.inception_weights)
+    extractor = Extractor(args.extractor, own_devices(), args.inception_weights)
     state = load(args.run_dir, config, args.checkpoint, devices[0]) if not args.generated else None
     if output:
         check_output(output)

@@ -3,13 +3,11 @@
 import math
 from typing import Self
 
-import jax
-
 from flaxgan.checkpoint import BEST, Checkpoints
 from flaxgan.data import ImageDataset
 from flaxgan.hosts import from_first
 from flaxgan.metrics.evaluation import Comparison, evaluate
-from flaxgan.metrics.features import Extractor
+from flaxgan.metrics.features import Extractor, own_devices
 from flaxgan.metrics.sets import sampled_set, training_set
 from flaxgan.parallel import on_one_device
 from flaxgan.run import MetricsLog, Run
@@ -28,7 +26,7 @@ class Selection:
         self.config, self.log = run.config, log
         if log:
             self.real = training_set(run.config, dataset)
-            self.extractor = Extractor(run.config.extractor, jax.local_devices(), run.config.inception_weights)
+            self.extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
             self.caveats: set[str] = set()
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
         self.best.remove_after(step)

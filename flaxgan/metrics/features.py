@@ -21,6 +21,12 @@ FORMAT = 1  # part of every cache key: raise it when the same pictures would giv
 CHUNKS = 16  # that a device takes one after the other in a dispatch
 
 
+def own_devices() -> list[jax.Device]:
+    """Of this process, to extract on: a CPU's virtual ones would only wait for each other's cores."""
+    devices = jax.local_devices()
+    return devices[:1] if devices[0].platform == "cpu" else devices
+
+
 class Extractor:
     """A network on all devices. The features of a picture depend on that picture alone."""
 
