@@ -13,6 +13,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     from flaxgan.checkpoint import load
     from flaxgan.metrics.evaluation import METRICS, Comparison, evaluate
     from flaxgan.metrics.features import Extractor, own_devices
+    from flaxgan.metrics.reference import Reference
     from flaxgan.metrics.results import check_output, save_pictures, table, write
     from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
     from flaxgan.parallel import set_up_devices
@@ -37,8 +38,8 @@ def evaluate_command(args: argparse.Namespace) -> None:
         generated = open_set(args.generated, args.num, args.image_size)
     else:
         generated = sampled_set(state, args.seed, args.num or len(real))
-    comparison = Comparison(real, generated, extractor, seed=args.seed, caveats=caveats)
-    comparison.mirror = config.flip if config else real.images.shape[-1] == 3
+    mirror = config.flip if config else real.images.shape[-1] == 3
+    comparison = Comparison(Reference(real, extractor, mirror), generated, seed=args.seed, caveats=caveats)
     if state:
         comparison.discriminator, comparison.batch_size = state.discriminator, config.batch_size
     measured = evaluate(comparison, args.metrics)

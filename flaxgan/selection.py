@@ -8,6 +8,7 @@ from flaxgan.data import ImageDataset
 from flaxgan.hosts import from_first
 from flaxgan.metrics.evaluation import Comparison, evaluate
 from flaxgan.metrics.features import Extractor, own_devices
+from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.sets import sampled_set, training_set
 from flaxgan.parallel import on_one_device
 from flaxgan.run import MetricsLog, Run
@@ -25,8 +26,8 @@ class Selection:
         """`log`: of the first process; `step`: where the run goes on. Raises UserError if the extractor's weights can't be had."""
         self.config, self.log = run.config, log
         if log:
-            self.real = training_set(run.config, dataset)
             self.extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
+            self.real = Reference(training_set(run.config, dataset), self.extractor, mirror=run.config.flip)
             self.caveats: set[str] = set()
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
         self.best.remove_after(step)
@@ -54,7 +55,7 @@ class Selection:
         if self._distance(step) < math.inf:
             return False
         generated = sampled_set(state, self.config.seed, self.config.evaluate_num, SELECTING)
-        comparison = Comparison(self.real, generated, self.extractor, mirror=self.config.flip)
+        comparison = Comparison(self.real, generated)
         values = {name: entry["value"] for name, entry in evaluate(comparison).items()}
         for caveat in set(comparison.caveats) - self.caveats:
             print(f"note: {caveat}", flush=True)

@@ -173,12 +173,15 @@ def test_a_resumed_run_evaluates_what_an_unbroken_one_does(run_dir, tmp_path, mo
         (["RUN", "--generated", "float.npy"], "is float64 (4, 8, 8, 3); write pictures as uint8"),
         (["RUN", "--generated", "object.npy"], "can't read object.npy"),
         (["RUN", "--generated", "sizes"], "differ in size (8x8, 9x8, …); give --image-size"),
+        (["RUN", "--inception-weights", "float.npy"], "belongs to --extractor inception"),
+        (["RUN", "--generated", "one.npy"], "one.npy holds one picture"),
         (["RUN", "--extractor", "inception", "--inception-weights", "float.npy"], "SHA-256"),
     ],
 )
 def test_mistakes_are_one_line(run_dir, refused, tmp_path, monkeypatch, argv, message):
     monkeypatch.chdir(tmp_path)
     np.save("float.npy", np.zeros((4, 8, 8, 3)))
+    np.save("one.npy", np.zeros((1, 8, 8, 3), np.uint8))
     np.save("object.npy", np.array([{}]), allow_pickle=True)
     (tmp_path / "sizes").mkdir()
     for height in (8, 9):
@@ -189,6 +192,18 @@ def test_mistakes_are_one_line(run_dir, refused, tmp_path, monkeypatch, argv, me
 def test_a_run_that_chose_no_best(run_dir, refused, tmp_path):
     shutil.copytree(run_dir, tmp_path / "run", ignore=shutil.ignore_patterns("best_checkpoint"))
     assert "train it with --evaluate-every" in refused(tmp_path / "run", "--checkpoint", "best", command=sample)
+
+
+def test_arrays_of_the_same_bytes_and_another_shape_are_other_pictures(measure, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 24, 3)).astype(np.uint8)
+    np.save(tmp_path / "wide.npy", pixels)
+    np.save(tmp_path / "high.npy", pixels.reshape(12, 24, 16, 3))
+    distances = []
+    for name in ("wide", "high"):
+        real, generated, output = tmp_path / f"{name}.npy", tmp_path / "wide.npy", tmp_path / f"{name}.json"
+        measure("--real", real, "--generated", generated, "--output", output, "--metrics", "memorisation")
+        distances.append(json.loads(output.read_text())["metrics"]["nearest_distance"]["value"])
+    assert distances[0] < 1e-3 and distances[1] > 0.1
 
 
 def test_pictures_that_have_changed_since_are_a_caveat(run_dir, measure, tmp_path):

@@ -46,7 +46,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     split = split or "+".join(info.splits)
     try:
         records = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
-    except NotImplementedError as error:  # an older file format
+    except NotImplementedError as error:  # TFDS's own answer where the files are of no format with random access, as tfrecord is
         raise UserError(
             f"{builder.data_path} is not in the array_record format, which is read without TensorFlow; "
             "give another --data-dir, where flaxgan can prepare it anew"

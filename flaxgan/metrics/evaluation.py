@@ -12,16 +12,16 @@ from jax import Array
 from flaxgan.metrics import inception, neighbours
 from flaxgan.metrics.classes import class_shares
 from flaxgan.metrics.features import Extractor
-from flaxgan.metrics.frechet import frechet
+from flaxgan.metrics.frechet import frechet_distance, gaussian
 from flaxgan.metrics.inception_score import SPLITS, inception_score
 from flaxgan.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
+from flaxgan.metrics.reference import PictureSet, Reference
 from flaxgan.state import Network
 from flaxgan.steps import preprocess
 
 Measured = dict[str, Any]  # "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
 CLOSE = 0.01  # a generated picture is called memorised where it is closer to a real one than this share of the real ones are
-
 JUDGED = 2048  # pictures of each kind that the discriminator is asked about
 
 
@@ -33,44 +33,24 @@ class NotApplicable(NotMeasured):
     """The same, where nobody would expect it to."""
 
 
-@dataclasses.dataclass(frozen=True)
-class PictureSet:
-    images: np.ndarray  # uint8 (N, H, W, C)
-    sha256: str  # tells them from all others
-    protocol: dict[str, Any]  # where they come from
-    labels: np.ndarray | None = None  # int (N,)
-    class_names: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name} {value}" for name, value in self.protocol.items() if name != "sha256")
-
-
 @dataclasses.dataclass
 class Comparison:
-    """Two sets of pictures, and all that several metrics share, computed when it is first asked for."""
+    """Generated pictures beside real ones, and all that several metrics share, computed when it is first asked for."""
 
-    real: PictureSet
+    real: Reference
     generated: PictureSet
-    extractor: Extractor
     seed: int = 0
-    mirror: bool = True  # whether memorisation looks at mirrored real pictures too
     discriminator: Network | None = None  # of the run that the generated pictures come from,
     batch_size: int = 64  # and what it was trained with
     caveats: list[str] = dataclasses.field(default_factory=list)
 
-    @functools.cached_property
-    def real_features(self) -> np.ndarray:
-        return self.extractor.cached(self.real.images, self.real.sha256, "features of real pictures")
+    @property
+    def extractor(self) -> Extractor:
+        return self.real.extractor
 
     @functools.cached_property
-    def mirrored_features(self) -> np.ndarray:
-        return self.extractor.cached(self.real.images, self.real.sha256, "features of mirrored real pictures", mirrored=True)
-
-    @functools.cached_property
-    def generated_features(self) -> np.ndarray:
+    def features(self) -> np.ndarray:
+        """Of the generated pictures."""
         return self.extractor(self.generated.images, "features of generated pictures")
 
     @property
@@ -79,42 +59,22 @@ class Comparison:
         return min(len(self.real), len(self.generated))
 
     @functools.cached_property
-    def _within(self) -> tuple[neighbours.Within, neighbours.Within]:
+    def within(self) -> neighbours.Within:
+        """Of the generated pictures."""
         if self.count <= neighbours.K_DENSITY:
             raise NotMeasured(f"a neighbourhood takes more than {neighbours.K_DENSITY} pictures of each kind, not {self.count}")
-        return neighbours.within(self.real_features[: self.count]), neighbours.within(self.generated_features[: self.count])
+        return neighbours.within(self.features[: self.count])
 
     @functools.cached_property
     def between(self) -> neighbours.Between:
-        return neighbours.between(self.real_features[: self.count], self.generated_features[: self.count], *self._within)
-
-    @property
-    def halves(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of the real features: what a metric says of these is what it says of perfect pictures, if half as many."""
-        return self.real_features[::2], self.real_features[1::2]
-
-    @functools.cached_property
-    def between_halves(self) -> neighbours.Between | None:
-        if len(self.halves[1]) <= neighbours.K_DENSITY:
-            return None
-        return neighbours.between(*self.halves, *map(neighbours.within, self.halves))
+        generated = self.within  # refuses too small sets
+        features = self.real.features[: self.count], self.features[: self.count]
+        return neighbours.between(*features, self.real.within(self.count), generated)
 
     @functools.cached_property
     def nearest_real(self) -> tuple[np.ndarray, np.ndarray]:
         """Of each generated picture: index among the real ones (from len(real) on, mirrored ones) and distance."""
-        return neighbours.nearest(self.generated_features, self._candidates)
-
-    @property
-    def _candidates(self) -> np.ndarray:
-        return np.concatenate([self.real_features, self.mirrored_features]) if self.mirror else self.real_features
-
-    @functools.cached_property
-    def real_to_real(self) -> np.ndarray:
-        """Of each real picture: the distance to the nearest other one, mirrored ones included."""
-        distances = [neighbours.nearest(self.real_features, self.real_features, same=True)[1]]
-        if self.mirror:
-            distances.append(neighbours.nearest(self.real_features, self.mirrored_features, same=True)[1])
-        return np.min(distances, 0)
+        return neighbours.nearest(self.features, self.real.candidates)
 
 
 def _fd(c: Comparison) -> dict[str, Measured]:
@@ -125,8 +85,8 @@ def _fd(c: Comparison) -> dict[str, Measured]:
                 f"{c.extractor.network.FRECHET}: {len(pictures)} {name} pictures are no more than the {dim} features: their "
                 "covariance is singular and the distance far too large; compare it only with others of the very same numbers"
             )
-    reference = frechet(*c.halves) if len(c.real) >= 4 else None
-    return {c.extractor.network.FRECHET: {"value": frechet(c.real_features, c.generated_features), "reference": reference}}
+    distance = frechet_distance(c.real.gaussian, gaussian(c.features))
+    return {c.extractor.network.FRECHET: {"value": distance, "reference": c.real.frechet_of_halves}}
 
 
 def _kid(c: Comparison) -> dict[str, Measured]:
@@ -134,13 +94,13 @@ def _kid(c: Comparison) -> dict[str, Measured]:
     name = f"kid_{c.extractor.name}"
     if size < SUBSET_SIZE:
         c.caveats.append(f"{name}: subsets of {size} pictures instead of {SUBSET_SIZE}, for there are no more")
-    mean, std = kernel_distance(c.real_features, c.generated_features, size, c.seed)
+    mean, std = kernel_distance(c.real.features, c.features, size, c.seed)
     return {name: {"value": mean, "std": std, "subsets": SUBSETS, "subset_size": size, "reference": 0.0}}
 
 
 def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measured]]:
     def metric(c: Comparison) -> dict[str, Measured]:
-        reference = float(getattr(c.between_halves, name)) if c.between_halves else None
+        reference = float(getattr(c.real.between_halves, name)) if c.real.between_halves else None
         value = float(getattr(c.between, name))
         return {name: {"value": value, "neighbours": k, "pictures_of_each": c.count, "reference": reference}}
 
@@ -149,17 +109,18 @@ def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measur
 
 def _diversity(c: Comparison) -> dict[str, Measured]:
     measured: dict[str, Measured] = {}
-    (real_size, generated_size) = (pictures.images.shape[1:3] for pictures in (c.real, c.generated))
+    (real_size, generated_size) = (pictures.images.shape[1:3] for pictures in (c.real.pictures, c.generated))
     if min(scales(*real_size), scales(*generated_size)) == 0:
         c.caveats.append("ms_ssim is not measured: it takes pictures of at least 11x11")
     else:
         if real_size != generated_size:
             c.caveats.append("ms_ssim: real and generated pictures differ in size, so that its two values can't be compared")
-        value, reference = (pairwise_ms_ssim(pictures.images, c.seed) for pictures in (c.generated, c.real))
-        measured["ms_ssim"] = {"value": value, "reference": reference, "pairs": PAIRS, "scales": scales(*generated_size)}
+        value = pairwise_ms_ssim(c.generated.images)
+        measured["ms_ssim"] = {"value": value, "reference": c.real.ms_ssim, "pairs": PAIRS, "scales": scales(*generated_size)}
     try:
-        real, generated = (part.mean_distance for part in c._within)
-        measured["feature_distance"] = {"value": generated, "reference": real, "pictures_of_each": c.count}
+        value = c.within.mean_distance
+        reference = c.real.within(c.count).mean_distance
+        measured["feature_distance"] = {"value": value, "reference": reference, "pictures_of_each": c.count}
     except NotMeasured as reason:
         c.caveats.append(f"feature_distance is not measured: {reason}")
     return measured
@@ -169,18 +130,18 @@ def _memorisation(c: Comparison) -> dict[str, Measured]:
     if len(c.real) < 2:
         raise NotMeasured("memorisation takes at least two real pictures")
     distances = c.nearest_real[1]
-    close = float(np.quantile(c.real_to_real, CLOSE))
+    close = float(np.quantile(c.real.nearest_distances, CLOSE))
     share = float((distances < close).mean())
     return {
-        "memorised": {"value": share, "closer_than": close, "reference": CLOSE, "mirrored_too": c.mirror},
-        "nearest_distance": {"value": float(np.median(distances)), "reference": float(np.median(c.real_to_real))},
+        "memorised": {"value": share, "closer_than": close, "reference": CLOSE, "mirrored_too": c.real.mirror},
+        "nearest_distance": {"value": float(np.median(distances)), "reference": float(np.median(c.real.nearest_distances))},
     }
 
 
 def _classes(c: Comparison) -> dict[str, Measured]:
-    if c.real.labels is None or len(np.unique(c.real.labels)) < 2:
+    if c.real.pictures.labels is None or len(np.unique(c.real.pictures.labels)) < 2:
         raise NotApplicable("the real pictures have no two classes, so that none can be missed")
-    result = class_shares(c.real_features, c.real.labels, c.generated_features, c.seed)
+    result = class_shares(c.real.features, c.real.pictures.labels, c.features, c.seed)
     how = {"classifier": "linear discriminant analysis of the features", "classifier_accuracy": result.accuracy, "reference": 1.0}
     if not result.accuracy >= 0.8:
         c.caveats.append(
@@ -202,7 +163,7 @@ def _accuracy(c: Comparison) -> dict[str, Measured]:
     count = min(JUDGED, c.count) // batch * batch
     real, generated = (
         np.concatenate([_logits(c.discriminator, x.images[i : i + batch]) for i in range(0, count, batch)])
-        for x in (c.real, c.generated)
+        for x in (c.real.pictures, c.generated)
     )
     protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": count}
     return {
@@ -216,7 +177,7 @@ def _inception_score(c: Comparison) -> dict[str, Measured]:
         raise NotApplicable("the inception score takes --extractor inception")
     if len(c.generated) < SPLITS:
         raise NotMeasured(f"the inception score takes at least {SPLITS} generated pictures")
-    mean, std = inception_score(np.asarray(inception.logits(c.extractor.variables, c.generated_features)), SPLITS)
+    mean, std = inception_score(np.asarray(inception.logits(c.extractor.variables, c.features)), SPLITS)
     return {"inception_score": {"value": mean, "std": std, "splits": SPLITS}}
 
 

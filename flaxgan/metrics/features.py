@@ -32,6 +32,8 @@ class Extractor:
 
     def __init__(self, name: str, devices: list[jax.Device], weights: str | None = None):
         """Raises UserError if the weights can't be had, or are not the published ones."""
+        if weights and name != "inception":
+            raise UserError(f"--inception-weights belongs to --extractor inception, not {name}; leave one of them out")
         self.name, self.network = name, EXTRACTORS[name]
         mesh = Mesh(devices, ("batch",))
         self.split = NamedSharding(mesh, PartitionSpec("batch"))

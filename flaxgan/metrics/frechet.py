@@ -43,6 +43,11 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     return max(float(distance), 0.0)  # rounding
 
 
+def gaussian(features: np.ndarray) -> Gaussian:
+    """Of a feature array (N, D), N at least 2."""
+    return fit(features[i : i + BLOCK] for i in range(0, len(features), BLOCK))
+
+
 def frechet(real: np.ndarray, generated: np.ndarray) -> float:
-    """The distance between two feature arrays (N, D), each N at least 2."""
-    return frechet_distance(*(fit(x[i : i + BLOCK] for i in range(0, len(x), BLOCK)) for x in (real, generated)))
+    """The distance between two feature arrays."""
+    return frechet_distance(gaussian(real), gaussian(generated))

@@ -69,7 +69,7 @@ def write(path: Path, c: Comparison, measured: dict[str, Measured]) -> None:
         "flaxgan_version": flaxgan.__version__,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "protocol": c.extractor.protocol | {"seed": c.seed, "n_real": len(c.real), "n_generated": len(c.generated)},
-        "real": c.real.protocol,
+        "real": c.real.pictures.protocol,
         "generated": c.generated.protocol,
         "metrics": measured,
         "caveats": c.caveats,
@@ -89,13 +89,14 @@ def save_pictures(path: Path, c: Comparison) -> list[Path]:
         indices, distances = c.nearest_real
         closest = np.argsort(distances)[:PAIRS]
         others = np.arange(len(distances))[:PAIRS]  # any: their order is random
-        real = [c.real.images[i] if i < len(c.real) else c.real.images[i - len(c.real)][:, ::-1] for i in indices]
+        images, num = c.real.pictures.images, len(c.real)
+        real = [images[i] if i < num else images[i - num][:, ::-1] for i in indices]
         rows = {
             name: [(c.generated.images[i], real[i], distances[i]) for i in chosen]
             for name, chosen in (("the closest", closest), ("picked at random", others))
         }
         written.append(path.with_name(f"{path.stem}_neighbours.png"))
-        save_neighbours(written[-1], rows, distances, c.real_to_real)
+        save_neighbours(written[-1], rows, distances, c.real.nearest_distances)
     if "between" in vars(c):
         order = np.argsort(-c.between.realism)
         count = min(SHOWN, len(order) // 2)

@@ -13,7 +13,7 @@ from flaxgan.data import ImageDataset, open_source, prepare
 from flaxgan.data.folder import open_folder
 from flaxgan.data.source import Source
 from flaxgan.errors import UserError
-from flaxgan.metrics.evaluation import PictureSet
+from flaxgan.metrics.reference import PictureSet
 from flaxgan.run import trained_on
 from flaxgan.sampling import sample
 from flaxgan.state import SAMPLING, GANState
@@ -25,12 +25,14 @@ SELECTION_SEED = 0  # of the pictures that are taken where there are more
 def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) -> PictureSet:
     """`num` pictures of a set, or all up to MOST, in an order that is random but always the same."""
     total = len(dataset.images)
+    if total < 2:
+        raise UserError(f"{protocol['source']} holds one picture; a comparison takes at least two")
     num = min(num or MOST, total)
     order = np.random.default_rng(SELECTION_SEED).permutation(total)[:num]
     height, width, channels = dataset.images.shape[1:]
     return PictureSet(
         dataset.images[order],
-        hashlib.sha256(json.dumps([dataset.sha256, num, SELECTION_SEED]).encode()).hexdigest(),
+        hashlib.sha256(json.dumps([dataset.sha256, dataset.images.shape, num, SELECTION_SEED]).encode()).hexdigest(),
         protocol | {"pictures": num, "of": total, "size": f"{height}x{width}x{channels}", "sha256": dataset.sha256},
         dataset.labels[order] if dataset.class_names else None,
         dataset.class_names,

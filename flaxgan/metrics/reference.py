@@ -1,0 +1,89 @@
+"""The real side of a comparison: all that is the same whatever the generated pictures are, computed once."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+
+from flaxgan.metrics import neighbours
+from flaxgan.metrics.features import Extractor
+from flaxgan.metrics.frechet import Gaussian, frechet, gaussian
+from flaxgan.metrics.ms_ssim import pairwise_ms_ssim
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureSet:
+    images: np.ndarray  # uint8 (N, H, W, C)
+    sha256: str  # tells them from all others
+    protocol: dict[str, Any]  # where they come from
+    labels: np.ndarray | None = None  # int (N,)
+    class_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in self.protocol.items() if name != "sha256")
+
+
+class Reference:
+    """Real pictures, and what is computed of them when it is first asked for."""
+
+    def __init__(self, pictures: PictureSet, extractor: Extractor, mirror: bool):
+        """`mirror`: whether memorisation looks at mirrored pictures too."""
+        self.pictures, self.extractor, self.mirror = pictures, extractor, mirror
+        self._within: dict[int, neighbours.Within] = {}
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @functools.cached_property
+    def features(self) -> np.ndarray:
+        return self.extractor.cached(self.pictures.images, self.pictures.sha256, "features of real pictures")
+
+    @functools.cached_property
+    def _mirrored(self) -> np.ndarray:
+        return self.extractor.cached(
+            self.pictures.images, self.pictures.sha256, "features of mirrored real pictures", mirrored=True
+        )
+
+    @property
+    def candidates(self) -> np.ndarray:
+        """What a generated picture may be a copy of: all features, then if asked for those of the mirrored pictures."""
+        return np.concatenate([self.features, self._mirrored]) if self.mirror else self.features
+
+    @functools.cached_property
+    def gaussian(self) -> Gaussian:
+        return gaussian(self.features)
+
+    def within(self, count: int) -> neighbours.Within:
+        """Of the first `count` pictures."""
+        if count not in self._within:
+            self._within[count] = neighbours.within(self.features[:count])
+        return self._within[count]
+
+    @property
+    def _halves(self) -> tuple[np.ndarray, np.ndarray]:
+        """What a metric says of these is what it says of perfect pictures, if half as many."""
+        return self.features[::2], self.features[1::2]
+
+    @functools.cached_property
+    def frechet_of_halves(self) -> float | None:
+        return frechet(*self._halves) if len(self) >= 4 else None
+
+    @functools.cached_property
+    def between_halves(self) -> neighbours.Between | None:
+        if len(self._halves[1]) <= neighbours.K_DENSITY:
+            return None
+        return neighbours.between(*self._halves, *map(neighbours.within, self._halves))
+
+    @functools.cached_property
+    def nearest_distances(self) -> np.ndarray:
+        """Of each picture to the nearest other one, mirrored ones included if asked for: float32 (N,)."""
+        sets = [self.features, self._mirrored] if self.mirror else [self.features]
+        return np.min([neighbours.nearest(self.features, candidates, same=True)[1] for candidates in sets], 0)
+
+    @functools.cached_property
+    def ms_ssim(self) -> float:
+        return pairwise_ms_ssim(self.pictures.images)
