@@ -30,11 +30,11 @@ def wait_for_step(processes, run_dir, step):
     pytest.fail("\n".join(process.communicate()[1] for process in processes))
 
 
-def end(processes):
+def end(processes, seconds=TIME_TO_NOTICE):
     """-> [(exit status, output, error)]."""
     results = []
     for process in processes:
-        output, error = process.communicate(timeout=TIME_TO_NOTICE)
+        output, error = process.communicate(timeout=seconds)
         results.append((process.returncode, output, error))
     return results
 
@@ -72,6 +72,20 @@ def test_two_processes_train_stop_die_and_resume_as_one_would(tmp_path, pictures
     config = json.loads((two / "config.json").read_text())
     assert "process_id" not in config and config["changes"] == []
     assert sorted(path.name for path in two.iterdir()) == sorted(path.name for path in one.iterdir())
+
+
+def test_the_first_process_evaluates_and_all_keep_the_best(tmp_path, pictures, train):
+    two, one = tmp_path / "two", tmp_path / "one"
+    argv = ["--dataset", pictures, "--epochs", 2, "--evaluate-every", 1, "--evaluate-num", 40, *TINY]
+    (first, output, error), (second, silence, _) = end(start_pair(*argv, "--run-dir", two), seconds=300)
+    assert (first, second) == (0, 0), error
+    assert output.count("fd_efficientnet_lite0 ") >= 2 and "fd_efficientnet_lite0" not in silence
+    train(*argv, "--run-dir", one)
+    distances = [[row["fd_efficientnet_lite0"] for row in rows(run) if "fd_efficientnet_lite0" in row] for run in (two, one)]
+    assert len(distances[0]) == 2
+    np.testing.assert_allclose(*distances, rtol=1e-2)  # a picture's pixel may be rounded the other way
+    for run, measured in zip((two, one), distances, strict=True):
+        assert [path.name for path in (run / "best_checkpoint").iterdir()] == [str(5 * (1 + int(np.argmin(measured))))]
 
 
 def test_processes_started_differently_are_told(tmp_path, pictures):
