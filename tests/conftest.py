@@ -54,14 +54,19 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture
-def train(capsys):
-    """Call the training command in this process -> what it printed."""
+def printed(capsys):
+    """Call a command in this process -> what it printed."""
 
-    def call(*argv):
-        main([str(arg) for arg in argv])
+    def call(command, *argv):
+        command([str(arg) for arg in argv])
         return capsys.readouterr().out
 
     return call
+
+
+@pytest.fixture
+def train(printed):
+    return lambda *argv: printed(main, *argv)
 
 
 @pytest.fixture

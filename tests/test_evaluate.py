@@ -30,14 +30,8 @@ def run_dir(tmp_path_factory, pictures):
 
 
 @pytest.fixture
-def measure(capsys):
-    """Call the command -> what it printed."""
-
-    def call(*argv):
-        evaluate([str(arg) for arg in argv])
-        return capsys.readouterr().out
-
-    return call
+def measure(printed):
+    return lambda *argv: printed(evaluate, *argv)
 
 
 def evaluations(run_dir):
