@@ -21,13 +21,19 @@ def parse_image_size(text: str) -> tuple[int, int]:
 
 
 def option(
-    default: Any, help: str, fixed: bool = False, parse: typing.Callable[[str], Any] | None = None, saved: bool = True
+    default: Any,
+    help: str,
+    fixed: bool = False,
+    parse: typing.Callable[[str], Any] | None = None,
+    saved: bool = True,
+    flag: bool = True,
 ) -> Any:
-    """A field that is a flag too. `fixed`: it says what the network or the data is, so a resumed run can't change it.
+    """A field that is a flag too, unless `flag` is False.
 
+    `fixed`: it says what the network or the data is, so a resumed run can't change it.
     `saved`: in the run's config.json; not so what says where the run is and which processes train it.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse, "saved": saved})
+    return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,11 +57,36 @@ class Config:
     max_steps: int | None = option(None, "stop after this many training steps, whatever --epochs says")
     features: int = option(64, "base width of both networks", fixed=True)
     latent_dim: int = option(100, "length of the generator's input z", fixed=True)
+    architecture: Literal["dcgan", "dense", "resnet"] = option("dcgan", "of both networks", fixed=True)
+    conditional: bool = option(False, "learn the classes: pictures of each can be asked for", fixed=True)
+    attention: int | None = option(None, "self-attention where the feature maps are this high (or wide, if less)", fixed=True)
+    loss: Literal["bce", "hinge", "lsgan", "wgan", "relativistic"] = option("bce", "of both networks")
+    label_smoothing: float = option(0.0, "real pictures count as 1 minus this (bce and lsgan)")
+    r1: float = option(0.0, "weight of the discriminator's squared gradient at real pictures (0: off)", fixed=True)
+    r2: float = option(0.0, "weight of the same at generated pictures (0: off)", fixed=True)
+    gradient_penalty: float = option(0.0, "weight of the gradient's distance from 1 between them, as WGAN-GP's 10 (0: off)", True)
+    d_norm: Literal["batch", "layer", "none"] | None = option(
+        None, "normalisation in the discriminator (default: batch; with a gradient penalty layer, with spectral norm none)", True
+    )
+    spectral_norm: bool = option(False, "bound the discriminator's layers by their largest singular value", fixed=True)
+    dropout: float = option(0.0, "share of the discriminator's activations that are left out")
+    instance_noise: float = option(0.0, "standard deviation of noise on what the discriminator sees, at first")
+    instance_noise_images: int = option(100_000, "pictures seen until that noise has fallen to nothing")
+    augment: str | None = option(None, "color,translation,cutout or some of them: what the discriminator sees is changed so")
+    feature_matching: float = option(0.0, "weight of the distance of mean discriminator features in the generator's loss")
+    d_steps: int = option(1, "updates of the discriminator for each of the generator, with new pictures each", fixed=True)
+    ema: int = option(
+        10_000, "half-life, in pictures seen, of the generator's averaged weights, which are sampled from (0: off)", True
+    )
+    schedule: Literal["constant", "linear", "cosine"] = option(
+        "constant", "the learning rates to the run's end: to 0 if not constant", True
+    )
     learning_rate: float = option(2e-4, "Adam's learning rate, both networks")
     d_learning_rate: float | None = option(None, "the discriminator's (default: --learning-rate)")
     g_learning_rate: float | None = option(None, "the generator's (default: --learning-rate)")
     beta1: float = option(0.5, "Adam's decay of the first moment")
     beta2: float = option(0.999, "Adam's decay of the second moment")
+    num_classes: int | None = option(None, "of the data, if conditional", fixed=True, flag=False)
     seed: int = option(0, "decides weights, z, data order and flips", fixed=True)
     run_dir: str | None = option(None, "the run's folder; resumed if it exists (default: runs/<dataset>-<timestamp>)", saved=False)
     checkpoint_every: int = option(1, "epochs between checkpoints (one more is kept at the end)")
@@ -86,7 +117,7 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         elif isinstance(self.image_size, list):  # as JSON has it
             object.__setattr__(self, "image_size", tuple(self.image_size))
-        counts = ("batch_size", "accumulate", "epochs", "max_steps", "features", "latent_dim")
+        counts = ("batch_size", "accumulate", "epochs", "max_steps", "features", "latent_dim", "d_steps", "instance_noise_images")
         for name in (*counts, "checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every"):
             self._require(name, getattr(self, name) is None or getattr(self, name) >= 1, "must be at least 1")
         self._require("accumulate", self.batch_size % self.accumulate == 0, f"must divide --batch-size {self.batch_size}")
@@ -96,6 +127,24 @@ class Config:
             self._require(name, rate is None or (rate > 0 and math.isfinite(rate)), "must be a positive number")
         for name in ("beta1", "beta2"):
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
+        for name in ("r1", "r2", "gradient_penalty", "instance_noise", "feature_matching", "ema"):
+            value = getattr(self, name)
+            self._require(name, value >= 0 and math.isfinite(value), "must not be negative")
+        for name in ("label_smoothing", "dropout"):
+            self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
+        unknown = set(self.augmentations) - {"color", "translation", "cutout"}
+        self._require("augment", not unknown, "must be some of color,translation,cutout, with commas between,")
+        if self.label_smoothing and self.loss not in ("bce", "lsgan"):
+            raise UserError(
+                f"--label-smoothing is for --loss bce and lsgan, whose real pictures have a target; {self.loss} has none"
+            )
+        if self.d_norm and self.architecture == "resnet":
+            raise UserError("--architecture resnet has no normalisation; leave --d-norm out")
+        if self.discriminator_norm == "batch" and self._penalised:
+            raise UserError(
+                "--d-norm batch makes a logit depend on the whole batch, so that --r1, --r2 and --gradient-penalty, which "
+                "bound each picture's own gradient, have none to bound; leave it out, or give --d-norm layer or none"
+            )
         self._require("seed", 0 <= self.seed < 2**32, "must lie in [0, 2**32)")
         self._require("image_size", self.image_size is None or min(self.image_size) >= 1, "must be at least 1")
         for name in FIELDS:
@@ -115,6 +164,22 @@ class Config:
     def _require(self, name: str, holds: bool, rule: str) -> None:
         if not holds:
             raise UserError(f"{flag(name)} {rule}, not {getattr(self, name)}")
+
+    @property
+    def _penalised(self) -> bool:
+        return bool(self.r1 or self.r2 or self.gradient_penalty)
+
+    @property
+    def discriminator_norm(self) -> str:
+        return self.d_norm or ("none" if self.spectral_norm else "layer" if self._penalised else "batch")
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        return tuple(self.augment.split(",")) if self.augment else ()
+
+    @property
+    def images_per_step(self) -> int:
+        return self.batch_size * self.d_steps
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that config.json holds; not run_dir: a run folder may be moved."""
@@ -191,8 +256,9 @@ def add_flag(parser: argparse.ArgumentParser, name: str, shown: Any, default: An
 
 def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
     """One flag a field."""
-    for name in FIELDS:
-        add_flag(parser, name, getattr(defaults, name))
+    for name, field in FIELDS.items():
+        if field.metadata["flag"]:
+            add_flag(parser, name, getattr(defaults, name))
 
 
 def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:

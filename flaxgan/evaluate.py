@@ -17,7 +17,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     from flaxgan.metrics.results import check_output, save_pictures, table, write
     from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
     from flaxgan.parallel import set_up_devices
-    from flaxgan.run import load_config
+    from flaxgan.run import classes, load_config
 
     if unknown := set(args.metrics or ()) - set(METRICS):
         raise UserError(f"--metrics {','.join(sorted(unknown))}: there is no such metric; there are {', '.join(METRICS)}")
@@ -37,7 +37,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     if args.generated:
         generated = open_set(args.generated, args.num, args.image_size)
     else:
-        generated = sampled_set(state, args.seed, args.num or len(real))
+        generated = sampled_set(state, classes(args.run_dir)[1], args.seed, args.num or len(real))
     mirror = config.flip if config else real.images.shape[-1] == 3
     comparison = Comparison(Reference(real, extractor, mirror), generated, seed=args.seed, caveats=caveats)
     if state:

@@ -10,8 +10,8 @@ import numpy as np
 
 from flaxgan.plots import grid, save_losses, save_picture, save_side_by_side
 from flaxgan.run import Run
-from flaxgan.sampling import sample
-from flaxgan.state import Network
+from flaxgan.sampling import sample, sampler, spread_classes
+from flaxgan.state import GANState
 
 NUM_PICTURES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.05  # at most, for the figures that each epoch replaces
@@ -28,15 +28,19 @@ class Gallery:
         self._drawn: Future[None] | None = None
         self._next_figures = 0.0
 
-    def add(self, generator: Network, rows: list[dict[str, Any]], epoch: int, step: int, last: bool) -> None:
-        """After an epoch, or where the run stops within one. The generator may be donated as soon as this returns."""
+    def add(self, state: GANState, rows: list[dict[str, Any]], epoch: int, step: int, last: bool) -> None:
+        """After an epoch, or where the run stops within one. The state may be donated as soon as this returns."""
         if self._drawn:
             self._drawn.result()  # at most one is waiting; raises what drawing raised
-        kept = jax.tree.map(jnp.copy, generator)  # so that even compiling the sampler is left to the background
+        kept = jax.tree.map(
+            jnp.copy, (state.generator, state.ema_params)
+        )  # so that even compiling the sampler is left to the background
         self._drawn = self._pool.submit(self._draw, kept, list(rows), epoch, step, last)
 
-    def _draw(self, generator: Network, rows: list[dict[str, Any]], epoch: int, step: int, last: bool) -> None:
-        generated = sample(generator, self.run.config.seed, NUM_PICTURES)
+    def _draw(self, kept: Any, rows: list[dict[str, Any]], epoch: int, step: int, last: bool) -> None:
+        config = self.run.config
+        labels = spread_classes(config.num_classes, NUM_PICTURES) if config.conditional else None
+        generated = sample(sampler(*kept), config.seed, NUM_PICTURES, labels)
         save_picture(self._folder / f"epoch_{epoch:04d}.png", grid(generated))
         began = time.monotonic()
         if last or began >= self._next_figures:

@@ -1,14 +1,79 @@
-"""Losses on logits. The sigmoid lives in here, as softplus, so that nothing saturates."""
+"""Losses on logits: a function each for the discriminator and the generator, and a line in LOSSES.
 
-import jax
+Sigmoids live in here, as softplus, so that nothing saturates. All are means over the batch, float32 scalars.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
 from jax import Array
+from jax.nn import relu, softplus
 
 
-def discriminator_loss(real_logits: Array, fake_logits: Array) -> Array:
-    """Binary cross-entropy with real = 1 and fake = 0, the two means added (Goodfellow et al. 2014, equation 1)."""
-    return jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()
+class Loss(NamedTuple):
+    discriminator: Callable[[Array, Array, float], Array]  # real logits (N,), fake logits (N,), target of the real ones
+    generator: Callable[[Array, Array], Array]  # real logits (N,), which most leave unused, and fake logits (N,)
 
 
-def generator_loss(fake_logits: Array) -> Array:
+def bce_discriminator(real_logits: Array, fake_logits: Array, real_target: float = 1.0) -> Array:
+    """Binary cross-entropy with real = real_target and fake = 0, the two means added (Goodfellow et al. 2014, equation 1).
+
+    A target below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4).
+    """
+    real = softplus(-real_logits).mean() + (1 - real_target) * real_logits.mean()
+    return real + softplus(fake_logits).mean()
+
+
+def bce_generator(real_logits: Array, fake_logits: Array) -> Array:
     """Non-saturating: the cross-entropy of taking generated pictures for real (Goodfellow et al. 2014, section 3)."""
-    return jax.nn.softplus(-fake_logits).mean()
+    return softplus(-fake_logits).mean()
+
+
+def hinge_discriminator(real_logits: Array, fake_logits: Array, _: float = 1.0) -> Array:
+    """Logits beyond ±1 are right enough (Lim & Ye 2017; Miyato et al. 2018, equation 16)."""
+    return relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()
+
+
+def lsgan_discriminator(real_logits: Array, fake_logits: Array, real_target: float = 1.0) -> Array:
+    """Least squares to real = real_target and fake = 0 (Mao et al. 2017, equation 9)."""
+    return 0.5 * (jnp.square(real_logits - real_target).mean() + jnp.square(fake_logits).mean())
+
+
+def lsgan_generator(real_logits: Array, fake_logits: Array) -> Array:
+    """Least squares to 1 (Mao et al. 2017, equation 9)."""
+    return 0.5 * jnp.square(fake_logits - 1).mean()
+
+
+def wgan_discriminator(real_logits: Array, fake_logits: Array, _: float = 1.0) -> Array:
+    """The negative of the estimated Wasserstein distance, if the discriminator is 1-Lipschitz (Arjovsky et al. 2017)."""
+    return fake_logits.mean() - real_logits.mean()
+
+
+def linear_generator(real_logits: Array, fake_logits: Array) -> Array:
+    """The generator's of both hinge and wgan."""
+    return -fake_logits.mean()
+
+
+def relativistic_discriminator(real_logits: Array, fake_logits: Array, _: float = 1.0) -> Array:
+    """Of each pair, the real one should look more real (Jolicoeur-Martineau 2018; Huang et al. 2024, equation 2)."""
+    return softplus(fake_logits - real_logits).mean()
+
+
+def relativistic_generator(real_logits: Array, fake_logits: Array) -> Array:
+    """Of each pair, the generated one should look more real."""
+    return softplus(real_logits - fake_logits).mean()
+
+
+LOSSES = {
+    "bce": Loss(bce_discriminator, bce_generator),
+    "hinge": Loss(hinge_discriminator, linear_generator),
+    "lsgan": Loss(lsgan_discriminator, lsgan_generator),
+    "wgan": Loss(wgan_discriminator, linear_generator),
+    "relativistic": Loss(relativistic_discriminator, relativistic_generator),
+}
+
+
+def feature_matching(real_features: Array, fake_features: Array) -> Array:
+    """Squared distance of the mean features (N, ...) of two batches, per feature (Salimans et al. 2016, section 3.1)."""
+    return jnp.square(real_features.mean(0) - fake_features.mean(0)).mean()

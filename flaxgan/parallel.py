@@ -23,6 +23,7 @@ STEPS_PER_DISPATCH = (
     8  # on a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly
 )
 SHARE_FOR_PICTURES = 0.25  # of a device's memory
+Data = tuple[Any, Any]  # images, and labels or None
 
 
 def set_up_devices(device: str) -> list[jax.Device]:
@@ -82,68 +83,81 @@ def _own_rows(drawn: Array) -> Array:
 class Compiled:
     """The state is replicated on all devices, batches are split among them, and batch norm sees the whole batch.
 
-    `images`: uint8 (N, H, W, C), all pictures, usually memory-mapped. Either they live on every device, and a step gathers
-    its batch there, or each batch is gathered on the host and sent as uint8 while the step before it is computed.
+    `images`: uint8 (N, H, W, C), all pictures, usually memory-mapped; `labels`: int32 (N,), if conditional. Either they live on
+    every device, and a step gathers its batch there, or each is gathered on the host and sent while the step before is computed.
     """
 
-    def __init__(self, config: Config, devices: list[jax.Device], images: np.ndarray, most_steps: int | None = None):
+    def __init__(
+        self,
+        config: Config,
+        devices: list[jax.Device],
+        images: np.ndarray,
+        labels: np.ndarray | None = None,
+        most_steps: int | None = None,
+        total_steps: int = 1,
+    ):
         mesh = Mesh(devices, (AXIS,))
         self.replicated = NamedSharding(mesh, PartitionSpec())
         self.split = NamedSharding(mesh, PartitionSpec(None, AXIS))
-        self.images, self.batch_size = images, config.batch_size
+        self.data = images, labels if config.conditional else None
+        self.batch_size = config.images_per_step
         self.most_steps = most_steps or (1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH)
-        self.create_state = jax.jit(functools.partial(create_state, config), out_shardings=self.replicated)
+        self.create_state = jax.jit(functools.partial(create_state, config, total_steps), out_shardings=self.replicated)
         self.state_shape: GANState = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.replicated),
             jax.eval_shape(self.create_state),
         )
         self._any = jax.jit(jnp.any, out_shardings=self.replicated)
-        self._resident = jax.device_put(images, self.replicated) if live_on_device(config, devices, images) else None
+        self._resident = jax.device_put(self.data, self.replicated) if live_on_device(config, devices, images) else None
 
-        one_step = functools.partial(train_step, flip=config.flip, accumulate=config.accumulate)
+        one_step = functools.partial(train_step, config=config)
         if config.parallelism == "jit":
-            self._batch_shape = (config.batch_size,)
+            self._batch_shape = (self.batch_size,)
             rows = NamedSharding(mesh, PartitionSpec(AXIS))
             steps = functools.partial(
                 self._steps, functools.partial(one_step, split=lambda x: lax.with_sharding_constraint(x, rows))
             )
             step = jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
         else:
-            self._batch_shape = (len(devices), config.batch_size // len(devices))
+            self._batch_shape = (len(devices), self.batch_size // len(devices))
             steps = functools.partial(self._steps, functools.partial(one_step, axis_name=AXIS, split=_own_rows))
-            pixels_axis = 1 if self._resident is None else None
-            step = jax.pmap(steps, AXIS, in_axes=(None, None, pixels_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
-        first = np.zeros((1, config.batch_size), np.int64)
+            data_axis = 1 if self._resident is None else None
+            step = jax.pmap(steps, AXIS, in_axes=(None, None, data_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
+        first = np.zeros((1, self.batch_size), np.int64)
         self._compiled = step.lower(self.state_shape, *self._feed(first)).compile()
 
-    def _steps(self, one_step, state: GANState, count: Array, pixels: Array, indices: Array | None) -> tuple[GANState, Metrics]:
-        """`count` steps, on pixels[indices[k]], or pixels[k] if these are the batches; metrics have a row each, (most_steps,)."""
+    def _steps(self, one_step, state: GANState, count: Array, data: Data, indices: Array | None) -> tuple[GANState, Metrics]:
+        """`count` steps, on data[indices[k]], or data[k] if these are the batches; metrics have a row each, (most_steps,)."""
 
-        def batch(k: int | Array) -> Array:
-            return pixels[k] if indices is None else pixels.at[indices[k]].get(mode="promise_in_bounds")
+        def batch(k: int | Array) -> Data:
+            rows = k if indices is None else indices[k]
+            return jax.tree.map(lambda x: x.at[rows].get(mode="promise_in_bounds"), data)
 
         def body(k: Array, carry: tuple[GANState, Metrics]) -> tuple[GANState, Metrics]:
             state, rows = carry
-            state, metrics = one_step(state, batch(k))
+            state, metrics = one_step(state, *batch(k))
             return state, jax.tree.map(lambda rows, value: rows.at[k].set(value), rows, metrics)
 
-        _, metrics = jax.eval_shape(one_step, state, batch(0))
+        _, metrics = jax.eval_shape(one_step, state, *batch(0))
         rows = jax.tree.map(lambda value: jnp.zeros((self.most_steps,), value.dtype), metrics)
         return lax.fori_loop(0, count, body, (state, rows))
 
-    def _feed(self, indices: np.ndarray) -> tuple[np.int32, Array, Array | None]:
-        """indices (count, batch_size) -> what _steps takes besides the state. Each process reads its own rows only."""
+    def _feed(self, indices: np.ndarray) -> tuple[np.int32, Data, Array | None]:
+        """indices (count, images_per_step) -> what _steps takes besides the state. Each process reads its own rows only."""
         count = len(indices)
         indices = np.resize(indices, (self.most_steps, *self._batch_shape))  # rows beyond count are ignored
         if self._resident is not None:
             own = jax.make_array_from_callback(indices.shape, self.split, lambda rows: indices[rows].astype(np.int32))
             return np.int32(count), self._resident, own
-        shape = (*indices.shape, *self.images.shape[1:])
-        own = jax.make_array_from_callback(shape, self.split, lambda rows: self.images[indices[rows[: indices.ndim]]])
-        return np.int32(count), own, None
+
+        def gathered(x: np.ndarray) -> Array:
+            shape = (*indices.shape, *x.shape[1:])
+            return jax.make_array_from_callback(shape, self.split, lambda rows: x[indices[rows[: indices.ndim]]])
+
+        return np.int32(count), jax.tree.map(gathered, self.data), None
 
     def train_steps(self, state: GANState, indices: np.ndarray) -> tuple[GANState, Metrics]:
-        """A step for each row of int64 indices (count, batch_size), count <= most_steps -> the state, metrics (most_steps,).
+        """A step for each row of int64 indices (count, images_per_step), count <= most_steps -> the state, metrics (most_steps,).
 
         Doesn't wait for the device. The state is donated: use the one returned.
         """

@@ -60,10 +60,10 @@ class Reporter:
 
     def _log(self, metrics: dict[str, float]) -> None:
         now = time.monotonic()
-        speed = (self.step - self.logged) * self.config.batch_size / (now - self._clock)
+        speed = (self.step - self.logged) * self.config.images_per_step / (now - self._clock)
         self._clock, self.logged = now, self.step
         epoch = -(-self.step // self.per_epoch)
-        counts = {"step": self.step, "epoch": epoch, "images_seen": self.step * self.config.batch_size}
+        counts = {"step": self.step, "epoch": epoch, "images_seen": self.step * self.config.images_per_step}
         self.log.append(counts | metrics | {"images_per_second": round(speed, 2)})
 
         bar = self._bar

@@ -7,13 +7,15 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 import flaxgan
 from flaxgan.config import FIELDS, Config, flag
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError
 from flaxgan.files import replacing
-from flaxgan.models import base_size
+from flaxgan.models.sizes import base_size, require_resolution
 
 
 def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
@@ -46,13 +48,23 @@ def resolve(config: Config) -> tuple[Config, Source]:
         "image_size": config.image_size or _native_or_64(source),
         "channels": config.channels or source.channels,
         "flip": source.flip if config.flip is None else config.flip,
+        "num_classes": len(source.class_names) or None if config.conditional else None,
     }
+    if config.conditional and not source.class_names:
+        raise UserError(f"--conditional takes labelled pictures, and {source.title} has no classes; a folder has one a sub-folder")
+    require_resolution(config.attention, derived["image_size"])
     return dataclasses.replace(config, **derived), source
 
 
 def load_config(run_dir: Path) -> Config:
     """The configuration that a run was trained with. Raises UserError if the folder is no run."""
     return Config.from_dict(_load_json(run_dir), run_dir=str(run_dir))
+
+
+def classes(run_dir: Path) -> tuple[list[str], list[int]]:
+    """Names of the classes that a run was trained on, and how many pictures each has; empty if there are none."""
+    data = _load_json(run_dir).get("data", {})
+    return data.get("class_names", []), data.get("class_counts", [])
 
 
 def trained_on(run_dir: Path) -> str:
@@ -122,6 +134,8 @@ class Run:
     def write_config(self, dataset: ImageDataset, step: int) -> None:
         """Create the folder, or record what is changed by resuming at `step`. Raises UserError if that can't be."""
         data = {"pictures": len(dataset.images), "sha256": dataset.sha256, "class_names": dataset.class_names}
+        if dataset.class_names:
+            data["class_counts"] = np.bincount(dataset.labels, minlength=len(dataset.class_names)).tolist()
         fields = json.loads(json.dumps(self.config.to_dict()))
         changes = []
         if self.saved is not None:

@@ -34,10 +34,11 @@ def sample_run(run_dir: Path, num: int, seed: int, output: Path, checkpoint: int
     from flaxgan.parallel import set_up_devices
     from flaxgan.plots import grid, save_picture
     from flaxgan.run import load_config
-    from flaxgan.sampling import sample
+    from flaxgan.sampling import sample, sampler
 
     config = load_config(run_dir)
-    generator = load(run_dir, config, checkpoint, set_up_devices(device)[0]).generator
+    state = load(run_dir, config, checkpoint, set_up_devices(device)[0])
+    generator = sampler(state.generator, state.ema_params)
     _check_output(output)
     images = sample(generator, seed, num)
     if output.suffix == ".png":

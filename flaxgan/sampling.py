@@ -1,36 +1,100 @@
 """Pictures from a trained generator."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from tqdm import tqdm
 
-from flaxgan.state import SAMPLING, Network, random_key
+from flaxgan.models.layers import MOMENTUM
+from flaxgan.state import CALIBRATING, SAMPLING, Network, random_key
 from flaxgan.steps import to_uint8
 
 BATCH = 64
+CALIBRATION_BATCHES = 16
 
 
-def latents(seed: int, start: int, stop: int, latent_dim: int, use: int = SAMPLING) -> Array:
+def latents(seed: int, start: int, stop: int, latent_dim: int, use: int = SAMPLING, truncation: float | None = None) -> Array:
     """Rows start..stop of the z that belong to a seed and a use: float32 (stop - start, latent_dim), N(0, 1).
 
-    Row i depends on seed, use and i alone, so picture i is the same however many are asked for.
+    Row i depends on seed, use and i alone, so picture i is the same however many are asked for. `truncation`: the largest
+    magnitude, what is beyond drawn anew (Brock et al. 2019, section 3.1): more typical pictures, and fewer kinds of them.
     """
     key = random_key(seed, use)
-    return jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), (latent_dim,)))(jnp.arange(start, stop))
+
+    def row(i: Array) -> Array:
+        own = jax.random.fold_in(key, i)
+        if truncation is None:
+            return jax.random.normal(own, (latent_dim,))
+        return jax.random.truncated_normal(own, -truncation, truncation, (latent_dim,))
+
+    return jax.vmap(row)(jnp.arange(start, stop))
+
+
+def random_classes(counts: list[int], seed: int, num: int, use: int = SAMPLING) -> np.ndarray:
+    """Classes as frequent as `counts` says: int32 (num,). Class i depends on counts, seed, use and i alone."""
+    key = jax.random.fold_in(random_key(seed, use), 1)
+    shares = jnp.cumsum(jnp.asarray(counts, jnp.float32)) / sum(counts)
+    drawn = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(key, i)))(jnp.arange(num))
+    return np.asarray(jnp.searchsorted(shares, drawn, side="right").astype(jnp.int32))
+
+
+def spread_classes(num_classes: int, num: int) -> np.ndarray:
+    """For a square grid of `num` pictures: a class a row, spread evenly over all: int32 (num,)."""
+    columns = math.isqrt(num)
+    rows = -(-num // columns)
+    return np.repeat(np.linspace(0, num_classes - 1, min(rows, num_classes)).round().astype(np.int32), columns)[
+        np.arange(num) % (min(rows, num_classes) * columns)
+    ]
 
 
 @jax.jit
-def _pictures(generator: Network, z: Array) -> Array:
-    return to_uint8(generator.eval_mode(z))
+def _calibrated(generator: Network) -> Network:
+    """Its batch statistics those of its own weights: the mean over batches of all classes alike."""
+
+    key = random_key(0, CALIBRATING)
+
+    def statistics(batch: Array) -> object:
+        z = jax.random.normal(jax.random.fold_in(key, batch), (BATCH, generator.module.latent_dim))
+        classes = generator.module.num_classes
+        labels = None if classes is None else (batch * BATCH + jnp.arange(BATCH)) % classes
+        return generator.train_mode(generator.params, zeros, z, labels)[1]
+
+    # From running statistics of 0 an update is the batch's share of them: 1 - momentum, the same for all, divided out.
+    zeros = jax.tree.map(jnp.zeros_like, generator.batch_stats)
+    means = jax.tree.map(lambda x: x.mean(0), lax.map(statistics, jnp.arange(CALIBRATION_BATCHES)))
+    return generator.replace(batch_stats=jax.tree.map(lambda x: x / (1 - MOMENTUM), means))
 
 
-def sample(generator: Network, seed: int, num: int, use: int = SAMPLING) -> np.ndarray:
-    """The first `num` pictures of a seed, made with the running statistics: uint8 (num, H, W, C). Waits for the device."""
+def sampler(generator: Network, ema_params: object = None) -> Network:
+    """The generator to sample from: with its averaged weights, and batch statistics that belong to them, if there are any."""
+    if ema_params is None:
+        return generator
+    generator = generator.replace(params=ema_params)
+    return _calibrated(generator) if generator.batch_stats else generator
+
+
+@jax.jit
+def pictures(generator: Network, z: Array, labels: Array | None = None) -> Array:
+    """uint8 (N, H, W, C), made with the running statistics."""
+    return to_uint8(generator.eval_mode(z, labels))
+
+
+def sample(
+    generator: Network,
+    seed: int,
+    num: int,
+    labels: np.ndarray | None = None,
+    use: int = SAMPLING,
+    truncation: float | None = None,
+) -> np.ndarray:
+    """The first `num` pictures of a seed, of these classes (num,) if conditional: uint8 (num, H, W, C). Waits for the device."""
     batches = []
     for start in tqdm(range(0, num, BATCH), "sampling", unit="batch", disable=True if num <= BATCH else None):
         # Whole batches only, so that one program is compiled.
-        z = latents(seed, start, start + BATCH, generator.module.latent_dim, use)
-        batches.append(np.asarray(_pictures(generator, z)))
+        z = latents(seed, start, start + BATCH, generator.module.latent_dim, use, truncation)
+        own = None if labels is None else np.resize(labels[start : start + BATCH], BATCH)
+        batches.append(np.asarray(pictures(generator, z, own)))
     return np.concatenate(batches)[:num]

@@ -3,6 +3,8 @@
 import math
 from typing import Self
 
+import numpy as np
+
 from flaxgan.checkpoint import BEST, Checkpoints
 from flaxgan.data import ImageDataset
 from flaxgan.hosts import from_first
@@ -29,6 +31,7 @@ class Selection:
             self.extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
             self.real = Reference(training_set(run.config, dataset), self.extractor, mirror=run.config.flip)
             self.caveats: set[str] = set()
+            self.class_counts = np.bincount(dataset.labels).tolist()
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
         self.best.remove_after(step)
 
@@ -54,7 +57,7 @@ class Selection:
         step, name = int(state.step), self.extractor.network.FRECHET
         if self._distance(step) < math.inf:
             return False
-        generated = sampled_set(state, self.config.seed, self.config.evaluate_num, SELECTING)
+        generated = sampled_set(state, self.class_counts, self.config.seed, self.config.evaluate_num, SELECTING)
         comparison = Comparison(self.real, generated)
         values = {name: entry["value"] for name, entry in evaluate(comparison).items()}
         for caveat in set(comparison.caveats) - self.caveats:
@@ -63,6 +66,6 @@ class Selection:
 
         chosen = self.best.steps()
         is_best = not chosen or values[name] < self._distance(chosen[-1])
-        self.log.append({"step": step, "epoch": epoch, "images_seen": step * self.config.batch_size} | values)
+        self.log.append({"step": step, "epoch": epoch, "images_seen": step * self.config.images_per_step} | values)
         print(f"epoch {epoch}: {name} {values[name]:.1f}" + (", the best so far" if is_best else ""), flush=True)
         return is_best

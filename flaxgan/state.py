@@ -10,7 +10,7 @@ from flax import struct
 from jax import Array
 
 from flaxgan.config import Config
-from flaxgan.models import Discriminator, Generator
+from flaxgan.models import ARCHITECTURES
 
 
 class Network(struct.PyTreeNode):
@@ -22,15 +22,20 @@ class Network(struct.PyTreeNode):
     module: nn.Module = struct.field(pytree_node=False)
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
 
-    def train_mode(self, params: Any, batch_stats: Any, x: Array, axis_name: str | None = None) -> tuple[Array, Any]:
-        """Apply with the statistics of this batch -> (output, updated running statistics)."""
-        variables = {"params": params, "batch_stats": batch_stats}
-        output, updates = self.module.apply(variables, x, train=True, axis_name=axis_name, mutable=["batch_stats"])
-        return output, updates["batch_stats"]
+    def train_mode(
+        self, params: Any, batch_stats: Any, x: Array, labels: Array | None = None, **options: Any
+    ) -> tuple[Array, Any, Any]:
+        """Apply with the statistics of this batch -> (output, updated running statistics, features that were sown).
 
-    def eval_mode(self, x: Array) -> Array:
+        `labels`: (N,) if conditional. `options`: axis_name, and of the discriminator keys.
+        """
+        variables = {"params": params, "batch_stats": batch_stats}
+        output, updates = self.module.apply(variables, x, labels, train=True, mutable=["batch_stats", "features"], **options)
+        return output, updates.get("batch_stats", {}), updates.get("features")
+
+    def eval_mode(self, x: Array, labels: Array | None = None) -> Array:
         """Apply with the running statistics."""
-        return self.module.apply({"params": self.params, "batch_stats": self.batch_stats}, x, train=False)
+        return self.module.apply({"params": self.params, "batch_stats": self.batch_stats}, x, labels, train=False)
 
     def update(self, grads: Any, batch_stats: Any) -> "Network":
         """One optimiser step."""
@@ -43,7 +48,7 @@ NETWORKS = ("generator", "discriminator")
 
 
 # What random numbers are for: each use draws from a stream of its own.
-INITIALISING, TRAINING, SAMPLING, SELECTING = range(4)
+INITIALISING, TRAINING, SAMPLING, SELECTING, CALIBRATING = range(5)
 
 
 def random_key(seed: int | Array, use: int) -> Array:
@@ -56,25 +61,53 @@ class GANState(struct.PyTreeNode):
     seed: Array  # uint32; the randomness of step k is fold_in(random_key(seed, TRAINING), k): nothing else need be kept
     generator: Network
     discriminator: Network
+    ema_params: Any = None  # the generator's, averaged over the last steps; None without --ema
 
 
-def _network(module: nn.Module, key: Array, x: Array, learning_rate: float, config: Config) -> Network:
-    tx = optax.adam(learning_rate, b1=config.beta1, b2=config.beta2)
-    variables = module.init(key, x, train=True)
-    params, batch_stats = variables["params"], variables["batch_stats"]
+SCHEDULES = {
+    "constant": lambda rate, steps: rate,
+    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
+    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
+}
+
+
+def _network(module: nn.Module, key: Array, x: Array, tx: optax.GradientTransformation, config: Config) -> Network:
+    labels = jnp.zeros(len(x), jnp.int32) if config.num_classes else None
+    variables = module.init(key, x, labels, train=True)
+    params, batch_stats = variables["params"], variables.get("batch_stats", {})
     return Network(params=params, batch_stats=batch_stats, opt_state=tx.init(params), module=module, tx=tx)
 
 
-def create_state(config: Config) -> GANState:
-    """The state before the first step. Wants a resolved config: image_size and channels known."""
+def create_state(config: Config, total_steps: int = 1) -> GANState:
+    """The state before the first step. Wants a resolved config: image_size, channels and num_classes known.
+
+    `total_steps`: over which a learning rate falls, if it does.
+    """
+
+    def adam(rate: float, updates_a_step: int) -> optax.GradientTransformation:
+        schedule = SCHEDULES[config.schedule](rate, total_steps * updates_a_step)
+        return optax.adam(schedule, b1=config.beta1, b2=config.beta2)
+
     g_key, d_key = jax.random.split(random_key(config.seed, INITIALISING))
     z = jnp.zeros((1, config.latent_dim))
     images = jnp.zeros((1, *config.image_size, config.channels))
-    generator = Generator(config.image_size, config.channels, config.features, config.latent_dim, config.dtype)
-    discriminator = Discriminator(config.image_size, config.features, config.dtype)
+    architecture = ARCHITECTURES[config.architecture]
+    shared = {"dtype": config.dtype, "num_classes": config.num_classes, "attention": config.attention}
+    generator = architecture.Generator(
+        config.image_size, config.features, channels=config.channels, latent_dim=config.latent_dim, **shared
+    )
+    discriminator = architecture.Discriminator(
+        config.image_size,
+        config.features,
+        norm=config.discriminator_norm,
+        spectral_norm=config.spectral_norm,
+        dropout=config.dropout,
+        **shared,
+    )
+    g = _network(generator, g_key, z, adam(config.g_learning_rate or config.learning_rate, 1), config)
+    d = _network(discriminator, d_key, images, adam(config.d_learning_rate or config.learning_rate, config.d_steps), config)
+    # A copy: the state is donated, and no buffer can be twice.
+    ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
     return GANState(
-        step=jnp.zeros((), jnp.int32),
-        seed=jnp.uint32(config.seed),
-        generator=_network(generator, g_key, z, config.g_learning_rate or config.learning_rate, config),
-        discriminator=_network(discriminator, d_key, images, config.d_learning_rate or config.learning_rate, config),
+        step=jnp.zeros((), jnp.int32), seed=jnp.uint32(config.seed), generator=g, discriminator=d, ema_params=ema_params
     )

@@ -1,7 +1,8 @@
 """The training step: pure functions of state and data.
 
-All take `axis_name`, the name of pmap's axis of devices, each of which then has its part of the batch; under jit it is None,
-and the batch is the whole one, wherever its parts lie.
+Shapes: images (N, H, W, C) in [-1, 1]; z (N, latent_dim); labels int32 (N,), or None if not conditional; keys (N,), a random
+key a picture, for what is drawn of it. All take `axis_name`, the name of pmap's axis of devices, each of which then has its part
+of the batch; under jit it is None, and the batch is the whole one, wherever its parts lie.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,14 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from flaxgan.losses import discriminator_loss, generator_loss
+from flaxgan.augment import seen
+from flaxgan.config import Config
+from flaxgan.losses import LOSSES, feature_matching
+from flaxgan.penalties import PENALTIES
 from flaxgan.state import TRAINING, GANState, Network, random_key
 
 Metrics = dict[str, Array]
+EMA_RAMP = 0.05
 
 
 def preprocess(images: Array, mirrored: Array | None = None) -> Array:
@@ -36,97 +41,175 @@ class Generated(NamedTuple):
     pullback: Callable[[Array], Any]  # gradient of a loss by the images -> (gradient by the generator's parameters,)
 
 
-def generate(generator: Network, z: Array, axis_name: str | None = None) -> Generated:
-    """z (N, latent_dim) -> training-mode pictures. Both steps learn from them, so that the generator runs once."""
-    images, pullback, batch_stats = jax.vjp(
-        lambda params: generator.train_mode(params, generator.batch_stats, z, axis_name), generator.params, has_aux=True
-    )
+def generate(generator: Network, z: Array, labels: Array | None = None, axis_name: str | None = None) -> Generated:
+    """Training-mode pictures. Both steps learn from them, so that the generator runs once."""
+
+    def images_of(params: Any) -> tuple[Array, Any]:
+        images, batch_stats, _ = generator.train_mode(params, generator.batch_stats, z, labels, axis_name=axis_name)
+        return images, batch_stats
+
+    images, pullback, batch_stats = jax.vjp(images_of, generator.params, has_aux=True)
     return Generated(images, batch_stats, pullback)
 
 
-def _mean(of: Callable[..., Any], arrays: tuple[Array, ...], accumulate: int, axis_name: str | None) -> Any:
+def _mean(of: Callable[..., Any], arrays: tuple[Array | None, ...], accumulate: int, axis_name: str | None) -> Any:
     """The tree `of(*arrays)`, all of it means over a batch, as the mean over `accumulate` parts of the batch and over devices.
 
-    As in every framework, each part is normalised by its own statistics; the running ones take in their mean.
+    Each part is normalised by its own batch statistics (as gradient accumulation does everywhere); the running ones take in
+    their mean.
     """
     if accumulate == 1:
         means = of(*arrays)
     else:
         # Part i is every accumulate-th picture from i on, so that each device goes through its own pictures.
-        parts = tuple(jnp.moveaxis(x.reshape(-1, accumulate, *x.shape[1:]), 1, 0) for x in arrays)
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(of, *(x[0] for x in parts)))
+        parts = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(-1, accumulate, *x.shape[1:]), 1, 0), arrays)
+        first = jax.tree.map(lambda x: x[0], parts)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(of, *first))
         sums, _ = lax.scan(lambda sums, part: (jax.tree.map(jnp.add, sums, of(*part)), None), zeros, parts)
         means = jax.tree.map(lambda x: x / accumulate, sums)
     return means if axis_name is None else lax.pmean(means, axis_name)
 
 
+def _noise(step: Array, config: Config) -> Array | None:
+    """The standard deviation of the noise on what the discriminator sees, which falls linearly to 0."""
+    if not config.instance_noise:
+        return None
+    return config.instance_noise * jnp.maximum(0, 1 - step * config.images_per_step / config.instance_noise_images)
+
+
 def discriminator_step(
-    state: GANState, images: Array, z: Array, generated: Generated | None = None, accumulate: int = 1, axis_name: str | None = None
+    state: GANState,
+    images: Array,
+    labels: Array | None,
+    z: Array,
+    keys: Array,
+    config: Config,
+    generated: Generated | None = None,
+    axis_name: str | None = None,
 ) -> tuple[GANState, Metrics]:
-    """One update of the discriminator on pictures (N, H, W, C) in [-1, 1] and on those `generated` from z (N, latent_dim).
+    """One update of the discriminator on pictures and on those `generated` from z, which have the same labels.
 
     The two pass separately, each normalised by its own batch's statistics (DCGAN practice); the running statistics
     take in both. The generator is left as it was. Without `generated`, the pictures are made here.
     """
-    d = state.discriminator
+    d, noise = state.discriminator, _noise(state.step, config)
+    penalties = [(getattr(config, name), penalty) for name, penalty in PENALTIES.items() if getattr(config, name)]
 
-    def of(images: Array, z: Array) -> tuple[Any, Any, Metrics]:
-        fake_images = (generated or generate(state.generator, z, axis_name)).images
+    def of(images: Array, labels: Array | None, z: Array, keys: Array) -> tuple[Any, Any, Metrics]:
+        fakes = (generated or generate(state.generator, z, labels, axis_name)).images
+        real_keys, fake_keys, penalty_keys = _split(keys, 3)
+        images = seen(images, real_keys, config.augmentations, noise)
+        fakes = seen(fakes, fake_keys, config.augmentations, noise)
 
         def loss_fn(params):
-            real_logits, batch_stats = d.train_mode(params, d.batch_stats, images, axis_name)
-            fake_logits, batch_stats = d.train_mode(params, batch_stats, fake_images, axis_name)
-            return discriminator_loss(real_logits, fake_logits), (real_logits, fake_logits, batch_stats)
+            real_logits, batch_stats, _ = d.train_mode(params, d.batch_stats, images, labels, keys=real_keys, axis_name=axis_name)
+            fake_logits, batch_stats, _ = d.train_mode(params, batch_stats, fakes, labels, keys=fake_keys, axis_name=axis_name)
+            loss = LOSSES[config.loss].discriminator(real_logits, fake_logits, 1 - config.label_smoothing)
+            metrics = {
+                "d_loss": loss,
+                "d_real_accuracy": (real_logits > 0).mean(),
+                "d_fake_accuracy": (fake_logits < 0).mean(),
+            }
 
-        (loss, (real_logits, fake_logits, batch_stats)), grads = jax.value_and_grad(loss_fn, has_aux=True)(d.params)
-        accuracies = {"d_real_accuracy": (real_logits > 0).mean(), "d_fake_accuracy": (fake_logits < 0).mean()}
-        return grads, batch_stats, {"d_loss": loss} | accuracies
+            def logits(x):
+                return d.train_mode(params, d.batch_stats, x, labels, keys=penalty_keys, axis_name=axis_name)[0]
 
-    grads, batch_stats, metrics = _mean(of, (images, z), accumulate, axis_name)
+            if penalties:
+                metrics["d_penalty"] = sum(weight * of(logits, images, fakes, penalty_keys) for weight, of in penalties)
+            return loss + metrics.get("d_penalty", 0), (batch_stats, metrics)
+
+        grads, (batch_stats, metrics) = jax.grad(loss_fn, has_aux=True)(d.params)
+        return grads, batch_stats, metrics
+
+    grads, batch_stats, metrics = _mean(of, (images, labels, z, keys), config.accumulate, axis_name)
     return state.replace(discriminator=d.update(grads, batch_stats)), metrics
 
 
 def generator_step(
-    state: GANState, z: Array, generated: Generated | None = None, accumulate: int = 1, axis_name: str | None = None
+    state: GANState,
+    images: Array,
+    labels: Array | None,
+    z: Array,
+    keys: Array,
+    config: Config,
+    generated: Generated | None = None,
+    axis_name: str | None = None,
 ) -> tuple[GANState, Metrics]:
-    """One update of the generator against the discriminator, which is left as it was, running statistics included."""
-    d = state.discriminator
+    """One update of the generator against the discriminator, which is left as it was, running statistics included.
 
-    def of(z: Array) -> tuple[Any, Any, Metrics]:
-        fake_images, batch_stats, pullback = generated or generate(state.generator, z, axis_name)
+    What the discriminator makes of the real pictures is computed only if the loss asks for it: else it is dead code.
+    """
+    d, noise = state.discriminator, _noise(state.step, config)
 
-        def loss_fn(fake_images):
-            fake_logits, _ = d.train_mode(d.params, d.batch_stats, fake_images, axis_name)
-            return generator_loss(fake_logits)
+    def of(images: Array, labels: Array | None, z: Array, keys: Array) -> tuple[Any, Any, Metrics]:
+        fakes, batch_stats, pullback = generated or generate(state.generator, z, labels, axis_name)
+        real_keys, fake_keys = _split(keys, 2)
 
-        loss, image_grads = jax.value_and_grad(loss_fn)(fake_images)
+        def judge(x: Array, keys: Array) -> tuple[Array, Array]:
+            x = seen(x, keys, config.augmentations, noise)
+            logits, _, features = d.train_mode(d.params, d.batch_stats, x, labels, keys=keys, axis_name=axis_name)
+            return logits, features["last"][0]
+
+        real_logits, real_features = judge(images, real_keys)
+
+        def loss_fn(fakes):
+            fake_logits, fake_features = judge(fakes, fake_keys)
+            loss = LOSSES[config.loss].generator(real_logits, fake_logits)
+            if config.feature_matching:
+                loss += config.feature_matching * feature_matching(real_features, fake_features)
+            return loss
+
+        loss, image_grads = jax.value_and_grad(loss_fn)(fakes)
         (grads,) = pullback(image_grads)
         return grads, batch_stats, {"g_loss": loss}
 
-    grads, batch_stats, metrics = _mean(of, (z,), accumulate, axis_name)
+    grads, batch_stats, metrics = _mean(of, (images, labels, z, keys), config.accumulate, axis_name)
     return state.replace(generator=state.generator.update(grads, batch_stats)), metrics
+
+
+def averaged(ema_params: Any, params: Any, step: Array, config: Config) -> Any:
+    """The exponential moving average after step `step` (from 1), whose half-life is --ema pictures.
+
+    In the beginning it is less, EMA_RAMP of those seen, to forget how the weights began (Karras et al. 2020, StyleGAN2's code).
+    """
+    half_life = jnp.minimum(config.ema, EMA_RAMP * step * config.images_per_step)
+    decay = 0.5 ** (config.images_per_step / half_life)
+    return jax.tree.map(lambda average, new: decay * average + (1 - decay) * new, ema_params, params)
+
+
+def _split(keys: Array, num: int) -> Array:
+    """(N,) -> (num, N)."""
+    return jnp.swapaxes(jax.vmap(lambda key: jax.random.split(key, num))(keys), 0, 1)
 
 
 def train_step(
     state: GANState,
     images: Array,
+    labels: Array | None = None,
     *,
-    flip: bool,
-    accumulate: int = 1,
+    config: Config,
     axis_name: str | None = None,
     split: Callable[[Array], Array] = lambda drawn: drawn,
 ) -> tuple[GANState, Metrics]:
-    """uint8 images (N, H, W, C) -> the next state and the step's metrics (float32 scalars, on the device).
+    """uint8 images -> the next state and the step's metrics (float32 scalars, on the device).
 
+    Each of --d-steps updates of the discriminator has its own share of the pictures; the last shares it with the generator.
     Random numbers are drawn for the whole batch, whatever the devices; `split` then leaves each device its own rows.
     """
     num = len(images) * (1 if axis_name is None else lax.axis_size(axis_name))
     key = jax.random.fold_in(random_key(state.seed, TRAINING), state.step)
     z_key, flip_key = jax.random.split(key)
-    z = split(jax.random.normal(z_key, (num, state.generator.module.latent_dim)))
-    mirrored = split(jax.random.bernoulli(flip_key, shape=(num,))) if flip else None
-    # In parts, each step makes its pictures anew: it is memory that is short then.
-    generated = generate(state.generator, z, axis_name) if accumulate == 1 else None
-    state, d_metrics = discriminator_step(state, preprocess(images, mirrored), z, generated, accumulate, axis_name)
-    state, g_metrics = generator_step(state, z, generated, accumulate, axis_name)
+    all_z = split(jax.random.normal(z_key, (num, state.generator.module.latent_dim)))
+    mirrored = split(jax.random.bernoulli(flip_key, shape=(num,))) if config.flip else None
+    all_keys = split(jax.random.split(jax.random.fold_in(key, 2), num))
+    whole = (preprocess(images, mirrored), labels, all_z, all_keys)
+    for part in range(config.d_steps):
+        images, labels, z, keys = jax.tree.map(lambda x, part=part: x[part :: config.d_steps], whole)
+        # In parts, each step makes its pictures anew: it is memory that is short then.
+        generated = generate(state.generator, z, labels, axis_name) if config.accumulate == 1 else None
+        d_keys, g_keys = _split(keys, 2)
+        state, d_metrics = discriminator_step(state, images, labels, z, d_keys, config, generated, axis_name)
+    state, g_metrics = generator_step(state, images, labels, z, g_keys, config, generated, axis_name)
+    if config.ema:
+        state = state.replace(ema_params=averaged(state.ema_params, state.generator.params, state.step + 1, config))
     return state.replace(step=state.step + 1), d_metrics | g_metrics

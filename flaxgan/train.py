@@ -94,7 +94,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
     config = run.config
     dataset = prepare(run.source, config.image_size, config.channels)
     images, size = dataset.images, len(dataset.images)
-    per_epoch = steps_per_epoch(size, config.batch_size)
+    per_epoch = steps_per_epoch(size, config.images_per_step)
     total = min(config.epochs * per_epoch, config.max_steps or sys.maxsize)
     first = is_first()
     say = print if first else lambda *_, **__: None
@@ -111,7 +111,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
             return
         say(f"{describe(config, dataset, devices)}\n{run.folder}: steps {done + 1} to {total}; compiling ...", flush=True)
-        compiled = Compiled(config, devices, images)
+        compiled = Compiled(config, devices, images, dataset.labels, total_steps=total)
         state = checkpoints.restore(compiled.state_shape) if done else compiled.create_state()
         log = gallery = None
         if first:
@@ -136,7 +136,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         while not stopping:
             asked = compiled.of_any_process(interrupt)
             count = min(compiled.most_steps, total - done, per_epoch - done % per_epoch)
-            indices = [batch_indices(config.seed, step, size, config.batch_size) for step in range(done, done + count)]
+            indices = [batch_indices(config.seed, step, size, config.images_per_step) for step in range(done, done + count)]
             state, metrics = compiled.train_steps(state, np.stack(indices))
             done += count
             reporter.take(count, metrics)
@@ -147,7 +147,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             evaluate()
             if gallery and (stopping or done % per_epoch == 0):
                 reporter.catch_up()
-                gallery.add(on_one_device(state.generator), log.rows, -(-done // per_epoch), done, stopping)
+                gallery.add(on_one_device(state), log.rows, -(-done // per_epoch), done, stopping)
 
     if interrupt or done < total:
         say(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")

@@ -1,8 +1,17 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from flaxgan.losses import discriminator_loss, generator_loss
+from flaxgan.losses import LOSSES, feature_matching
+
+
+def discriminator_loss(real, fake, target=1.0, loss="bce"):
+    return LOSSES[loss].discriminator(real, fake, target)
+
+
+def generator_loss(fake, real=None, loss="bce"):
+    return LOSSES[loss].generator(real, fake)
 
 
 def test_worked_by_hand():
@@ -29,3 +38,33 @@ def test_the_generator_learns_where_the_discriminator_is_sure():
     sure = jnp.array([-200.0])
     assert jax.grad(generator_loss)(sure) == -1
     assert jnp.isfinite(generator_loss(sure)) and jnp.isfinite(discriminator_loss(sure, -sure))
+
+
+REAL, FAKE = jnp.array([2.0, 0.5]), jnp.array([-3.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("loss", "of_discriminator", "of_generator"),
+    [
+        ("hinge", (0 + 0.5) / 2 + (0 + 2) / 2, 1.0),
+        ("lsgan", 0.5 * ((1 + 0.25) / 2 + (9 + 1) / 2), 0.5 * (16 + 0) / 2),
+        ("wgan", -1 - 1.25, 1.0),
+        ("relativistic", (np.log1p(np.exp(-5)) + np.log1p(np.exp(0.5))) / 2, (np.log1p(np.exp(5)) + np.log1p(np.exp(-0.5))) / 2),
+    ],
+)
+def test_every_other_loss_worked_by_hand(loss, of_discriminator, of_generator):
+    np.testing.assert_allclose(discriminator_loss(REAL, FAKE, loss=loss), of_discriminator, rtol=1e-6)
+    np.testing.assert_allclose(generator_loss(FAKE, REAL, loss=loss), of_generator, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["bce", "lsgan"])
+def test_a_smoothed_target_is_where_the_discriminator_is_content(loss):
+    """The loss of a real logit is least where it says 0.9: a sigmoid of 0.9, or 0.9 itself."""
+    content = {"bce": np.log(0.9 / 0.1), "lsgan": 0.9}[loss]
+    slope = jax.grad(lambda real: discriminator_loss(real, jnp.zeros(1), 0.9, loss))(jnp.array([content], jnp.float32))
+    np.testing.assert_allclose(slope, 0, atol=1e-6)
+
+
+def test_feature_matching_is_of_the_means():
+    real, fake = jnp.array([[1.0, 2.0], [3.0, 2.0]]), jnp.array([[2.0, 0.0], [2.0, 0.0]])
+    assert feature_matching(real, fake) == (0 + 4) / 2

@@ -4,13 +4,13 @@ import pytest
 
 from flaxgan.config import Config
 from flaxgan.errors import UserError
-from flaxgan.models import Discriminator, Generator, base_size, stage_widths
+from flaxgan.models import ARCHITECTURES, base_size, stage_widths
 from flaxgan.state import create_state
 
 
-def init(module, x):
+def init(module, x, labels=None):
     """-> (output, variables)."""
-    return jax.jit(lambda x: module.init_with_output(jax.random.key(1), x, train=True))(x)
+    return jax.jit(lambda x: module.init_with_output(jax.random.key(1), x, labels, train=True))(x)
 
 
 def count(tree):
@@ -49,13 +49,21 @@ def test_sizes_that_cannot_be_built_say_why_and_what_can(size):
 
 
 @pytest.mark.parametrize(("size", "channels"), [((28, 28), 1), ((16, 40), 3), ((32, 32), 3)])
-def test_shapes_and_ranges(size, channels):
-    generator, discriminator = Generator(size, channels, features=4, latent_dim=8), Discriminator(size, features=4)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_shapes_and_ranges(size, channels, architecture, num_classes):
+    networks = ARCHITECTURES[architecture]
+    options = {"features": 4, "num_classes": num_classes, "attention": base_size(size)[0] * 2}
+    generator, discriminator = (
+        networks.Generator(size, channels=channels, latent_dim=8, **options),
+        networks.Discriminator(size, **options),
+    )
+    labels = None if num_classes is None else jnp.array([0, 2, 1])
     z = jax.random.normal(jax.random.key(0), (3, 8))
-    images, _ = init(generator, z)
+    images, _ = init(generator, z, labels)
     assert images.shape == (3, *size, channels)
     assert float(abs(images).max()) <= 1
-    logits, _ = init(discriminator, images)
+    logits, _ = init(discriminator, images, labels)
     assert logits.shape == (3,)
 
 
@@ -83,7 +91,7 @@ def test_running_statistics_converge_to_the_batchs():
     step = jax.jit(network.train_mode)
     batch_stats = network.batch_stats
     for _ in range(150):
-        trained, batch_stats = step(network.params, batch_stats, z)
+        trained, batch_stats, _ = step(network.params, batch_stats, z)
     sample = jax.jit(lambda network: network.eval_mode(z))
     assert jnp.allclose(sample(network.replace(batch_stats=batch_stats)), trained, atol=1e-5)
     assert not jnp.allclose(sample(network), trained, atol=1e-2)

@@ -9,16 +9,24 @@ import pytest
 
 from flaxgan import steps
 from flaxgan.config import Config
-from flaxgan.losses import discriminator_loss, generator_loss
+from flaxgan.losses import LOSSES
 from flaxgan.parallel import Compiled
 from flaxgan.state import TRAINING, create_state, random_key
 from flaxgan.steps import preprocess, to_uint8, train_step
 
 # Compiled: operation by operation, each would be a compilation of its own.
-discriminator_step, generator_step = map(jax.jit, (steps.discriminator_step, steps.generator_step))
 train_mode = jax.jit(lambda network, x: network.train_mode(network.params, network.batch_stats, x))
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
+PLAIN = dataclasses.replace(CONFIG, ema=0)
+KEYS = jax.random.split(jax.random.key(6), 8)
+discriminator_step, generator_step = (
+    jax.jit(
+        lambda state, images, z, step=step, config=CONFIG: step(state, images, None, z, KEYS[: len(z)], config),
+        static_argnames="config",
+    )
+    for step in (steps.discriminator_step, steps.generator_step)
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +81,7 @@ def test_discriminator_step_is_one_adam_step_on_the_loss_written_out(state, imag
         def logits(x):
             return d.module.apply({"params": params, "batch_stats": d.batch_stats}, x, train=True, mutable=["batch_stats"])[0]
 
-        return discriminator_loss(logits(preprocess(images)), logits(fakes))
+        return LOSSES["bce"].discriminator(logits(preprocess(images)), logits(fakes), 1.0)
 
     value, grads = jax.jit(jax.value_and_grad(loss))(d.params)
     after, metrics = discriminator_step(state, preprocess(images), z)
@@ -86,20 +94,20 @@ def test_running_statistics_take_in_real_then_generated(state, images, z):
     d = state.discriminator
     fakes = train_mode(state.generator, z)[0]
     after, _ = discriminator_step(state, preprocess(images), z)
-    _, stats = train_mode(d, preprocess(images))
-    _, stats = train_mode(d.replace(batch_stats=stats), fakes)
+    stats = train_mode(d, preprocess(images))[1]
+    stats = train_mode(d.replace(batch_stats=stats), fakes)[1]
     close(after.discriminator.batch_stats, stats, 1e-6)
 
 
-def test_generator_step_is_one_adam_step_through_both_networks(state, z):
+def test_generator_step_is_one_adam_step_through_both_networks(state, images, z):
     g, d = state.generator, state.discriminator
 
     def loss(params):
-        images, _ = g.train_mode(params, g.batch_stats, z)
-        return generator_loss(d.train_mode(d.params, d.batch_stats, images)[0])
+        fakes = g.train_mode(params, g.batch_stats, z)[0]
+        return LOSSES["bce"].generator(None, d.train_mode(d.params, d.batch_stats, fakes)[0])
 
     value, grads = jax.jit(jax.value_and_grad(loss))(g.params)
-    after, metrics = generator_step(state, z)
+    after, metrics = generator_step(state, preprocess(images), z)
     # Adam's first step is the gradient's sign: where rounding decides that, compare the moments instead.
     close(optax.tree.get(after.generator.opt_state, "mu"), jax.tree.map(lambda g: 0.5 * g, grads), 1e-6)
     np.testing.assert_allclose(metrics["g_loss"], value, rtol=1e-6)
@@ -110,14 +118,13 @@ def test_generator_step_is_one_adam_step_through_both_networks(state, z):
 def test_accuracies_count_logits_on_the_right_side(state, images, z):
     d, fakes = state.discriminator, train_mode(state.generator, z)[0]
     _, metrics = discriminator_step(state, preprocess(images), z)
-    real_logits, _ = train_mode(d, preprocess(images))
-    fake_logits, _ = train_mode(d, fakes)
+    real_logits, fake_logits = train_mode(d, preprocess(images))[0], train_mode(d, fakes)[0]
     assert metrics["d_real_accuracy"] == (real_logits > 0).mean()
     assert metrics["d_fake_accuracy"] == (fake_logits < 0).mean()
 
 
 def test_train_step_composes_the_two_and_counts(state, images):
-    step = jax.jit(functools.partial(train_step, flip=False))
+    step = jax.jit(functools.partial(train_step, config=dataclasses.replace(CONFIG, flip=False)))
     once, metrics = step(state, images)
     assert int(once.step) == 1
     assert set(metrics) == {"d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy"}
@@ -126,7 +133,7 @@ def test_train_step_composes_the_two_and_counts(state, images):
     key = jax.random.split(jax.random.fold_in(random_key(0, TRAINING), 0))[0]
     z = jax.random.normal(key, (8, 8))
     expected, d_metrics = discriminator_step(state, preprocess(images), z)
-    expected, g_metrics = generator_step(expected, z)
+    expected, g_metrics = generator_step(expected, preprocess(images), z)
     np.testing.assert_allclose([metrics["d_loss"], metrics["g_loss"]], [d_metrics["d_loss"], g_metrics["g_loss"]], rtol=1e-5)
     for got, want in ((once.generator, expected.generator), (once.discriminator, expected.discriminator)):
         close(got.batch_stats, want.batch_stats, 1e-5)
@@ -134,7 +141,7 @@ def test_train_step_composes_the_two_and_counts(state, images):
 
 
 def test_randomness_follows_seed_and_step(state, images):
-    step = jax.jit(functools.partial(train_step, flip=True))
+    step = jax.jit(functools.partial(train_step, config=CONFIG))
     first, other_step, other_seed = (step(s, images)[1] for s in (state, state.replace(step=7), state.replace(seed=jnp.uint32(1))))
     assert len({float(metrics["d_loss"]) for metrics in (first, other_step, other_seed)}) == 3
 
@@ -142,13 +149,14 @@ def test_randomness_follows_seed_and_step(state, images):
 # Compiled for devices.
 
 PICTURES = np.random.default_rng(1).integers(0, 256, (50, 16, 16, 3), np.uint8)
+LABELS = np.random.default_rng(2).integers(0, 3, 50, np.int32)
 ORDER = np.stack([np.random.default_rng(step).permutation(50)[:16] for step in range(4)])
 
 
 def trained(num_devices, most_steps=1, **fields):
     """-> (state, metrics of each step, FLOP of a step on a device) after four steps, on the host."""
     config = dataclasses.replace(CONFIG, batch_size=16, **fields)
-    compiled = Compiled(config, jax.devices()[:num_devices], PICTURES, most_steps)
+    compiled = Compiled(config, jax.devices()[:num_devices], PICTURES, LABELS, most_steps)
     state, rows = compiled.create_state(), []
     for start in range(0, 4, most_steps):
         indices = ORDER[start : start + most_steps]
@@ -185,15 +193,15 @@ def test_eight_devices_agree_with_one_and_share_its_work(on_one_device, fields):
 
 def test_parts_of_a_batch_add_up_to_the_mean_over_them(state, images, z):
     """Every part has batch statistics of its own: the gradient is the mean of theirs, exactly."""
-    whole, metrics = jax.jit(functools.partial(steps.discriminator_step, accumulate=2))(state, preprocess(images), z)
+    whole, metrics = discriminator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, accumulate=2))
     parts = [discriminator_step(state, preprocess(images)[i::2], z[i::2]) for i in range(2)]
     for name in metrics:
         np.testing.assert_allclose(metrics[name], np.mean([part[name] for _, part in parts]), rtol=1e-6)
     mean = jax.tree.map(lambda *leaves: sum(leaves) / 2, *(optax.tree.get(s.discriminator.opt_state, "mu") for s, _ in parts))
     close(optax.tree.get(whole.discriminator.opt_state, "mu"), mean, 1e-7)
 
-    whole, _ = jax.jit(functools.partial(steps.generator_step, accumulate=2))(state, z)
-    parts = [generator_step(state, z[i::2])[0] for i in range(2)]
+    whole, _ = generator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, accumulate=2))
+    parts = [generator_step(state, preprocess(images)[i::2], z[i::2])[0] for i in range(2)]
     mean = jax.tree.map(lambda *leaves: sum(leaves) / 2, *(optax.tree.get(s.generator.opt_state, "mu") for s in parts))
     close(optax.tree.get(whole.generator.opt_state, "mu"), mean, 1e-7)
 
@@ -211,7 +219,7 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32(on_one_device):
 
 def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated():
     """Matrix products in a compiled step, by hand: each pass through a layer, or gradient of it, is `cost` products."""
-    config = Config(image_size=32, channels=3, features=8, batch_size=8, flip=False)
+    config = Config(image_size=32, channels=3, features=8, batch_size=8, flip=False, ema=0)
     compiled = Compiled(config, jax.devices()[:1], np.zeros((8, 32, 32, 3), np.uint8))
     products = compiled.as_text().count(" dot(")
     filtered, gathered, dense = 2 * 9, 1, 1  # the two inner layers by minimal filtering, that with three channels, the dense one

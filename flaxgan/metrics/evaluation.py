@@ -151,8 +151,8 @@ def _classes(c: Comparison) -> dict[str, Measured]:
 
 
 @jax.jit
-def _logits(discriminator: Network, images: Array) -> Array:
-    return discriminator.train_mode(discriminator.params, discriminator.batch_stats, preprocess(images))[0]
+def _logits(discriminator: Network, images: Array, labels: Array | None) -> Array:
+    return discriminator.train_mode(discriminator.params, discriminator.batch_stats, preprocess(images), labels)[0]
 
 
 def _accuracy(c: Comparison) -> dict[str, Measured]:
@@ -161,8 +161,12 @@ def _accuracy(c: Comparison) -> dict[str, Measured]:
         raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
     batch = min(c.batch_size, c.count, JUDGED)
     count = min(JUDGED, c.count) // batch * batch
+
+    def labels(pictures: PictureSet, start: int) -> np.ndarray | None:
+        return pictures.labels[start : start + batch] if c.discriminator.module.num_classes else None
+
     real, generated = (
-        np.concatenate([_logits(c.discriminator, x.images[i : i + batch]) for i in range(0, count, batch)])
+        np.concatenate([_logits(c.discriminator, x.images[i : i + batch], labels(x, i)) for i in range(0, count, batch)])
         for x in (c.real.pictures, c.generated)
     )
     protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": count}

@@ -15,7 +15,7 @@ from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 from flaxgan.metrics.reference import PictureSet
 from flaxgan.run import trained_on
-from flaxgan.sampling import sample
+from flaxgan.sampling import random_classes, sample, sampler
 from flaxgan.state import SAMPLING, GANState
 
 MOST = 10_000  # pictures of a set, unless more are asked for
@@ -53,11 +53,12 @@ def open_training_set(run_dir: Path, config: Config, data_dir: str | None, num: 
     return training_set(config, dataset, num)
 
 
-def sampled_set(state: GANState, seed: int, num: int, use: int = SAMPLING) -> PictureSet:
-    """Pictures of a state's generator."""
+def sampled_set(state: GANState, class_counts: list[int], seed: int, num: int, use: int = SAMPLING) -> PictureSet:
+    """Pictures of a state's generator; if conditional, of classes as frequent as `class_counts` says."""
+    labels = random_classes(class_counts, seed, num, use) if state.generator.module.num_classes else None
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "pictures": num}
-    images = sample(state.generator, seed, num, use)
-    return PictureSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))})
+    images = sample(sampler(state.generator, state.ema_params), seed, num, labels, use)
+    return PictureSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels)
 
 
 def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None) -> PictureSet:

@@ -15,11 +15,9 @@ bilinear, so JAX's own transposition gives both gradients, and the transposed co
 
 from collections.abc import Callable
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.typing import DTypeLike
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
 
@@ -95,30 +93,3 @@ def conv4x4(x: Array, kernel: Array) -> Array:
 def conv4x4_transpose(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O): lax.conv_transpose with stride 2, padding 'SAME'."""
     return lax.platform_dependent(x, kernel, cpu=_transposed(_conv_cpu), default=_transposed(_conv_xla))
-
-
-class _Layer(nn.Module):
-    """Computes in `dtype`; the kernel is a float32 parameter."""
-
-    features: int
-    dtype: DTypeLike = jnp.float32
-
-    def operands(self, x: Array) -> tuple[Array, Array]:
-        kernel = self.param("kernel", nn.initializers.normal(0.02), (4, 4, x.shape[-1], self.features))
-        return x.astype(self.dtype), kernel.astype(self.dtype)
-
-
-class Conv4x4(_Layer):
-    """4x4 stride-2 convolution without bias, weights N(0, 0.02): halves height and width."""
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        return conv4x4(*self.operands(x))
-
-
-class ConvTranspose4x4(_Layer):
-    """4x4 stride-2 transposed convolution without bias, weights N(0, 0.02): doubles height and width."""
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        return conv4x4_transpose(*self.operands(x))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from jax import lax
 
-from flaxgan import layers
+from flaxgan import convolutions
 
 SIZES = [(8, 8), (14, 20), (7, 7), (5, 6), (2, 2)]
-LOWERINGS = [layers._conv_im2col, layers._conv_minimal_filtering, layers._conv_xla]
+LOWERINGS = [convolutions._conv_im2col, convolutions._conv_minimal_filtering, convolutions._conv_xla]
 
 
 def xla_conv(x, kernel):
@@ -52,18 +52,18 @@ def test_convolution(size, lowering):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_transposed_convolution(size, lowering):
-    agree(layers._transposed(lowering), xla_conv_transpose, *inputs(size, (8, 3)))
+    agree(convolutions._transposed(lowering), xla_conv_transpose, *inputs(size, (8, 3)))
 
 
 @pytest.mark.parametrize("channels", [(3, 16), (16, 3), (16, 8)])
 def test_the_layers_of_this_platform(channels):
-    agree(layers.conv4x4, xla_conv, *inputs((12, 8), channels))
-    agree(layers.conv4x4_transpose, xla_conv_transpose, *inputs((6, 4), channels))
+    agree(convolutions.conv4x4, xla_conv, *inputs((12, 8), channels))
+    agree(convolutions.conv4x4_transpose, xla_conv_transpose, *inputs((6, 4), channels))
 
 
 def test_no_slow_convolution_is_left_on_the_cpu():
     """XLA's CPU gradients of these convolutions are what the lowerings are there to avoid."""
     x, kernel = jnp.ones((2, 8, 8, 16)), jnp.ones((4, 4, 16, 16))
-    for layer in (layers.conv4x4, layers.conv4x4_transpose):
+    for layer in (convolutions.conv4x4, convolutions.conv4x4_transpose):
         gradients = jax.jit(jax.grad(lambda x, kernel, layer=layer: layer(x, kernel).sum(), (0, 1)))
         assert "convolution(" not in gradients.lower(x, kernel).compile().as_text()

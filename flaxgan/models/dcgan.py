@@ -1,0 +1,48 @@
+"""The DCGAN of Radford, Metz & Chintala 2015 (arXiv:1511.06434), for any size that halves evenly a few times."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from flaxgan.models.layers import Conv4x4, ConvTranspose4x4, Dense, SelfAttention, batch_norm, discriminator_norm, dropout, project
+from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
+from flaxgan.models.sizes import base_size, stage_widths
+
+
+class Generator(GeneratorNetwork):
+    @nn.compact
+    def __call__(self, z: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None) -> Array:
+        def norm(x: Array) -> Array:
+            return batch_norm(x, train, self.dtype, axis_name, self.num_classes, labels)
+
+        height, width = base_size(self.image_size)
+        *widths, base_width = stage_widths(self.image_size, self.features)
+
+        x = Dense(height * width * base_width, self.dtype)(z)
+        x = x.reshape(-1, height, width, base_width)
+        x = nn.relu(norm(x))
+        for features in reversed(widths):
+            x = ConvTranspose4x4(features, self.dtype)(x)
+            x = nn.relu(norm(x))
+            if self.attends(x):
+                x = SelfAttention(self.dtype)(x)
+        x = ConvTranspose4x4(self.channels, self.dtype)(x)
+        return nn.tanh(x.astype(jnp.float32))
+
+
+class Discriminator(DiscriminatorNetwork):
+    @nn.compact
+    def __call__(
+        self, x: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None, keys: Array | None = None
+    ) -> Array:
+        options = (self.dtype, self.spectral_norm)
+        for number, features in enumerate(stage_widths(self.image_size, self.features)):
+            x = Conv4x4(features, *options)(x)
+            if number > 0:
+                x = discriminator_norm(self.norm, x, train, self.dtype, axis_name)
+            x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)
+            if self.attends(x):
+                x = SelfAttention(*options)(x)
+        self.sow("features", "last", x)
+        logits = Dense(1, *options)(x.reshape(x.shape[0], -1))[:, 0]
+        return (logits + project(x.sum((1, 2)), labels, self.num_classes, *options)).astype(jnp.float32)

@@ -1,0 +1,47 @@
+"""A dense layer and up-sampling with convolutions against a convolutional discriminator with dropout; no batch norm.
+
+The networks that Fashion-MNIST is often begun with, for any size.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+
+from flaxgan.models.layers import Conv, Dense, SelfAttention, class_embedding, discriminator_norm, dropout, half, project, twice
+from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
+from flaxgan.models.sizes import base_size, stage_widths
+
+INIT = nn.initializers.glorot_uniform()
+
+
+class Generator(GeneratorNetwork):
+    @nn.compact
+    def __call__(self, z: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None) -> Array:
+        height, width = base_size(self.image_size)
+        widest = 2 * self.features
+        x = Dense(height * width * widest, self.dtype, kernel_init=INIT)(class_embedding(z, labels, self.num_classes))
+        x = nn.leaky_relu(x.reshape(-1, height, width, widest), 0.2)
+        for _ in stage_widths(self.image_size, self.features):
+            x = nn.leaky_relu(Conv(widest, self.dtype, kernel_init=INIT, size=5)(twice(x)), 0.2)
+            if self.attends(x):
+                x = SelfAttention(self.dtype)(x)
+        x = nn.leaky_relu(Conv(widest, self.dtype, kernel_init=INIT)(x), 0.2)
+        return nn.tanh(Conv(self.channels, self.dtype, kernel_init=INIT)(x).astype(jnp.float32))
+
+
+class Discriminator(DiscriminatorNetwork):
+    @nn.compact
+    def __call__(
+        self, x: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None, keys: Array | None = None
+    ) -> Array:
+        options = (self.dtype, self.spectral_norm, INIT)
+        for number, features in enumerate(stage_widths(self.image_size, self.features)):
+            x = half(Conv(features, *options, size=5)(x))
+            if number > 0:
+                x = discriminator_norm(self.norm, x, train, self.dtype, axis_name)
+            x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)
+            if self.attends(x):
+                x = SelfAttention(*options[:2])(x)
+        self.sow("features", "last", x)
+        logits = Dense(1, *options)(x.reshape(x.shape[0], -1))[:, 0]
+        return (logits + project(x.sum((1, 2)), labels, self.num_classes, *options[:2])).astype(jnp.float32)

@@ -1,0 +1,196 @@
+"""The layers of all networks. Each computes in `dtype`; its parameters are float32."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.nn.initializers import Initializer
+from jax.typing import DTypeLike
+
+from flaxgan.convolutions import conv4x4, conv4x4_transpose
+
+MOMENTUM = 0.9  # what batch norm's running statistics keep of themselves each step
+POWER_ITERATIONS_AT_FIRST = 15
+DCGAN_INIT = nn.initializers.normal(0.02)  # of Radford et al. 2015
+
+
+class Kernel(nn.Module):
+    """A layer with a kernel whose last axis are its output features.
+
+    `spectral_norm`: divided by an estimate of its largest singular value, which improves by one power iteration each time it is
+    used in training (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
+    """
+
+    features: int
+    dtype: DTypeLike = jnp.float32
+    spectral_norm: bool = False
+    kernel_init: Initializer = DCGAN_INIT
+
+    def kernel(self, *shape: int) -> Array:
+        """The kernel (*shape, features)."""
+        kernel = self.param("kernel", self.kernel_init, (*shape, self.features))
+        if self.spectral_norm:
+            kernel = kernel / self._largest_singular_value(kernel.reshape(-1, self.features))
+        return kernel.astype(self.dtype)
+
+    def _largest_singular_value(self, matrix: Array) -> Array:
+        fixed = lax.stop_gradient(matrix)
+
+        def iterate(u: Array) -> tuple[Array, Array]:
+            v = _unit(fixed @ u)
+            return _unit(v @ fixed), v
+
+        def first() -> Array:
+            u = jax.random.normal(self.make_rng("params"), (self.features,))
+            return lax.fori_loop(0, POWER_ITERATIONS_AT_FIRST, lambda _, u: iterate(u)[0], u)
+
+        vector = self.variable("batch_stats", "singular_vector", first)
+        u, v = iterate(vector.value)
+        if self.is_mutable_collection("batch_stats"):
+            vector.value = u
+        return v @ matrix @ u
+
+
+def _unit(vector: Array) -> Array:
+    return vector / (jnp.linalg.norm(vector) + 1e-12)
+
+
+class Dense(Kernel):
+    """Without bias, weights N(0, 0.02) unless said."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return x.astype(self.dtype) @ self.kernel(x.shape[-1])
+
+
+class Conv4x4(Kernel):
+    """4x4 stride-2 convolution without bias, weights N(0, 0.02): halves height and width."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return conv4x4(x.astype(self.dtype), self.kernel(4, 4, x.shape[-1]))
+
+
+class ConvTranspose4x4(Kernel):
+    """4x4 stride-2 transposed convolution without bias, weights N(0, 0.02): doubles height and width."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return conv4x4_transpose(x.astype(self.dtype), self.kernel(4, 4, x.shape[-1]))
+
+
+class Conv(Kernel):
+    """Stride-1 convolution that keeps height and width, with bias."""
+
+    size: int = 3
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        kernel = self.kernel(self.size, self.size, x.shape[-1])
+        bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
+        y = lax.conv_general_dilated(x.astype(self.dtype), kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return y + jnp.reshape(bias, (1, 1, 1, -1))
+
+
+def _scale_init(key, shape, dtype=jnp.float32):
+    return 1 + DCGAN_INIT(key, shape, dtype)
+
+
+class BatchNormOfClass(nn.Module):
+    """Batch norm whose scale and bias are the class's own (de Vries et al. 2017, arXiv:1707.00683)."""
+
+    num_classes: int
+    use_running_average: bool
+    momentum: float
+    dtype: DTypeLike
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(self, x: Array, labels: Array) -> Array:
+        options = {name: getattr(self, name) for name in ("use_running_average", "momentum", "dtype", "axis_name")}
+        x = nn.BatchNorm(use_scale=False, use_bias=False, **options)(x)
+        scale = nn.Embed(self.num_classes, x.shape[-1], self.dtype, embedding_init=_scale_init, name="scale")(labels)
+        bias = nn.Embed(self.num_classes, x.shape[-1], self.dtype, embedding_init=nn.initializers.zeros, name="bias")(labels)
+        return x * scale[:, None, None] + bias[:, None, None]
+
+
+def batch_norm(
+    x: Array, train: bool, dtype: DTypeLike, axis_name: str | None, num_classes: int | None = None, labels: Array | None = None
+) -> Array:
+    """Running statistics keep 0.9 of themselves a step, scale N(1, 0.02), of each class if there are; statistics in float32."""
+    options = {"use_running_average": not train, "momentum": MOMENTUM, "dtype": dtype, "axis_name": axis_name}
+    if num_classes is None:
+        return nn.BatchNorm(scale_init=_scale_init, **options)(x)
+    return BatchNormOfClass(num_classes, **options)(x, labels)
+
+
+class SelfAttention(nn.Module):
+    """Every position looks at every other; begins as the identity (Zhang et al. 2019, arXiv:1805.08318, section 3)."""
+
+    dtype: DTypeLike = jnp.float32
+    spectral_norm: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        n, h, w, c = x.shape
+        flat = x.reshape(n, h * w, c)
+
+        def dense(features: int) -> Dense:
+            return Dense(features, self.dtype, self.spectral_norm, nn.initializers.lecun_normal())
+
+        queries, keys = dense(max(c // 8, 1))(flat), dense(max(c // 8, 1))(flat)
+        weights = nn.softmax(jnp.einsum("nqc,nkc->nqk", queries, keys).astype(jnp.float32))
+        attended = dense(c)(weights.astype(self.dtype) @ dense(max(c // 2, 1))(flat))
+        gamma = self.param("gamma", nn.initializers.zeros, ()).astype(self.dtype)
+        return x + gamma * attended.reshape(x.shape)
+
+
+class Embedding(Kernel):
+    """-> (num_classes, features)."""
+
+    @nn.compact
+    def __call__(self, num_classes: int) -> Array:
+        return self.kernel(num_classes)
+
+
+def project(features: Array, labels: Array | None, num_classes: int | None, dtype: DTypeLike, spectral_norm: bool) -> Array | float:
+    """What the class adds to the logits: its embedding times the features, (N, C) -> (N,) (Miyato & Koyama 2018, equation 3)."""
+    if num_classes is None:
+        return 0.0
+    embedding = Embedding(features.shape[-1], dtype, spectral_norm)(num_classes)
+    return (embedding[labels] * features.astype(dtype)).sum(-1)
+
+
+def class_embedding(z: Array, labels: Array | None, num_classes: int | None) -> Array:
+    """z and, if there are classes, an embedding of the class as long as z: (N, latent_dim or twice that)."""
+    if num_classes is None:
+        return z
+    return jnp.concatenate([z, nn.Embed(num_classes, z.shape[-1], embedding_init=nn.initializers.normal(1.0))(labels)], -1)
+
+
+def discriminator_norm(kind: str, x: Array, train: bool, dtype: DTypeLike, axis_name: str | None) -> Array:
+    """`kind`: batch, layer (over height, width and channels of each picture by itself) or none."""
+    if kind == "batch":
+        return batch_norm(x, train, dtype, axis_name)
+    return nn.GroupNorm(num_groups=1, dtype=dtype)(x) if kind == "layer" else x
+
+
+def twice(x: Array) -> Array:
+    """Each pixel as 2x2."""
+    return x.repeat(2, 1).repeat(2, 2)
+
+
+def half(x: Array) -> Array:
+    """The mean of each 2x2 pixels."""
+    return nn.avg_pool(x, (2, 2), (2, 2))
+
+
+def dropout(x: Array, rate: float, keys: Array | None, number: int) -> Array:
+    """A share `rate` of all values to 0, the rest scaled up; drawn by the keys (N,) of the pictures. None: nothing.
+
+    `number`: of this layer among those of its network, so that each draws anew.
+    """
+    if not rate or keys is None:
+        return x
+    kept = jax.vmap(lambda key: jax.random.bernoulli(jax.random.fold_in(key, number), 1 - rate, x.shape[1:]))(keys)
+    return jnp.where(kept, x / (1 - rate), 0)

@@ -1,0 +1,38 @@
+"""What every architecture's two networks are told, and what goes in and out of them."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+
+
+class _Network(nn.Module):
+    image_size: tuple[int, int]
+    features: int = 64
+    dtype: DTypeLike = jnp.float32  # what it computes in; parameters are float32
+    num_classes: int | None = None  # None: not conditional
+    attention: int | None = None  # the resolution with self-attention
+
+    def attends(self, x: Array) -> bool:
+        return self.attention == min(x.shape[1:3])
+
+
+class GeneratorNetwork(_Network):
+    """z (N, latent_dim), labels int32 (N,) if conditional -> pictures (N, H, W, C) in (-1, 1), float32.
+
+    `axis_name`: of pmap, whose devices then share their batch statistics.
+    """
+
+    channels: int = 3
+    latent_dim: int = 100
+
+
+class DiscriminatorNetwork(_Network):
+    """Pictures (N, H, W, C) in [-1, 1], labels if conditional -> logits (N,), positive for real, float32.
+
+    `keys` (N,): a key a picture, for dropout. Its last features are sown as "features". `axis_name`: as the generator's.
+    """
+
+    norm: str = "batch"  # batch, layer or none
+    spectral_norm: bool = False
+    dropout: float = 0.0

@@ -1,0 +1,77 @@
+"""Residual networks without normalisation, after SNGAN (Miyato et al. 2018) and R3GAN (Huang et al. 2024, arXiv:2501.05441).
+
+The last convolution of every block begins at zero and the first is scaled down by their number, so that at first each block is
+(almost) the identity (Fixup; Zhang et al. 2019, arXiv:1901.09321).
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+from jax.nn.initializers import Initializer
+from jax.typing import DTypeLike
+
+from flaxgan.models.layers import Conv, Dense, SelfAttention, class_embedding, dropout, half, project, twice
+from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
+from flaxgan.models.sizes import base_size, stage_widths
+
+
+def _init(scale: float) -> Initializer:
+    """He et al. 2015, for leaky ReLU of 0.2; the variance of its output is `scale`."""
+    return nn.initializers.variance_scaling(2 / 1.04 * scale, "fan_in", "normal")
+
+
+class Block(nn.Module):
+    features: int
+    blocks: int  # of the whole network
+    dtype: DTypeLike = jnp.float32
+    spectral_norm: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        last = _init(1.0) if self.spectral_norm else nn.initializers.zeros  # a zero kernel has no norm to divide by
+        options = (self.dtype, self.spectral_norm)
+        y = Conv(self.features, *options, _init(1 / self.blocks))(nn.leaky_relu(x, 0.2))
+        y = Conv(self.features, *options, last)(nn.leaky_relu(y, 0.2))
+        if x.shape[-1] != self.features:
+            x = Conv(self.features, *options, nn.initializers.lecun_normal(), size=1)(x)
+        return x + y
+
+
+class Generator(GeneratorNetwork):
+    @nn.compact
+    def __call__(self, z: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None) -> Array:
+        height, width = base_size(self.image_size)
+        widths = stage_widths(self.image_size, self.features)
+
+        def block(features: int) -> Block:
+            return Block(features, len(widths) + 1, self.dtype)
+
+        x = Dense(height * width * widths[-1], self.dtype, kernel_init=nn.initializers.lecun_normal())(
+            class_embedding(z, labels, self.num_classes)
+        )
+        x = block(widths[-1])(x.reshape(-1, height, width, widths[-1]))
+        for features in reversed(widths):
+            x = block(features)(twice(x))
+            if self.attends(x):
+                x = SelfAttention(self.dtype)(x)
+        x = Conv(self.channels, self.dtype, kernel_init=nn.initializers.lecun_normal())(nn.leaky_relu(x, 0.2))
+        return nn.tanh(x.astype(jnp.float32))
+
+
+class Discriminator(DiscriminatorNetwork):
+    @nn.compact
+    def __call__(
+        self, x: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None, keys: Array | None = None
+    ) -> Array:
+        options = (self.dtype, self.spectral_norm)
+        widths = stage_widths(self.image_size, self.features)
+        x = Conv(widths[0], *options, nn.initializers.lecun_normal())(x)
+        for number, features in enumerate([*widths[1:], widths[-1]]):
+            x = half(Block(features, len(widths) + 1, *options)(x))
+            x = dropout(x, self.dropout, keys, number)
+            if self.attends(x):
+                x = SelfAttention(*options)(x)
+        x = nn.leaky_relu(Block(widths[-1], len(widths) + 1, *options)(x), 0.2)
+        self.sow("features", "last", x)
+        logits = Dense(1, *options, nn.initializers.lecun_normal())(x.reshape(x.shape[0], -1))[:, 0]
+        return (logits + project(x.sum((1, 2)), labels, self.num_classes, *options)).astype(jnp.float32)

@@ -1,0 +1,49 @@
+"""Which sizes of picture the networks can build, and how wide their stages are."""
+
+from flaxgan.errors import UserError
+
+MOST_WIDENING = 8  # a stage is at most this many times --features wide, as the paper's at 64x64
+
+
+def _halve(height: int, width: int) -> tuple[int, int, int]:
+    """-> the last height and width, and how many halvings it took."""
+    halvings = 0
+    while height % 2 == width % 2 == 0 and min(height, width) >= 8:
+        height, width, halvings = height // 2, width // 2, halvings + 1
+    return height, width, halvings
+
+
+def _can_be_built(height: int, width: int) -> bool:
+    base_height, base_width, halvings = _halve(height, width)
+    return halvings >= 2 and 4 <= min(base_height, base_width) <= 15
+
+
+def base_size(image_size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the smallest feature map: (64, 64) -> (4, 4), (28, 28) -> (7, 7), (48, 64) -> (6, 8).
+
+    Raises UserError for a size that the networks can't build.
+    """
+    height, width, halvings = _halve(*image_size)
+    if not _can_be_built(*image_size):
+        side = min(image_size)
+        near = sorted(sorted((s for s in range(16, 2 * side + 32) if _can_be_built(s, s)), key=lambda s: abs(s - side))[:2])
+        raise UserError(
+            f"--image-size {image_size[0]}x{image_size[1]} can't be built: each stage of the networks halves height and width, "
+            f"at least twice and until the shorter side is 4 to 15, but halving evenly stops at {height}x{width} "
+            f"after {halvings}; try a size like {' or '.join(map(str, near))}"
+        )
+    return height, width
+
+
+def require_resolution(attention: int | None, image_size: tuple[int, int]) -> None:
+    """Raises UserError unless some of the feature maps have this shorter side."""
+    smallest, side = min(base_size(image_size)), min(image_size)
+    there_are = [side // 2**k for k in range(1, 10) if side // 2**k > smallest]
+    if attention is not None and attention not in there_are:
+        raise UserError(f"--attention {attention}: at this --image-size there are {' and '.join(map(str, there_are))}")
+
+
+def stage_widths(image_size: tuple[int, int], features: int) -> list[int]:
+    """Channels after each halving: (64, 64), 64 -> [64, 128, 256, 512]."""
+    halvings = (image_size[0] // base_size(image_size)[0]).bit_length() - 1
+    return [features * min(2**stage, MOST_WIDENING) for stage in range(halvings)]
