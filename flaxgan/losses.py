@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.nn import relu, softplus
 
 
@@ -74,6 +74,10 @@ LOSSES = {
 }
 
 
-def feature_matching(real_features: Array, fake_features: Array) -> Array:
-    """Squared distance of the mean features (N, ...) of two batches, per feature (Salimans et al. 2016, section 3.1)."""
-    return jnp.square(real_features.mean(0) - fake_features.mean(0)).mean()
+def feature_matching(real_features: Array, fake_features: Array, axis_name: str | None = None) -> Array:
+    """Squared distance of the mean features (N, ...) of two batches, per feature (Salimans et al. 2016, section 3.1).
+
+    `axis_name`: of pmap, over whose devices the means are taken.
+    """
+    difference = real_features.mean(0) - fake_features.mean(0)
+    return jnp.square(difference if axis_name is None else lax.pmean(difference, axis_name)).mean()

@@ -15,16 +15,24 @@ from flaxgan.files import replacing
 GAP = 2  # pixels between the pictures of a grid
 
 
-def grid(images: np.ndarray) -> np.ndarray:
-    """uint8 (N, H, W, C) -> one picture (rows * (H + GAP) + GAP, ..., C) on white; as square as it gets."""
+def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """uint8 (N, H, W, C) -> one picture (rows * (H + GAP) + GAP, ..., C) on white; as square as it gets, unless told."""
     n, h, w, c = images.shape
-    columns = min(n, math.ceil(math.sqrt(n * h / w)))
+    columns = columns or min(n, math.ceil(math.sqrt(n * h / w)))
     rows = -(-n // columns)
     sheet = np.full((rows * (h + GAP) + GAP, columns * (w + GAP) + GAP, c), 255, np.uint8)
     for i, image in enumerate(images):
         y, x = (GAP + (i // columns) * (h + GAP), GAP + (i % columns) * (w + GAP))
         sheet[y : y + h, x : x + w] = image
     return sheet
+
+
+def save_animation(path: Path, frames: np.ndarray) -> None:
+    """uint8 (N, H, W, C) -> GIF or WebP, as the name says, forth and back, 12 a second."""
+    pictures = [Image.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame) for frame in [*frames, *frames[-2:0:-1]]]
+    with replacing(path) as temporary:
+        kind = path.suffix[1:].upper()
+        pictures[0].save(temporary, kind, save_all=True, append_images=pictures[1:], duration=83, loop=0)
 
 
 def save_picture(path: Path, pixels: np.ndarray) -> None:

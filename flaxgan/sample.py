@@ -1,7 +1,11 @@
 """Sample from a trained run: python -m flaxgan.sample --help"""
 
+import argparse
+import difflib
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from flaxgan.config import Parser, add_flags_of_a_reader
 from flaxgan.errors import UserError, exit_on_user_error
@@ -9,8 +13,11 @@ from flaxgan.errors import UserError, exit_on_user_error
 
 def _check_output(output: Path) -> None:
     """Raises UserError, before anything is computed, if `output` can't be written or would mix with what is there."""
-    if output.suffix not in ("", ".png", ".npy"):
-        raise UserError(f"--output {output}: {output.suffix} is not known; name a .png (one grid), a .npy, or a folder")
+    if output.suffix not in ("", ".png", ".npy", ".gif", ".webp"):
+        raise UserError(
+            f"--output {output}: {output.suffix} is not known; name a .png (one grid), a .npy, a folder, "
+            "or with --interpolate a .gif or .webp"
+        )
     if output.suffix:
         if output.is_dir():
             raise UserError(f"--output {output} is a folder")
@@ -22,57 +29,136 @@ def _check_output(output: Path) -> None:
         raise UserError(f"--output {output} can't be written: {error.strerror}") from error
 
 
-def sample_run(run_dir: Path, num: int, seed: int, output: Path, checkpoint: int | str | None = None, device: str = "auto") -> None:
-    """Write `num` pictures from a checkpoint of a run (see checkpoint.load). Picture i depends on seed and i alone.
+def _class_ids(asked: str, names: Sequence[str]) -> list[int]:
+    """'all', or names and numbers with commas between -> ids. Raises UserError for a class that is not there."""
+    if asked == "all":
+        return list(range(len(names)))
+    ids = []
+    for word in asked.split(","):
+        if word in names:
+            ids.append(list(names).index(word))
+        elif word.isdecimal() and int(word) < len(names):
+            ids.append(int(word))
+        else:
+            near = difflib.get_close_matches(word, names, 3)
+            raise UserError(
+                f"--class {word}: there is no such class"
+                + (f"; did you mean {' or '.join(near)}?" if near else "")
+                + f" There are {len(names)}, by name or number: {', '.join(names[:12])}"
+                + (", …" if len(names) > 12 else "")
+            )
+    return ids
 
-    Raises UserError if the folder is no run, has no such checkpoint, or `output` can't be written.
+
+def sample_run(args: argparse.Namespace) -> None:
+    """Write what the arguments ask for from a checkpoint of a run (see checkpoint.load). Picture i depends on seed and i alone.
+
+    Raises UserError if the folder is no run, has no such checkpoint or class, or the output can't be written.
     """
     import numpy as np
 
     from flaxgan.checkpoint import load
-    from flaxgan.files import replacing
     from flaxgan.parallel import set_up_devices
-    from flaxgan.plots import grid, save_picture
-    from flaxgan.run import load_config
-    from flaxgan.sampling import sample, sampler
+    from flaxgan.run import classes, load_config
+    from flaxgan.sampling import between, draw, random_classes, sample, sampler
 
-    config = load_config(run_dir)
-    state = load(run_dir, config, checkpoint, set_up_devices(device)[0])
+    config = load_config(args.run_dir)
+    names, counts = classes(args.run_dir)
+    if args.classes and not config.conditional:
+        raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
+    if args.output.suffix in (".gif", ".webp") and not args.interpolate:
+        raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
+    asked = _class_ids(args.classes, names) if args.classes else [None]
+    state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
     generator = sampler(state.generator, state.ema_params)
-    _check_output(output)
-    images = sample(generator, seed, num)
+    _check_output(args.output)
+
+    if args.interpolate:
+        z = between(args.interpolate, args.frames, config.latent_dim)
+        if config.conditional and not args.classes:
+            asked = random_classes(counts, args.interpolate[0], 1).tolist()
+
+        def rows(start: int, stop: int) -> np.ndarray:
+            return np.resize(z[start:stop], (stop - start, config.latent_dim))
+
+        images = [draw(generator, rows, len(z), _repeated(id, len(z))) for id in asked]
+    elif args.classes:
+        # The same z for each class: down a column it is the class alone that changes.
+        images = [sample(generator, args.seed, args.num, _repeated(id, args.num), truncation=args.truncation) for id in asked]
+    else:
+        labels = random_classes(counts, args.seed, args.num) if config.conditional else None
+        images = [sample(generator, args.seed, args.num, labels, truncation=args.truncation)]
+    columns = len(images[0]) if args.classes or args.interpolate else None
+    _write(args.output, images, columns)
+    size = f"{config.image_size[0]}x{config.image_size[1]}"
+    print(f"{sum(map(len, images))} pictures of {size} in {args.output}")
+
+
+def _repeated(id: int | None, num: int) -> Any:
+    import numpy as np
+
+    return None if id is None else np.full(num, id, np.int32)
+
+
+def _write(output: Path, rows: list[Any], columns: int | None) -> None:
+    """Rows of pictures, uint8 (N, H, W, C) each; `columns`: of a grid, if a row of them is one."""
+    import numpy as np
+
+    from flaxgan.files import replacing
+    from flaxgan.plots import grid, save_animation, save_picture
+
+    images = np.concatenate(rows)
     if output.suffix == ".png":
-        save_picture(output, grid(images))
+        save_picture(output, grid(images, columns))
+    elif output.suffix in (".gif", ".webp"):
+        save_animation(output, np.concatenate(rows, 1))  # one above the other
     elif output.suffix == ".npy":
         with replacing(output) as temporary, temporary.open("wb") as file:
             np.save(file, images)
     else:
-        digits = len(str(num - 1))
+        digits = len(str(len(images) - 1))
         for i, image in enumerate(images):
             save_picture(output / f"{i:0{digits}d}.png", image)
-    print(f"{num} pictures of {config.image_size[0]}x{config.image_size[1]} in {output}")
+
+
+def _seeds(text: str) -> list[int]:
+    seeds = text.split(",")
+    if len(seeds) < 2 or not all(seed.isdecimal() and int(seed) < 2**32 for seed in seeds) or len(set(seeds)) < len(seeds):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of two or more different seeds, as in 1,2,3")
+    return [int(seed) for seed in seeds]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(prog="python -m flaxgan.sample", description="Make pictures with a trained run.")
-    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the run's folder")
-    parser.add_argument("--num", type=int, default=64, metavar="INT", help="how many pictures (default: 64)")
-    parser.add_argument("--seed", type=int, default=0, metavar="INT", help="decides the pictures (default: 0)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("run_dir", type=Path, metavar="RUN_DIR", help="the run's folder")
+    add("--num", type=int, default=64, metavar="INT", help="how many pictures, of each class with --class (default: 64, or 8)")
+    add("--seed", type=int, default=0, metavar="INT", help="decides the pictures (default: 0)")
+    add("--class", dest="classes", metavar="NAMES", help="of a conditional run: all, or names or numbers with commas; a row each")
+    add("--truncation", type=float, metavar="FLOAT", help="largest magnitude in z, as 1: more typical, less varied (default: none)")
+    add("--interpolate", type=_seeds, metavar="SEEDS", help="from seed to seed, as in 1,2,3: a strip, or a .gif or .webp")
+    add("--frames", type=int, default=16, metavar="INT", help="pictures from each of those seeds to the next (default: 16)")
+    add(
         "--output",
         type=Path,
         default=Path("samples.png"),
         metavar="PATH",
-        help="a .png: one grid; a .npy: uint8 (N, H, W, C); else a folder: N PNG files (default: samples.png)",
+        help="a .png: one grid; a .npy: uint8 (N, H, W, C); a .gif or .webp: --interpolate; else a folder: N PNG files "
+        "(default: samples.png)",
     )
     add_flags_of_a_reader(parser)
     with exit_on_user_error():
         args = parser.parse_args(argv)
-        if args.num < 1:
-            raise UserError(f"--num must be at least 1, not {args.num}")
+        if args.classes and args.num == parser.get_default("num"):
+            args.num = 8
+        for name in ("num", "frames"):
+            if getattr(args, name) < 1:
+                raise UserError(f"--{name} must be at least 1, not {getattr(args, name)}")
         if not 0 <= args.seed < 2**32:
             raise UserError(f"--seed must lie in [0, 2**32), not {args.seed}")
-        sample_run(args.run_dir, args.num, args.seed, args.output, args.checkpoint, args.device)
+        if args.truncation is not None and not 0.01 <= args.truncation < math.inf:
+            raise UserError(f"--truncation must be at least 0.01, not {args.truncation}")
+        sample_run(args)
 
 
 if __name__ == "__main__":

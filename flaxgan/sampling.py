@@ -1,6 +1,8 @@
 """Pictures from a trained generator."""
 
+import itertools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +52,20 @@ def spread_classes(num_classes: int, num: int) -> np.ndarray:
     ]
 
 
+def between(seeds: list[int], frames: int, latent_dim: int) -> Array:
+    """From the first z of each seed to that of the next, `frames` steps each: ((len(seeds) - 1) * frames + 1, latent_dim).
+
+    Spherical interpolation (White 2016, arXiv:1609.04468): what lies straight between two z is shorter than any that was trained.
+    """
+    ends = [latents(seed, 0, 1, latent_dim)[0] for seed in seeds]
+    rows = []
+    for a, b in itertools.pairwise(ends):
+        angle = jnp.arccos(jnp.clip(jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)), -1, 1))
+        for share in jnp.arange(frames) / frames:
+            rows.append((jnp.sin((1 - share) * angle) * a + jnp.sin(share * angle) * b) / jnp.sin(angle))
+    return jnp.stack([*rows, ends[-1]])
+
+
 @jax.jit
 def _calibrated(generator: Network) -> Network:
     """Its batch statistics those of its own weights: the mean over batches of all classes alike."""
@@ -91,10 +107,16 @@ def sample(
     truncation: float | None = None,
 ) -> np.ndarray:
     """The first `num` pictures of a seed, of these classes (num,) if conditional: uint8 (num, H, W, C). Waits for the device."""
+    return draw(
+        generator, lambda start, stop: latents(seed, start, stop, generator.module.latent_dim, use, truncation), num, labels
+    )
+
+
+def draw(generator: Network, z: Callable[[int, int], Array], num: int, labels: np.ndarray | None = None) -> np.ndarray:
+    """Pictures of z(start, stop), as many rows of latents: uint8 (num, H, W, C). Waits for the device."""
     batches = []
     for start in tqdm(range(0, num, BATCH), "sampling", unit="batch", disable=True if num <= BATCH else None):
         # Whole batches only, so that one program is compiled.
-        z = latents(seed, start, start + BATCH, generator.module.latent_dim, use, truncation)
         own = None if labels is None else np.resize(labels[start : start + BATCH], BATCH)
-        batches.append(np.asarray(pictures(generator, z, own)))
+        batches.append(np.asarray(pictures(generator, z(start, start + BATCH), own)))
     return np.concatenate(batches)[:num]

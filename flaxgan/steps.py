@@ -156,7 +156,7 @@ def generator_step(
             fake_logits, fake_features = judge(fakes, fake_keys)
             loss = LOSSES[config.loss].generator(real_logits, fake_logits)
             if config.feature_matching:
-                loss += config.feature_matching * feature_matching(real_features, fake_features)
+                loss += config.feature_matching * feature_matching(real_features, fake_features, axis_name)
             return loss
 
         loss, image_grads = jax.value_and_grad(loss_fn)(fakes)

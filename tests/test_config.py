@@ -98,3 +98,26 @@ def test_help_imports_nothing_heavy():
 def test_config_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"r1": 1.0, "d_norm": "batch"}, "none to bound"),
+        ({"loss": "hinge", "label_smoothing": 0.1}, "bce and lsgan"),
+        ({"augment": "color,blur"}, "color,translation,cutout"),
+        ({"architecture": "resnet", "d_norm": "layer"}, "no normalisation"),
+        ({"dropout": 1.0}, "lie in"),
+        ({"r2": -1.0}, "negative"),
+        ({"ema": -1}, "negative"),
+        ({"d_steps": 0}, "at least 1"),
+    ],
+)
+def test_remedies_that_do_not_go_together_or_make_no_sense(fields, said):
+    with pytest.raises(UserError, match=said):
+        Config(**fields)
+
+
+def test_the_discriminators_normalisation_follows_from_what_is_asked():
+    kinds = [{}, {"r1": 1.0}, {"spectral_norm": True}, {"spectral_norm": True, "d_norm": "layer"}]
+    assert [Config(**fields).discriminator_norm for fields in kinds] == ["batch", "layer", "none", "layer"]

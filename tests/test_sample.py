@@ -9,6 +9,7 @@ from PIL import Image
 from flaxgan.main import main
 from flaxgan.plots import grid
 from flaxgan.sample import main as sample
+from flaxgan.sampling import between, latents, random_classes
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,56 @@ def test_a_run_without_a_checkpoint_and_one_of_another_network(run_dir, tmp_path
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps(config | {"features": 8}))
     assert "another" in sample_refused(other)
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory, pictures):
+    run_dir = tmp_path_factory.mktemp("conditional") / "run"
+    main(["--dataset", str(pictures), "--run-dir", str(run_dir), "--epochs", "1", "--conditional", *TINY])
+    return run_dir
+
+
+def test_classes_by_name_and_number_a_row_each_with_the_same_z(conditional, tmp_path):
+    both = array(conditional, tmp_path / "all.npy", "--class", "all", "--num", 3)
+    assert both.shape == (6, 16, 16, 3)
+    assert (array(conditional, tmp_path / "a.npy", "--class", "squares", "--num", 3) == both[3:]).all()
+    assert (array(conditional, tmp_path / "b.npy", "--class", "1,discs", "--num", 3) == both[[3, 4, 5, 0, 1, 2]]).all()
+    assert (both[:3] != both[3:]).any()
+    sample([str(conditional), "--class", "all", "--num", "3", "--output", str(tmp_path / "grid.png")])
+    assert (np.asarray(Image.open(tmp_path / "grid.png")) == grid(both, columns=3)).all()
+
+
+def test_unasked_classes_are_as_frequent_as_in_the_data():
+    classes = random_classes([30, 10], seed=1, num=2000)
+    assert abs(classes.mean() - 0.25) < 0.03
+    assert (classes[:50] == random_classes([30, 10], seed=1, num=50)).all()
+
+
+def test_truncation_keeps_z_within_and_none_changes_nothing(run_dir, tmp_path):
+    assert float(abs(latents(0, 0, 50, 8, truncation=0.5)).max()) <= 0.5
+    assert float(abs(latents(0, 0, 50, 8)).max()) > 2
+    plain, near = (array(run_dir, tmp_path / f"{n}.npy", "--num", 4, *argv) for n, argv in enumerate([(), ("--truncation", 0.5)]))
+    assert (plain != near).any()
+
+
+def test_interpolation_goes_from_seed_to_seed_along_the_sphere(run_dir, tmp_path):
+    z = between([3, 4, 5], 4, 100)
+    ends = np.concatenate([latents(seed, 0, 1, 100) for seed in (3, 4, 5)])
+    np.testing.assert_allclose(z[::4], ends, atol=1e-5)
+    lengths = np.linalg.norm(z, axis=1)
+    assert lengths.min() > 0.95 * np.linalg.norm(ends, axis=1).min(), "no picture from the middle of the ball"
+    strip = array(run_dir, tmp_path / "strip.npy", "--interpolate", "3,4", "--frames", 5)
+    assert strip.shape == (6, 16, 16, 3)
+    assert (strip[0] == array(run_dir, tmp_path / "end.npy", "--seed", 3, "--num", 1)[0]).all()
+    sample([str(run_dir), "--interpolate", "3,4", "--frames", "5", "--output", str(tmp_path / "there.gif")])
+    with Image.open(tmp_path / "there.gif") as animation:
+        assert animation.n_frames == 10 and animation.size == (16, 16)
+
+
+def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, pictures):
+    assert "no such class; did you mean discs" in sample_refused(conditional, "--class", "disc")
+    assert "--conditional" in sample_refused(run_dir, "--class", "discs")
+    assert "two or more" in sample_refused(run_dir, "--interpolate", "3")
+    assert "takes --interpolate" in sample_refused(run_dir, "--output", tmp_path / "a.gif")
+    assert "--truncation" in sample_refused(run_dir, "--truncation", 0)
+    assert "takes labelled pictures" in refused("--dataset", pictures / "discs", "--conditional", *TINY)

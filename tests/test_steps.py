@@ -11,6 +11,7 @@ from flaxgan import steps
 from flaxgan.config import Config
 from flaxgan.losses import LOSSES
 from flaxgan.parallel import Compiled
+from flaxgan.sampling import sampler
 from flaxgan.state import TRAINING, create_state, random_key
 from flaxgan.steps import preprocess, to_uint8, train_step
 
@@ -18,7 +19,6 @@ from flaxgan.steps import preprocess, to_uint8, train_step
 train_mode = jax.jit(lambda network, x: network.train_mode(network.params, network.batch_stats, x))
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
-PLAIN = dataclasses.replace(CONFIG, ema=0)
 KEYS = jax.random.split(jax.random.key(6), 8)
 discriminator_step, generator_step = (
     jax.jit(
@@ -155,7 +155,7 @@ ORDER = np.stack([np.random.default_rng(step).permutation(50)[:16] for step in r
 
 def trained(num_devices, most_steps=1, **fields):
     """-> (state, metrics of each step, FLOP of a step on a device) after four steps, on the host."""
-    config = dataclasses.replace(CONFIG, batch_size=16, **fields)
+    config = dataclasses.replace(CONFIG, **({"batch_size": 16} | fields))
     compiled = Compiled(config, jax.devices()[:num_devices], PICTURES, LABELS, most_steps)
     state, rows = compiled.create_state(), []
     for start in range(0, 4, most_steps):
@@ -231,3 +231,109 @@ def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated()
     d_step = 2 * (d_forward + d_params + d_inputs_inside)
     g_step = d_forward + (d_inputs_inside + gathered) + g_params + g_inputs
     assert 0.8 * (g_forward + d_step + g_step) < products <= g_forward + d_step + g_step
+
+
+# What is off unless asked for.
+
+
+def operations(**fields):
+    """How many of each operation the compiled step has."""
+    config = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=False, ema=0, **fields)
+    text = Compiled(config, jax.devices()[:1], np.zeros((8, 16, 16, 3), np.uint8)).as_text()
+    return sum(" = " in line for line in text.splitlines())
+
+
+def test_abilities_that_are_off_cost_nothing():
+    """Asking for each at the value that means off gives the very program of not asking."""
+    off = {"r1": 0.0, "gradient_penalty": 0.0, "dropout": 0.0, "instance_noise": 0.0, "feature_matching": 0.0, "augment": None}
+    plain = operations()
+    assert operations(**off, label_smoothing=0.0) == plain < operations(augment="color", r1=1.0)
+
+
+def test_the_average_halves_in_a_half_life_and_forgets_the_beginning():
+    config = dataclasses.replace(CONFIG, ema=80)  # ten steps of 8
+    params, zeros = {"w": jnp.ones(3)}, {"w": jnp.zeros(3)}
+    average = zeros
+    for step in range(1000, 1010):
+        average = steps.averaged(average, params, jnp.int32(step), config)
+    np.testing.assert_allclose(average["w"], 0.5, rtol=1e-5)
+    np.testing.assert_allclose(steps.averaged(zeros, params, jnp.int32(1), config)["w"], 1, atol=1e-5)
+
+
+def test_the_averaged_generator_is_sampled_with_statistics_of_its_own(state, images):
+    step = jax.jit(functools.partial(train_step, config=CONFIG))
+    for _ in range(3):
+        state, _ = step(state, images)
+    network = sampler(state.generator, state.ema_params)
+    assert same(network.params, state.ema_params) and not same(network.params, state.generator.params)
+    z = jax.random.normal(jax.random.key(9), (1024, 8))
+    got, want = (jax.jit(run)(z) for run in (network.eval_mode, lambda z: train_mode(network, z)[0]))
+    np.testing.assert_allclose(got.mean(0), want.mean(0), atol=0.02)
+    np.testing.assert_allclose(got.std(0), want.std(0), atol=0.02)
+    assert sampler(state.generator) is state.generator
+
+
+def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images):
+    """Two steps on half the pictures each, by hand, are --d-steps 2 on all of them."""
+    config = dataclasses.replace(CONFIG, batch_size=4, d_steps=2, flip=False, ema=0)
+    after, metrics = jax.jit(functools.partial(train_step, config=config))(state.replace(ema_params=None), images)
+    key = jax.random.fold_in(random_key(0, TRAINING), 0)
+    z, keys = jax.random.normal(jax.random.split(key)[0], (8, 8)), jax.random.split(jax.random.fold_in(key, 2), 8)
+    expected = state
+    for part in range(2):
+        own = slice(part, None, 2)
+        x = preprocess(images)[own]
+        expected, d_metrics = jax.jit(functools.partial(steps.discriminator_step, config=config))(
+            expected, x, None, z[own], keys[own]
+        )
+    expected, g_metrics = jax.jit(functools.partial(steps.generator_step, config=config))(expected, x, None, z[own], keys[own])
+    np.testing.assert_allclose([metrics["d_loss"], metrics["g_loss"]], [d_metrics["d_loss"], g_metrics["g_loss"]], rtol=1e-4)
+    close(optax.tree.get(after.generator.opt_state, "mu"), optax.tree.get(expected.generator.opt_state, "mu"), 1e-5)
+
+
+def test_instance_noise_falls_to_nothing():
+    config = dataclasses.replace(CONFIG, instance_noise=0.4, instance_noise_images=80)
+    levels = [float(steps._noise(jnp.int32(step), config)) for step in (0, 5, 10, 20)]
+    np.testing.assert_allclose(levels, [0.4, 0.2, 0, 0], atol=1e-6)
+
+
+def test_a_penalty_is_added_to_what_the_discriminator_minimises(state, images, z):
+    """One that is far too heavy makes each step a step down the penalty."""
+    config = dataclasses.replace(CONFIG, r1=1e4, ema=0)
+    state = jax.jit(lambda: create_state(config))()
+    first = discriminator_step(state, preprocess(images), z, config=config)
+    second = discriminator_step(first[0], preprocess(images), z, config=config)
+    assert 0 < second[1]["d_penalty"] < first[1]["d_penalty"]
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_learning_rates_fall_to_nothing_at_the_end_of_the_run(images, schedule):
+    config = dataclasses.replace(CONFIG, schedule=schedule, ema=0)
+    state = jax.jit(lambda: create_state(config, total_steps=4))()
+    step, moved = jax.jit(functools.partial(train_step, config=config)), []
+    for _ in range(5):
+        after, _ = step(state, images)
+        pairs = zip(jax.tree.leaves(after.generator.params), jax.tree.leaves(state.generator.params), strict=True)
+        moved.append(max(float(abs(a - b).max()) for a, b in pairs))
+        state = after
+    assert moved[0] > moved[2] > moved[4] == 0
+
+
+EVERYTHING = {
+    "conditional": True,
+    "num_classes": 3,
+    "attention": 8,
+    "loss": "relativistic",
+    "r1": 0.1,
+    "d_norm": "layer",
+    "dropout": 0.2,
+    "instance_noise": 0.1,
+    "augment": "color,translation,cutout",
+    "feature_matching": 0.1,
+    "d_steps": 2,
+    "batch_size": 8,
+}
+
+
+def test_everything_together_on_eight_devices_agrees_with_one():
+    agree(trained(8, parallelism="pmap", **EVERYTHING), trained(1, data_home="device", **EVERYTHING))

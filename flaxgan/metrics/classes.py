@@ -32,6 +32,7 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Classifier:
 
 
 class ClassShares(NamedTuple):
+    guesses: np.ndarray  # the class that each generated picture is taken for (M,)
     shares: np.ndarray  # of the generated pictures, by class (C,)
     coverage: float  # share of classes drawn at least a tenth as often as they are among the real pictures
     balance: float  # entropy of the shares over that of the real pictures: 1 is as varied, 0 a single class
@@ -45,7 +46,7 @@ def _entropy(shares: np.ndarray) -> float:
 
 def class_shares(real: np.ndarray, labels: np.ndarray, generated: np.ndarray, seed: int = 0) -> ClassShares:
     """Features (N, D) and (M, D); labels (N,) of at least two classes, each with enough pictures to hold some out."""
-    _, labels = np.unique(labels, return_inverse=True)  # classes that are not there can't be missed
+    present, labels = np.unique(labels, return_inverse=True)  # classes that are not there can't be missed
     order = np.random.default_rng(seed).permutation(len(real))
     first = np.sort(np.unique(labels[order], return_index=True)[1])  # one of each class is always fitted to
     order = np.concatenate([order[first], np.delete(order, first)])
@@ -54,8 +55,10 @@ def class_shares(real: np.ndarray, labels: np.ndarray, generated: np.ndarray, se
     guesses = classify(real[held_out])
     count = labels.max() + 1
     real_shares = np.bincount(labels, minlength=count) / len(labels)
-    shares = np.bincount(classify(generated), minlength=count) / len(generated)
+    generated_guesses = classify(generated)
+    shares = np.bincount(generated_guesses, minlength=count) / len(generated)
     return ClassShares(
+        present[generated_guesses],
         shares,
         float((shares >= real_shares / 10).mean()),
         _entropy(shares) / _entropy(real_shares),

@@ -147,7 +147,23 @@ def _classes(c: Comparison) -> dict[str, Measured]:
         c.caveats.append(
             f"class_coverage, class_balance: the classifier is right about only {result.accuracy:.0%} of held-out real pictures"
         )
-    return {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
+    measured = {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
+    if c.generated.labels is not None:
+        measured["class_agreement"] = _per_class(c, result.guesses) | how | {"reference": result.accuracy}
+    return measured
+
+
+def _per_class(c: Comparison, guesses: np.ndarray) -> Measured:
+    """Of pictures that were asked to be of a class: how many look it, all in all and class by class, beside their KID."""
+    asked, per_class = c.generated.labels, {}
+    for label, name in enumerate(c.real.pictures.class_names):
+        real, own = c.real.features[c.real.pictures.labels == label], asked == label
+        if own.any():
+            entry = {"generated": int(own.sum()), "real": len(real), "agreement": float((guesses[own] == label).mean())}
+            if (size := min(len(real), entry["generated"], SUBSET_SIZE)) >= 2:
+                entry["kid"] = kernel_distance(real, c.features[own], size, c.seed)[0]
+            per_class[name] = entry
+    return {"value": float((guesses == asked).mean()), "classes": per_class}
 
 
 @jax.jit

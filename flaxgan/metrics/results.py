@@ -27,6 +27,7 @@ MEANING = {
     "ms_ssim": ("higher than the real: less varied", "real pictures"),
     "class_coverage": ("share of classes that are drawn", "real pictures"),
     "class_balance": ("1: classes as varied as the real", "real pictures"),
+    "class_agreement": ("share that look like the class they were asked for", "real pictures that the classifier has not seen"),
     "memorised": ("share suspiciously close to a training picture", "real pictures"),
     "nearest_distance": ("median, to the nearest training picture", "real pictures"),
     "d_real_accuracy": ("real taken for real", "a discriminator that guesses"),

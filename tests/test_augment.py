@@ -1,0 +1,47 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from flaxgan.augment import AUGMENTATIONS, color, cutout, seen, translation
+
+IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 3)), jnp.float32)
+KEYS = jax.random.split(jax.random.key(0), 16)
+
+
+def test_nothing_asked_for_changes_nothing():
+    assert seen(IMAGES, KEYS, ()) is IMAGES
+
+
+def test_color_keeps_the_shape_of_a_picture_and_shifts_its_mean():
+    """Contrast and saturation turn about a mean, so only brightness moves it: by at most a half."""
+    changed = jax.vmap(color)(IMAGES, KEYS)
+    shift = changed.mean((1, 2, 3)) - IMAGES.mean((1, 2, 3))
+    assert (abs(shift) <= 0.5).all() and len(np.unique(shift)) == 16
+
+
+def test_translation_moves_by_at_most_an_eighth_and_fills_with_black():
+    images = jnp.ones((200, 16, 16, 1))
+    moved = jax.vmap(translation)(images, jax.random.split(jax.random.key(1), 200))
+    assert {0.0, 1.0} == set(np.unique(moved).tolist())
+    rows, columns = (16 - np.asarray(moved[..., 0]).max(axis).sum(-1) for axis in (2, 1))
+    assert set(rows.tolist()) == set(columns.tolist()) == {0, 1, 2}
+
+
+def test_cutout_takes_half_of_each_side_less_what_lies_outside():
+    holes = 1 - jax.vmap(cutout)(jnp.ones((200, 8, 8, 1)), jax.random.split(jax.random.key(2), 200))[..., 0]
+    heights = np.asarray(holes.max(2).sum(1))
+    assert heights.max() == 4 and heights.min() >= 2 and len(np.unique(heights)) > 1
+
+
+def test_each_picture_has_its_own_change_and_gradients_reach_it():
+    names = tuple(AUGMENTATIONS)
+    alone = jnp.concatenate([seen(IMAGES[i : i + 1], KEYS[i : i + 1], names, 0.1) for i in range(2)])
+    np.testing.assert_allclose(seen(IMAGES, KEYS, names, 0.1)[:2], alone, atol=1e-6)
+    assert not np.allclose(*(seen(jnp.ones((2, 8, 8, 3)), KEYS[:2], names)))
+    grads = jax.grad(lambda x: seen(x, KEYS, names).sum())(IMAGES)
+    assert jnp.isfinite(grads).all() and (grads != 0).mean() > 0.3
+
+
+def test_noise_has_the_deviation_asked_for():
+    noise = seen(jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64), (), 0.2)
+    np.testing.assert_allclose(noise.std(), 0.2, rtol=0.02)

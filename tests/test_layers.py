@@ -1,0 +1,67 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from flaxgan.models.layers import BatchNormOfClass, Conv, Dense, SelfAttention, dropout, project
+
+X = jax.random.normal(jax.random.key(0), (6, 4, 4, 8))
+
+
+def init(module, *args):
+    return jax.jit(lambda *args: module.init(jax.random.key(1), *args))(*args)
+
+
+@pytest.mark.parametrize(("layer", "x"), [(Dense(5, spectral_norm=True), X.reshape(6, -1)), (Conv(5, spectral_norm=True), X)])
+def test_spectral_norm_divides_by_the_largest_singular_value(layer, x):
+    variables = init(layer, x)
+    apply = jax.jit(lambda variables: layer.apply(variables, x, mutable=["batch_stats"])[1])
+    for _ in range(100):
+        variables = variables | apply(variables)
+    largest = jnp.linalg.svd(variables["params"]["kernel"].reshape(-1, 5), compute_uv=False)[0]
+    plain = type(layer)(5).apply({"params": variables["params"]}, x)
+    np.testing.assert_allclose(layer.apply(variables, x), plain / largest, atol=1e-4)
+
+
+def test_spectral_norm_keeps_its_vector_unless_it_is_training():
+    layer, x = Dense(5, spectral_norm=True), X.reshape(6, -1)
+    variables = init(layer, x)
+    _, updates = layer.apply(variables, x, mutable=[])
+    assert updates == {}
+
+
+def test_attention_begins_as_the_identity_and_is_a_weighted_mean_of_all_positions():
+    layer = SelfAttention()
+    variables = init(layer, X)
+    assert (layer.apply(variables, X) == X).all()
+    params = variables["params"] | {"gamma": jnp.ones(())}
+    x = jnp.broadcast_to(X[:, :1, :1], X.shape)  # the same everywhere: so is what is attended to, whatever the weights
+    names = {name: leaf["kernel"].shape for name, leaf in params.items() if name != "gamma"}
+    value, out = (next(params[name]["kernel"] for name, shape in names.items() if shape == wanted) for wanted in ((8, 4), (4, 8)))
+    np.testing.assert_allclose(layer.apply({"params": params}, x), x + x @ value @ out, atol=1e-5)
+
+
+def test_each_class_has_its_own_scale_and_bias():
+    layer = BatchNormOfClass(3, use_running_average=False, momentum=0.9, dtype=jnp.float32, axis_name=None)
+    labels = jnp.array([0, 1, 2, 0, 1, 2])
+    variables = jax.jit(lambda: layer.init(jax.random.key(1), X, labels))()
+    scale = jnp.array([[1.0], [2.0], [3.0]]) * jnp.ones((3, 8))
+    params = {"scale": {"embedding": scale}, "bias": {"embedding": -scale}}
+    y, _ = layer.apply(variables | {"params": params}, X, labels, mutable=["batch_stats"])
+    normal = (X - X.mean((0, 1, 2), keepdims=True)) / jnp.sqrt(X.var((0, 1, 2), keepdims=True) + 1e-5)
+    factor = (labels + 1.0)[:, None, None, None]
+    np.testing.assert_allclose(y, normal * factor - factor, atol=1e-4)
+
+
+def test_dropout_takes_the_share_and_keeps_the_mean():
+    ones, keys = jnp.ones((400, 50)), jax.random.split(jax.random.key(0), 400)
+    dropped = dropout(ones, 0.3, keys, 0)
+    np.testing.assert_allclose((dropped == 0).mean(), 0.3, atol=0.01)
+    np.testing.assert_allclose(dropped.mean(), 1, atol=0.015)
+    assert (dropped != dropout(ones, 0.3, keys, 1)).any(), "the next layer draws anew"
+    assert (dropped[:7] == dropout(ones[:7], 0.3, keys[:7], 0)).all(), "a picture's own key alone decides"
+    assert dropout(ones, 0.3, None, 0) is ones and dropout(ones, 0.0, keys, 0) is ones
+
+
+def test_without_classes_nothing_is_projected():
+    assert project(X.sum((1, 2)), None, None, jnp.float32, False) == 0
