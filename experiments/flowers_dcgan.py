@@ -12,7 +12,7 @@ now draws other numbers, and so gives other pictures of the same kind.
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="oxford_flowers102", image_size=64, epochs=25)
+CONFIG = Config(dataset="oxford_flowers102", image_size=64, epochs=25, ema=0)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

@@ -1,0 +1,14 @@
+"""A folder of abstract paintings at 64x64 with small batches, augmentation and averaged weights.
+
+    python -m experiments.abstract_art_best --dataset FOLDER
+
+Not yet run at its full length: nothing is claimed of its pictures (see experiments/RESULTS.md for what was measured, and how).
+"""
+
+from flaxgan.config import Config
+from flaxgan.main import main
+
+CONFIG = Config(dataset="abstract_art", image_size=64, epochs=200, batch_size=16, augment="color,translation", evaluate_every=20)
+
+if __name__ == "__main__":
+    main(recipe=CONFIG)

@@ -1,0 +1,14 @@
+"""Oxford 102 Flowers at 64x64 with self-attention where the feature maps are 32x32.
+
+    python -m experiments.flowers_attention --data-dir FOLDER
+
+Not yet run at its full length: nothing is claimed of its pictures (see experiments/RESULTS.md for what was measured, and how).
+"""
+
+from flaxgan.config import Config
+from flaxgan.main import main
+
+CONFIG = Config(dataset="oxford_flowers102", image_size=64, attention=32, evaluate_every=5)
+
+if __name__ == "__main__":
+    main(recipe=CONFIG)
