@@ -24,8 +24,8 @@ class Timed(Compiled):
 
     last = None
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
         Timed.last = self
         self.bare, self.began, self.steps = self.time_bare(), None, 0
 
