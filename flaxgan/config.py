@@ -191,7 +191,8 @@ class Config:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any], **changes: Any) -> Self:
-        """The inverse of to_dict; keys that are no field are left out."""
+        """The inverse of to_dict; keys that are no field are left out. What was saved before there was --ema had no average."""
+        fields = {"ema": 0} | fields
         return cls(**{name: fields[name] for name in FIELDS if name in fields} | changes)
 
 
