@@ -37,7 +37,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     if args.generated:
         generated = open_set(args.generated, args.num, args.image_size)
     else:
-        generated = sampled_set(state, classes(args.run_dir)[1], args.seed, args.num or len(real))
+        generated = sampled_set(state, dict(zip(*classes(args.run_dir), strict=True)), args.seed, args.num or len(real))
     mirror = config.flip if config else real.images.shape[-1] == 3
     comparison = Comparison(Reference(real, extractor, mirror), generated, seed=args.seed, caveats=caveats)
     if state:

@@ -31,7 +31,8 @@ class Selection:
             self.extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
             self.real = Reference(training_set(run.config, dataset), self.extractor, mirror=run.config.flip)
             self.caveats: set[str] = set()
-            self.class_counts = np.bincount(dataset.labels).tolist()
+            counts = np.bincount(dataset.labels, minlength=len(dataset.class_names)).tolist()
+            self.class_counts = dict(zip(dataset.class_names, counts, strict=False))  # no names: no classes
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
         self.best.remove_after(step)
 

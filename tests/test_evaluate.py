@@ -86,7 +86,8 @@ def test_copies_of_the_training_set_are_memorised(measure, tmp_path, pictures):
     assert copies["precision"]["value"] == copies["recall"]["value"] == copies["coverage"]["value"] == 1
     assert copies["memorised"]["value"] == 1 and copies["nearest_distance"]["value"] < 1e-3
     assert copies["class_coverage"]["value"] == 1 and copies["class_coverage"]["classifier_accuracy"] > 0.9
-    assert set(copies) == ALL
+    assert set(copies) == ALL | {"class_agreement"}, "both folders have the same classes"
+    assert copies["class_agreement"]["value"] > 0.9 and set(copies["class_agreement"]["classes"]) == {"discs", "squares"}
 
 
 def test_mirrored_copies_are_memorised_too(measure, tmp_path, pictures):

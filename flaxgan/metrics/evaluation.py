@@ -148,7 +148,7 @@ def _classes(c: Comparison) -> dict[str, Measured]:
             f"class_coverage, class_balance: the classifier is right about only {result.accuracy:.0%} of held-out real pictures"
         )
     measured = {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
-    if c.generated.labels is not None:
+    if c.generated.labels is not None and c.generated.class_names == c.real.pictures.class_names:
         measured["class_agreement"] = _per_class(c, result.guesses) | how | {"reference": result.accuracy}
     return measured
 

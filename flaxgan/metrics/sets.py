@@ -53,12 +53,12 @@ def open_training_set(run_dir: Path, config: Config, data_dir: str | None, num: 
     return training_set(config, dataset, num)
 
 
-def sampled_set(state: GANState, class_counts: list[int], seed: int, num: int, use: int = SAMPLING) -> PictureSet:
+def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: int, use: int = SAMPLING) -> PictureSet:
     """Pictures of a state's generator; if conditional, of classes as frequent as `class_counts` says."""
-    labels = random_classes(class_counts, seed, num, use) if state.generator.module.num_classes else None
+    labels = random_classes(list(class_counts.values()), seed, num, use) if state.generator.module.num_classes else None
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "pictures": num}
     images = sample(sampler(state.generator, state.ema_params), seed, num, labels, use)
-    return PictureSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels)
+    return PictureSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels, tuple(class_counts))
 
 
 def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None) -> PictureSet:
