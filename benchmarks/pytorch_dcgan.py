@@ -66,10 +66,11 @@ def copy_weights(module: nn.Module, network: Network, base: tuple[int, int]) -> 
 
 
 class Trainer:
-    """A training step of PyTorch, from the weights of a state of flaxgan."""
+    """A training step of PyTorch, from the weights of a state of flaxgan. `compile`: a mode of torch.compile, or None."""
 
-    def __init__(self, config: Config, state: Any, channels_last: bool = True, compile: bool = False, bfloat16: bool = False):
+    def __init__(self, config: Config, state: Any, channels_last: bool = True, compile: str | None = None, bfloat16: bool = False):
         torch.backends.cudnn.benchmark = True
+        self.latent_dim = config.latent_dim
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.autocast = torch.autocast(self.device, torch.bfloat16, enabled=bfloat16)
@@ -81,19 +82,19 @@ class Trainer:
             module.to(self.device, memory_format=self.memory_format)
             options = {"lr": config.learning_rate, "betas": (config.beta1, config.beta2), "fused": True}
             self.optimisers.append(torch.optim.Adam(module.parameters(), **options))
-            module = torch.compile(module) if compile else module
+            module = torch.compile(module, mode=compile) if compile else module
             if kind is Generator:
                 self.generator = module
             else:
                 self.discriminator = module
 
-    def step(self, images: np.ndarray, z: np.ndarray) -> tuple[float, float]:
-        """uint8 images (N, H, W, C), z (N, latent_dim) -> (d_loss, g_loss)."""
+    def step(self, images: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """uint8 images (N, H, W, C), z (N, latent_dim), both on the device -> (d_loss, g_loss), not waited for."""
         g_optimiser, d_optimiser = self.optimisers
+        torch.compiler.cudagraph_mark_step_begin()
         with self.autocast:
-            real = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-            real = real.contiguous(memory_format=self.memory_format)
-            fake = self.generator(torch.from_numpy(z).to(self.device))
+            real = images.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=self.memory_format)
+            fake = self.generator(z)
             real_logits, fake_logits = self.discriminator(real).float(), self.discriminator(fake.detach()).float()
             d_loss = softplus(-real_logits).mean() + softplus(fake_logits).mean()
         d_optimiser.zero_grad(set_to_none=True)
@@ -106,4 +107,13 @@ class Trainer:
         g_loss.backward()
         g_optimiser.step()
         self.discriminator.requires_grad_(True)
-        return d_loss.item(), g_loss.item()  # waits for the device
+        return d_loss.detach(), g_loss.detach()
+
+    def put(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+    def steps(self, num: int, images: torch.Tensor) -> float:
+        """`num` steps on one batch, each with new z -> the last d_loss, having waited for the device."""
+        for _ in range(num):
+            d_loss, _ = self.step(images, torch.randn(len(images), self.latent_dim, device=self.device))
+        return d_loss.item()
