@@ -52,11 +52,11 @@ def test_restored_to_the_bit_and_only_the_newest_kept(run_dir, compiled):
 
 
 def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, compiled, tmp_path):
-    """1 -> 8 -> 1 -> 2 devices, a step on each: the same training as on one device."""
+    """1 -> 8 -> 2 -> 8 -> 1 devices, a step on each: the same training as on one device."""
     with Checkpoints(run_dir) as checkpoints:
         expected = checkpoints.restore(compiled.state_shape)
     folder, step = run_dir, np.arange(8)[None]
-    for count, parallelism in ((8, "pmap"), (1, None), (2, "jit")):
+    for count, parallelism in ((8, "pmap"), (2, "jit"), (8, "jit"), (1, None)):
         config = dataclasses.replace(CONFIG, parallelism=parallelism)
         on_count = compiled if count == 1 else Compiled(config, jax.devices()[:count], IMAGES)
         with Checkpoints(folder) as checkpoints:
