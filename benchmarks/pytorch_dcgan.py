@@ -70,7 +70,7 @@ class Trainer:
 
     def __init__(self, config: Config, state: Any, channels_last: bool = True, compile: str | None = None, bfloat16: bool = False):
         torch.backends.cudnn.benchmark = True
-        self.latent_dim = config.latent_dim
+        self.latent_dim, self.compiled = config.latent_dim, bool(compile)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.autocast = torch.autocast(self.device, torch.bfloat16, enabled=bfloat16)
@@ -91,7 +91,8 @@ class Trainer:
     def step(self, images: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """uint8 images (N, H, W, C), z (N, latent_dim), both on the device -> (d_loss, g_loss), not waited for."""
         g_optimiser, d_optimiser = self.optimisers
-        torch.compiler.cudagraph_mark_step_begin()
+        if self.compiled:
+            torch.compiler.cudagraph_mark_step_begin()
         with self.autocast:
             real = images.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=self.memory_format)
             fake = self.generator(z)
