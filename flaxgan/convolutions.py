@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
+FEW_POSITIONS = 128  # outputs in a batch: for so few, making the 9/4 times larger kernel costs more than its products save
 
 Convolution = Callable[[Array, Array], Array]
 
@@ -69,7 +70,9 @@ def _conv_minimal_filtering(x: Array, kernel: Array) -> Array:
 
 
 def _conv_cpu(x: Array, kernel: Array) -> Array:
-    return (_conv_im2col if x.shape[-1] < FEW_CHANNELS else _conv_minimal_filtering)(x, kernel)
+    n, h, w, c = x.shape
+    thin = c < FEW_CHANNELS or n * -(-h // 2) * -(-w // 2) <= FEW_POSITIONS
+    return (_conv_im2col if thin else _conv_minimal_filtering)(x, kernel)
 
 
 def _transposed(conv: Convolution) -> Convolution:

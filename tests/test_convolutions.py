@@ -55,15 +55,17 @@ def test_transposed_convolution(size, lowering):
     agree(convolutions._transposed(lowering), xla_conv_transpose, *inputs(size, (8, 3)))
 
 
+@pytest.mark.parametrize("size", [(12, 8), (24, 16)])  # the larger has more than FEW_POSITIONS
 @pytest.mark.parametrize("channels", [(3, 16), (16, 3), (16, 8)])
-def test_the_layers_of_this_platform(channels):
-    agree(convolutions.conv4x4, xla_conv, *inputs((12, 8), channels))
-    agree(convolutions.conv4x4_transpose, xla_conv_transpose, *inputs((6, 4), channels))
+def test_the_layers_of_this_platform(size, channels):
+    agree(convolutions.conv4x4, xla_conv, *inputs(size, channels))
+    agree(convolutions.conv4x4_transpose, xla_conv_transpose, *inputs((size[0] // 2, size[1] // 2), channels))
 
 
-def test_no_slow_convolution_is_left_on_the_cpu():
+@pytest.mark.parametrize("size", [8, 24])
+def test_no_slow_convolution_is_left_on_the_cpu(size):
     """XLA's CPU gradients of these convolutions are what the lowerings are there to avoid."""
-    x, kernel = jnp.ones((2, 8, 8, 16)), jnp.ones((4, 4, 16, 16))
+    x, kernel = jnp.ones((2, size, size, 16)), jnp.ones((4, 4, 16, 16))
     for layer in (convolutions.conv4x4, convolutions.conv4x4_transpose):
         gradients = jax.jit(jax.grad(lambda x, kernel, layer=layer: layer(x, kernel).sum(), (0, 1)))
         assert "convolution(" not in gradients.lower(x, kernel).compile().as_text()

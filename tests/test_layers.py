@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flaxgan.models.layers import BatchNormOfClass, Conv, Dense, SelfAttention, dropout, project
+from flaxgan.models.layers import BatchNormOfClass, Conv, Dense, SelfAttention, dropout, max_pool, project
 
 X = jax.random.normal(jax.random.key(0), (6, 4, 4, 8))
 
@@ -39,6 +39,11 @@ def test_attention_begins_as_the_identity_and_is_a_weighted_mean_of_all_position
     names = {name: leaf["kernel"].shape for name, leaf in params.items() if name != "gamma"}
     value, out = (next(params[name]["kernel"] for name, shape in names.items() if shape == wanted) for wanted in ((8, 4), (4, 8)))
     np.testing.assert_allclose(layer.apply({"params": params}, x), x + x @ value @ out, atol=1e-5)
+
+
+def test_keys_and_values_are_the_largest_of_four_neighbours():
+    x = jnp.asarray([[0, 1, 5], [2, 3, 4], [9, 7, 8]], jnp.float32)[None, :, :, None]
+    np.testing.assert_array_equal(max_pool(x)[0, :, :, 0], [[3, 5], [9, 8]])
 
 
 def test_each_class_has_its_own_scale_and_bias():
