@@ -219,8 +219,8 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32(on_one_device):
 
 def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated():
     """Matrix products in a compiled step, by hand: each pass through a layer, or gradient of it, is `cost` products."""
-    config = Config(image_size=32, channels=3, features=8, batch_size=8, flip=False, ema=0)
-    compiled = Compiled(config, jax.devices()[:1], np.zeros((8, 32, 32, 3), np.uint8))
+    config = Config(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
+    compiled = Compiled(config, jax.devices()[:1], np.zeros((64, 32, 32, 3), np.uint8))
     products = compiled.as_text().count(" dot(")
     filtered, gathered, dense = 2 * 9, 1, 1  # the two inner layers by minimal filtering, that with three channels, the dense one
     # One network pass, and its gradients by parameters and by inputs.
