@@ -1,6 +1,7 @@
 """flaxgan's training step beside PyTorch's, the same DCGAN from the same weights: python -m benchmarks.vs_pytorch
 
-Needs the extra `bench` (PyTorch). They take turns within one process. What is compiled is compiled before, and reported apart.
+Needs the extra `bench` (PyTorch). Each has a process of its own, and they take turns. What is compiled is compiled before, and
+reported apart.
 """
 
 import argparse
@@ -17,10 +18,10 @@ import numpy as np
 import torch
 
 from benchmarks.pytorch_dcgan import Trainer
-from benchmarks.timing import ROUNDS, alternate, finish, spread, table
+from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, spread, table
 from flaxgan.config import Config
-from flaxgan.parallel import Compiled, set_up_devices
-from flaxgan.state import TRAINING, random_key
+from flaxgan.parallel import STEPS_PER_DISPATCH, Compiled, set_up_devices
+from flaxgan.state import TRAINING, create_state, random_key
 
 TOLERANCE = 1e-4  # relative; of the first step, whose g_loss already sees one update of the discriminator
 
@@ -51,44 +52,54 @@ def _first_losses(config: Config, images: np.ndarray, steps: int) -> tuple[np.nd
     return np.array(ours), np.array(theirs)
 
 
-class Ours:
-    def __init__(self, config: Config, images: np.ndarray):
-        self.compiled = Compiled(config, jax.devices()[:1], images)
-        self.state = self.compiled.create_state()
-        self.indices = np.arange(config.batch_size)[None].repeat(self.compiled.most_steps, 0)
+def random_images(config: Config) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (config.batch_size, *config.image_size, config.channels), np.uint8)
 
-    def step(self):
-        self.state, metrics = self.compiled.train_steps(self.state, self.indices)
+
+def ours(config: Config) -> Callable[[], Any]:
+    """A call makes as many steps as one of `theirs`."""
+    compiled = Compiled(config, set_up_devices("auto")[:1], random_images(config))
+    state = compiled.create_state()
+    indices = np.arange(config.batch_size)[None].repeat(compiled.most_steps, 0)
+
+    def run() -> Any:
+        nonlocal state
+        state, metrics = compiled.train_steps(state, indices)
         return metrics
 
+    return run
 
-def compare(config: Config, rounds: int, modes: list[str], precisions: list[str]) -> list[dict]:
+
+def theirs(config: Config, steps: int, channels_last: bool, mode: str | None) -> Callable[[], Any]:
+    """PyTorch, which waits for the device after the last of its steps; with the memory settings that help on the CPU, too."""
+    set_up_devices("auto")
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as is JAX's default
     torch.backends.cudnn.allow_tf32 = True
-    images = np.random.default_rng(0).integers(0, 256, (config.batch_size, *config.image_size, config.channels), np.uint8)
+    trainer = Trainer(config, create_state(config), channels_last, mode, config.dtype == "bfloat16")
+    images = trainer.put(random_images(config))
+    return lambda: trainer.steps(steps, images)
+
+
+def compare(config: Config, steps: int, rounds: int, modes: list[str], precisions: list[str]) -> list[dict]:
     contenders, built = {}, {}
 
-    def add(name: str, build: Callable[[], Any], run: Callable[[Any], Any]) -> Any:
+    def add(name: str, build: Callable[..., Callable[[], Any]], *args: Any) -> None:
         began = time.perf_counter()
-        contender = build()
-        jax.block_until_ready(run(contender))
-        contenders[name] = lambda: run(contender)
+        contenders[name] = elsewhere(functools.partial(build, *args))
         built[name] = time.perf_counter() - began
-        return contender
 
     for dtype in precisions:
-        ours = add(f"flaxgan {dtype}", functools.partial(Ours, dataclasses.replace(config, dtype=dtype), images), Ours.step)
-        num = ours.compiled.most_steps  # a call; as many in PyTorch, which waits for the device after the last of them, too
+        own = dataclasses.replace(config, dtype=dtype)
+        add(f"flaxgan {dtype}", ours, own)
         for channels_last, mode in itertools.product((False, True), (None, *modes)):
             name = f"PyTorch {dtype} {'channels_last' if channels_last else 'NCHW'}" + (f", compiled ({mode})" if mode else "")
-            build = functools.partial(Trainer, config, ours.state, channels_last, mode, dtype == "bfloat16")
             try:
-                add(name, build, lambda trainer: trainer.steps(num, trainer.put(images)))  # noqa: B023  # same for all
-            except Exception as error:  # torch.compile does not work everywhere
-                print(f"{name} does not run here: {type(error).__name__}: {str(error)[:200]}", flush=True)
+                add(name, theirs, own, steps, channels_last, mode)
+            except RuntimeError as error:  # torch.compile does not work everywhere
+                print(f"{name} does not run here: {error}", flush=True)
 
     times = alternate(contenders, rounds)
-    times = {name: [value / num for value in values] for name, values in times.items()}
+    times = {name: [value / steps for value in values] for name, values in times.items()}
     rows = []
     for name, values in times.items():
         dtype = name.split()[1]
@@ -102,7 +113,7 @@ def compare(config: Config, rounds: int, modes: list[str], precisions: list[str]
                 "images/s": spread([config.batch_size / value for value in values]),
                 "steps/s": f"{1 / statistics.median(values):.3g}",
                 "ratio to PyTorch's best": spread(ratios) if name.startswith("flaxgan") else "best" if name == best else "",
-                "to build and compile (s)": f"{built[name]:.0f}",
+                "to start, build and compile (s)": f"{built[name]:.0f}",
             }
         )
     return rows
@@ -118,15 +129,15 @@ def main() -> None:
 
     platform = set_up_devices("auto")[0].platform
     config = Config(image_size=64, channels=3, flip=False)
-    images = np.random.default_rng(0).integers(0, 256, (config.batch_size, 64, 64, 3), np.uint8)
-    ours, theirs = first_losses(config, images)
-    print(f"d_loss and g_loss of the first step: flaxgan {ours.tolist()}, PyTorch {theirs.tolist()}", flush=True)
-    if not np.allclose(ours, theirs, rtol=TOLERANCE, atol=0):
+    flaxgan, pytorch = first_losses(config, random_images(config))
+    print(f"d_loss and g_loss of the first step: flaxgan {flaxgan.tolist()}, PyTorch {pytorch.tolist()}", flush=True)
+    if not np.allclose(flaxgan, pytorch, rtol=TOLERANCE, atol=0):
         raise SystemExit("the two do not compute the same: their losses differ")
     modes = args.modes if args.modes is not None else ["default"] if platform == "cpu" else ["default", "reduce-overhead"]
     rows = []
     for batch_size in args.batch_sizes or ([64, 128] if platform == "cpu" else [64, 128, 512]):
-        new = compare(dataclasses.replace(config, batch_size=batch_size), args.rounds, modes, args.precisions)
+        sized = dataclasses.replace(config, batch_size=batch_size)
+        new = compare(sized, 1 if platform == "cpu" else STEPS_PER_DISPATCH, args.rounds, modes, args.precisions)
         print(table(new), flush=True)
         rows += new
     finish("vs_pytorch", rows, torch=torch.__version__, torch_threads=torch.get_num_threads())

@@ -9,11 +9,16 @@ three products instead of four. In one dimension, with inputs x0 x1 x2 and taps 
 
     m0 = (x0 - x1) w0    m1 = x1 (w0 + w1)    m2 = (x1 - x2) w1    y0 = x0 w0 + x1 w1 = m0 + m1    y1 = x1 w0 + x2 w1 = m1 - m2
 
-Nested in two dimensions, F(2x2, 2x2), that is 9 matrix products instead of 16, and additions around them. All of it is
-bilinear, so JAX's own transposition gives both gradients, and the transposed convolution, from the same 9 products.
+Nested in two dimensions, F(2x2, 2x2), that is 9 matrix products instead of 16, and additions around them.
+
+A convolution is bilinear, and <conv(x, kernel), y> is linear in all three. So the convolution, its transpose and the gradient by
+the kernel are the gradients of one form: each one's own gradients are the other two. All three are written out, since what JAX
+would derive adds up padded pieces, pixel by pixel; stacking the pieces writes whole rows of channels, which the CPU does faster.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,78 +26,232 @@ from jax import Array, lax
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
 FEW_POSITIONS = 128  # outputs in a batch: for so few, making the 9/4 times larger kernel costs more than its products save
+MANY_POSITIONS = 1024  # to sum over; from here on the product (O, positions) (positions, 4*C) is faster than its transpose
 
-Convolution = Callable[[Array, Array], Array]
-
-
-def _dot(x: Array, kernel: Array) -> Array:
-    """(..., I), (I, O) -> (..., O), as a product of two matrices: XLA copies to contract several axes in the gradient."""
-    return jnp.dot(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], -1)
+Bilinear = Callable[[Array, Array], Array]
 
 
-def _conv_xla(x: Array, kernel: Array) -> Array:
-    return lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+class Lowering(NamedTuple):
+    conv: Bilinear  # x (N, H, W, C), kernel (4, 4, C, O) -> y (N, H/2, W/2, O)
+    transpose: Bilinear  # y, kernel (4, 4, O, C), as the layer that it is has it -> x
+    multiple: int = 1  # of which H and W have to be
 
 
-def _conv_im2col(x: Array, kernel: Array) -> Array:
-    _, h, w, c = x.shape
-    ho, wo = -(-h // 2), -(-w // 2)
-    x = jnp.pad(x, ((0, 0), (1, 1 + h % 2), (1, 1 + w % 2), (0, 0)))
-    taps = [x[:, i : i + 2 * ho - 1 : 2, j : j + 2 * wo - 1 : 2] for i in range(4) for j in range(4)]
-    return _dot(jnp.concatenate(taps, -1), kernel.reshape(16 * c, -1))
+def _closed(
+    conv: Callable[..., Array], transpose: Callable[..., Array], kernel_gradient: Callable[..., Array], multiple: int
+) -> Lowering:
+    """The three gradients of one form, differentiable any number of times. kernel_gradient: x, y -> kernel.
+
+    Each takes swapped=: whether kernels are (4, 4, O, C).
+    """
+
+    def closed(swapped: bool) -> tuple[Bilinear, Bilinear]:
+        c, t, g = (jax.custom_vjp(functools.partial(form, swapped=swapped)) for form in (conv, transpose, kernel_gradient))
+        c.defvjp(lambda x, kernel: (c(x, kernel), (x, kernel)), lambda kept, y: (t(y, kept[1]), g(kept[0], y)))
+        t.defvjp(lambda y, kernel: (t(y, kernel), (y, kernel)), lambda kept, x: (c(x, kept[1]), g(x, kept[0])))
+        g.defvjp(lambda x, y: (g(x, y), (x, y)), lambda kept, kernel: (t(kept[1], kernel), c(kept[0], kernel)))
+        return c, t
+
+    return Lowering(closed(False)[0], closed(True)[1], multiple)
 
 
-def _conv_minimal_filtering(x: Array, kernel: Array) -> Array:
+def _rows(taps: Array, swapped: bool) -> Array:
+    """(T, C, O) -> (T*C, O); if swapped (T, O, C) -> (O, T*C). The last axis stays the last: to transpose is slow, and a product
+    takes either."""
+    return taps.swapaxes(0, 1).reshape(taps.shape[1], -1) if swapped else taps.reshape(-1, taps.shape[-1])
+
+
+def _from_rows(rows: Array, taps: int, swapped: bool) -> Array:
+    """The inverse of _rows."""
+    return rows.reshape(len(rows), taps, -1).swapaxes(0, 1) if swapped else rows.reshape(taps, -1, rows.shape[-1])
+
+
+def _shifted(x: Array, by: int, axis: int) -> Array:
+    """Moved along `axis` by 1 or -1, zeros coming in."""
+    padding = [(0, 0)] * x.ndim
+    padding[axis] = (1, 0) if by > 0 else (0, 1)
+    start = 0 if by > 0 else 1
+    return jnp.pad(lax.slice_in_dim(x, start, start + x.shape[axis] - 1, 1, axis), padding)
+
+
+def _padded(x: Array) -> Array:
+    return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+
+
+def _matrix(x: Array) -> Array:
+    return x.reshape(-1, x.shape[-1])
+
+
+# One product of all 16*C values that an output sees (im2col).
+
+
+def _columns(x: Array) -> Array:
+    """(N, H, W, C) -> (N*H/2*W/2, 16*C)."""
     n, h, w, c = x.shape
-    o = kernel.shape[-1]
-    ho, wo = -(-h // 2), -(-w // 2)
-    th, tw = -(-ho // 2), -(-wo // 2)  # tiles of 2x2 outputs; an odd side is padded to a whole tile
+    pairs = _padded(x).reshape(n, h + 2, w // 2 + 1, 2 * c)  # of neighbours in a row, so that longer pieces are copied
+    return _matrix(jnp.concatenate([pairs[:, i : i + h - 1 : 2, j : j + w // 2] for i in range(4) for j in range(2)], -1))
 
-    def input_tiles(x: Array, axis: int) -> tuple[Array, Array, Array]:
-        even, odd = (lax.slice_in_dim(x, start, None, 2, axis) for start in (0, 1))
+
+def _im2col_conv(x: Array, kernel: Array, swapped: bool) -> Array:
+    n, h, w, _ = x.shape
+    rows = _rows(kernel.reshape(16, *kernel.shape[2:]), swapped)
+    return jnp.dot(_columns(x), rows.T if swapped else rows).reshape(n, h // 2, w // 2, -1)
+
+
+def _im2col_transpose(y: Array, kernel: Array, swapped: bool) -> Array:
+    n, h, w, _ = y.shape
+    rows = _rows(kernel.reshape(16, *kernel.shape[2:]), swapped)
+    taps = jnp.dot(_matrix(y), rows if swapped else rows.T).reshape(n, h, w, 4, 4, -1)
+
+    def overlap_add(taps: Sequence[Array], axis: int) -> list[Array]:
+        """Even and odd pixels."""
+        return [taps[1] + _shifted(taps[3], 1, axis), taps[2] + _shifted(taps[0], -1, axis)]
+
+    taps = jnp.stack(overlap_add([taps[:, :, :, :, j] for j in range(4)], 2), 4)
+    return jnp.stack(overlap_add([taps[:, :, :, i] for i in range(4)], 1), 2).reshape(n, 2 * h, 2 * w, -1)
+
+
+def _im2col_kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
+    columns, y = _columns(x), _matrix(y)
+    taps = _from_rows(jnp.dot(y.T, columns) if swapped else jnp.dot(columns.T, y), 16, swapped)
+    return taps.reshape(4, 4, *taps.shape[1:])
+
+
+# Minimal filtering. Each of x, kernel and y is taken apart into 9 matrices, or put together from them, by the same three pieces
+# in both directions: rows first, then columns of each row.
+
+
+def _apart(pieces: Callable[[Array, int], Sequence[Array]], x: Array, axes: tuple[int, int]) -> list[Array]:
+    return [_matrix(piece) for row in pieces(x, axes[0]) for piece in pieces(row, axes[1])]
+
+
+def _together(join: Callable[[Sequence[Array], int], Sequence[Array]], pieces: Sequence[Array], axes: tuple[int, int]) -> Array:
+    """What join makes of three pieces is stacked behind the axis along which it joins."""
+    rows = [jnp.stack(join(pieces[row : row + 3], axes[1]), axes[1] + 1) for row in (0, 3, 6)]
+    return jnp.stack(join(rows, axes[0]), axes[0] + 1)
+
+
+def _inputs(x: Array) -> list[Array]:
+    """(N, H, W, C) -> 9 of (N*H/4*W/4, 4*C)."""
+
+    def pieces(blocks: Array, axis: int) -> tuple[Array, Array, Array]:
+        even, odd = (lax.slice_in_dim(blocks, start, None, 2, axis) for start in (0, 1))
         x0, x2 = (lax.slice_in_dim(even, start, start + odd.shape[axis], 1, axis) for start in (0, 1))
         return x0 - odd, odd, odd - x2
 
-    def kernel_tiles(kernel: Array) -> tuple[Array, Array, Array]:
-        return kernel[0], kernel[0] + kernel[1], kernel[1]
-
-    def output_tiles(m: list[Array], axis: int) -> Array:
-        return jnp.stack([m[0] + m[1], m[1] - m[2]], axis)
-
-    x = jnp.pad(x, ((0, 0), (1, 4 * th + 1 - h), (1, 4 * tw + 1 - w), (0, 0)))
-    x = x.reshape(n, 2 * th + 1, 2, 2 * tw + 1, 2, c).transpose(0, 1, 3, 2, 4, 5).reshape(n, 2 * th + 1, 2 * tw + 1, 4 * c)
-    kernel = kernel.reshape(2, 2, 2, 2, c, o).transpose(0, 2, 1, 3, 4, 5).reshape(2, 2, 4 * c, o)
-    rows = []
-    for x_row, kernel_row in zip(input_tiles(x, 1), kernel_tiles(kernel), strict=True):
-        products = map(_dot, input_tiles(x_row, 2), kernel_tiles(kernel_row))
-        rows.append(output_tiles(list(products), 3))
-    return output_tiles(rows, 2).reshape(n, 2 * th, 2 * tw, o)[:, :ho, :wo]
-
-
-def _conv_cpu(x: Array, kernel: Array) -> Array:
     n, h, w, c = x.shape
-    thin = c < FEW_CHANNELS or n * -(-h // 2) * -(-w // 2) <= FEW_POSITIONS
-    return (_conv_im2col if thin else _conv_minimal_filtering)(x, kernel)
+    blocks = _padded(x).reshape(n, h // 2 + 1, 2, w // 2 + 1, 2, c).swapaxes(2, 3).reshape(n, h // 2 + 1, w // 2 + 1, 4 * c)
+    return _apart(pieces, blocks, (1, 2))
 
 
-def _transposed(conv: Convolution) -> Convolution:
-    """The transposed convolution as the linear transpose of `conv`."""
+def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    """The transpose of _inputs."""
 
-    def conv_transpose(x: Array, kernel: Array) -> Array:
-        n, h, w, _ = x.shape
-        flipped = kernel[::-1, ::-1].swapaxes(2, 3)
-        output = jax.ShapeDtypeStruct((n, 2 * h, 2 * w, kernel.shape[3]), x.dtype)
-        (y,) = jax.linear_transpose(lambda y: conv(y, flipped), output)(x)
-        return y
+    def join(m: Sequence[Array], axis: int) -> list[Array]:
+        odd = m[1] + m[2] - m[0]
+        # Of the padded pixels of a block the first and the second; a tile is four pixels, the last of which is in the next block.
+        first, second = ([piece[..., pixel, :] for piece in (m[0], odd, m[2])] for pixel in (0, 1))
+        return [second[0] - _shifted(second[2], 1, axis), first[1], second[1], _shifted(first[0], -1, axis) - first[2]]
 
-    return conv_transpose
+    n, h, w, c = shape
+    return _together(join, [m.reshape(n, h // 4, w // 4, 2, 2, c) for m in matrices], (1, 2)).reshape(shape)
+
+
+def _taps(kernel: Array, swapped: bool) -> list[Array]:
+    """(4, 4, C, O) -> 9 of (4*C, O); if swapped (4, 4, O, C) -> 9 of (O, 4*C)."""
+    blocks = kernel.reshape(2, 2, 2, 2, *kernel.shape[2:]).swapaxes(1, 2).reshape(2, 2, 4, *kernel.shape[2:])
+    matrices = jax.vmap(jax.vmap(lambda taps: _rows(taps, swapped)))(blocks)
+    return _apart(lambda w, _: (w[0], w[0] + w[1], w[1]), matrices, (0, 0))
+
+
+def _from_taps(matrices: Sequence[Array], swapped: bool) -> Array:
+    """The transpose of _taps."""
+    blocks = _together(lambda m, _: (m[0] + m[1], m[1] + m[2]), matrices, (-1, -1))
+    taps = jax.vmap(jax.vmap(lambda rows: _from_rows(rows, 4, swapped)))(blocks)
+    return taps.reshape(2, 2, 2, 2, *taps.shape[3:]).swapaxes(1, 2).reshape(4, 4, *taps.shape[3:])
+
+
+def _outputs(y: Array) -> list[Array]:
+    """(N, H, W, O) -> 9 of (N*H/2*W/2, O)."""
+
+    def pieces(y: Array, axis: int) -> tuple[Array, Array, Array]:
+        first, second = (lax.slice_in_dim(y, start, None, 2, axis) for start in (0, 1))
+        return first, first + second, -second
+
+    return _apart(pieces, y, (1, 2))
+
+
+def _from_outputs(matrices: Sequence[Array], shape: tuple[int, ...]) -> Array:
+    """The transpose of _outputs."""
+    n, h, w, o = shape
+    matrices = [m.reshape(n, h // 2, w // 2, o) for m in matrices]
+    return _together(lambda m, _: (m[0] + m[1], m[1] - m[2]), matrices, (1, 2)).reshape(shape)
+
+
+def _filtering_conv(x: Array, kernel: Array, swapped: bool) -> Array:
+    n, h, w, _ = x.shape
+    products = [jnp.dot(m, tap.T if swapped else tap) for m, tap in zip(_inputs(x), _taps(kernel, swapped), strict=True)]
+    return _from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1]))
+
+
+def _filtering_transpose(y: Array, kernel: Array, swapped: bool) -> Array:
+    n, h, w, _ = y.shape
+    products = [jnp.dot(m, tap if swapped else tap.T) for m, tap in zip(_outputs(y), _taps(kernel, swapped), strict=True)]
+    return _from_inputs(products, (n, 2 * h, 2 * w, products[0].shape[-1] // 4))
+
+
+def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
+    pairs = list(zip(_inputs(x), _outputs(y), strict=True))
+    narrow_first = swapped or len(pairs[0][0]) >= MANY_POSITIONS
+    kernel = _from_taps([jnp.dot(b.T, a) if narrow_first else jnp.dot(a.T, b) for a, b in pairs], narrow_first)
+    return kernel if narrow_first == swapped else kernel.swapaxes(2, 3)
+
+
+def _xla_conv(x: Array, kernel: Array) -> Array:
+    return lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def _xla_transpose(y: Array, kernel: Array) -> Array:
+    n, h, w, _ = y.shape
+    x = jax.ShapeDtypeStruct((n, 2 * h, 2 * w, kernel.shape[3]), y.dtype)
+    return jax.linear_transpose(lambda x: _xla_conv(x, kernel.swapaxes(2, 3)), x)(y)[0]
+
+
+XLA = Lowering(_xla_conv, _xla_transpose)
+IM2COL = _closed(_im2col_conv, _im2col_transpose, _im2col_kernel_gradient, multiple=2)
+FILTERING = _closed(_filtering_conv, _filtering_transpose, _filtering_kernel_gradient, multiple=4)
+
+
+def _on_cpu(positions: int, channels: int) -> Lowering:
+    return IM2COL if channels < FEW_CHANNELS or positions <= FEW_POSITIONS else FILTERING
+
+
+def _filled(x: Array, multiple: int) -> Array:
+    """Height and width padded with zeros at their ends."""
+    return jnp.pad(x, ((0, 0), (0, -x.shape[1] % multiple), (0, -x.shape[2] % multiple), (0, 0)))
+
+
+def _conv(lowering: Lowering, x: Array, kernel: Array) -> Array:
+    _, h, w, _ = x.shape
+    return lowering.conv(_filled(x, lowering.multiple), kernel)[:, : -(-h // 2), : -(-w // 2)]
+
+
+def _conv_transpose(lowering: Lowering, y: Array, kernel: Array) -> Array:
+    _, h, w, _ = y.shape
+    return lowering.transpose(_filled(y, max(lowering.multiple // 2, 1)), kernel[::-1, ::-1])[:, : 2 * h, : 2 * w]
 
 
 def conv4x4(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (4, 4, I, O) -> (N, ceil(H/2), ceil(W/2), O): stride 2, padding 'SAME'."""
-    return lax.platform_dependent(x, kernel, cpu=_conv_cpu, default=_conv_xla)
+    n, h, w, c = x.shape
+    cpu = _on_cpu(n * -(-h // 2) * -(-w // 2), c)
+    return lax.platform_dependent(x, kernel, cpu=functools.partial(_conv, cpu), default=functools.partial(_conv, XLA))
 
 
 def conv4x4_transpose(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O): lax.conv_transpose with stride 2, padding 'SAME'."""
-    return lax.platform_dependent(x, kernel, cpu=_transposed(_conv_cpu), default=_transposed(_conv_xla))
+    n, h, w, _ = x.shape
+    cpu = _on_cpu(n * h * w, kernel.shape[3])
+    return lax.platform_dependent(
+        x, kernel, cpu=functools.partial(_conv_transpose, cpu), default=functools.partial(_conv_transpose, XLA)
+    )

@@ -1,5 +1,7 @@
 """Every lowering against XLA's own convolutions: values and gradients, for odd and even sizes."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from jax import lax
 from flaxgan import convolutions
 
 SIZES = [(8, 8), (14, 20), (7, 7), (5, 6), (2, 2)]
-LOWERINGS = [convolutions._conv_im2col, convolutions._conv_minimal_filtering, convolutions._conv_xla]
+LOWERINGS = [convolutions.IM2COL, convolutions.FILTERING, convolutions.XLA]
 
 
 def xla_conv(x, kernel):
@@ -46,13 +48,13 @@ def inputs(size, channels):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_convolution(size, lowering):
-    agree(lowering, xla_conv, *inputs(size, (3, 5)))
+    agree(functools.partial(convolutions._conv, lowering), xla_conv, *inputs(size, (3, 5)))
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_transposed_convolution(size, lowering):
-    agree(convolutions._transposed(lowering), xla_conv_transpose, *inputs(size, (8, 3)))
+    agree(functools.partial(convolutions._conv_transpose, lowering), xla_conv_transpose, *inputs(size, (8, 3)))
 
 
 @pytest.mark.parametrize("size", [(12, 8), (24, 16)])  # the larger has more than FEW_POSITIONS
@@ -60,6 +62,22 @@ def test_transposed_convolution(size, lowering):
 def test_the_layers_of_this_platform(size, channels):
     agree(convolutions.conv4x4, xla_conv, *inputs(size, channels))
     agree(convolutions.conv4x4_transpose, xla_conv_transpose, *inputs((size[0] // 2, size[1] // 2), channels))
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS[:2])
+@pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
+def test_gradients_of_gradients(lowering, part, whole):
+    """As a gradient penalty takes them."""
+
+    def penalty(layer, x, kernel):
+        return jnp.square(jax.grad(lambda x: jnp.sin(layer(x, kernel)).sum())(x)).sum()
+
+    x, kernel = inputs((6, 8), (3, 5))
+    ours = functools.partial(getattr(convolutions, part), lowering)
+    for got, want in zip(
+        *(jax.grad(functools.partial(penalty, layer), (0, 1))(x, kernel / 8) for layer in (ours, whole)), strict=True
+    ):
+        np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * float(abs(want).max()))
 
 
 @pytest.mark.parametrize("size", [8, 24])
