@@ -17,6 +17,7 @@ import jax
 import flaxgan
 
 ROUNDS = 9  # at least 7
+WARM_UP = 3
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -48,7 +49,10 @@ def _serve(connection: Connection, build: Callable[[], Callable[[], Any]]) -> No
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several share a GPU
     run = None
     while True:
-        connection.recv()
+        try:
+            connection.recv()
+        except EOFError:  # the benchmark has ended
+            return
         try:
             run = run or build()
             jax.block_until_ready(run())
@@ -58,10 +62,11 @@ def _serve(connection: Connection, build: Callable[[], Callable[[], Any]]) -> No
 
 
 def alternate(contenders: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of each call. Before the rounds and in each turn one call isn't counted: it compiles, or finds the caches and the
-    threads as another contender left them, which while training no step does."""
+    """Seconds of each call. Before the rounds WARM_UP calls aren't counted, which compile and take memory from the system, and in
+    each turn one, which finds the caches and the threads as another contender left them: while training no step does."""
     for run in contenders.values():
-        seconds(run)
+        for _ in range(WARM_UP):
+            seconds(run)
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():

@@ -17,7 +17,7 @@ would derive adds up padded pieces, pixel by pixel; stacking the pieces writes w
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -26,6 +26,7 @@ from jax import Array, lax
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
 FEW_POSITIONS = 128  # outputs in a batch: for so few, making the 9/4 times larger kernel costs more than its products save
+CACHED = 2**23  # bytes of x: nine matrices made of it, and the nine of y, still stay in the last cache of most CPUs
 MANY_POSITIONS = 1024  # to sum over; from here on the product (O, positions) (positions, 4*C) is faster than its transpose
 
 Bilinear = Callable[[Array, Array], Array]
@@ -207,6 +208,33 @@ def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
     return kernel if narrow_first == swapped else kernel.swapaxes(2, 3)
 
 
+def _parts(x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
+    """Every n-th picture of each batch, so that each device goes through its own, with n such that x has at most CACHED bytes."""
+    n = 1
+    while x_bytes > n * CACHED and len(batches[0]) % (2 * n) == 0:
+        n *= 2
+    for part in range(n):
+        yield tuple(batch.reshape(-1, n, *batch.shape[1:])[:, part] for batch in batches)
+
+
+def _whole(parts: Iterator[Array]) -> Array:
+    parts = list(parts)
+    return jnp.stack(parts, 1).reshape(-1, *parts[0].shape[1:])
+
+
+def _conv_by_parts(x: Array, kernel: Array, swapped: bool) -> Array:
+    return _whole(_filtering_conv(x, kernel, swapped) for (x,) in _parts(x.nbytes, x))
+
+
+def _transpose_by_parts(y: Array, kernel: Array, swapped: bool) -> Array:
+    x_bytes = 4 * y.nbytes * kernel.shape[3 if swapped else 2] // y.shape[-1]
+    return _whole(_filtering_transpose(y, kernel, swapped) for (y,) in _parts(x_bytes, y))
+
+
+def _kernel_gradient_by_parts(x: Array, y: Array, swapped: bool) -> Array:
+    return sum(_filtering_kernel_gradient(x, y, swapped) for x, y in _parts(x.nbytes, x, y))
+
+
 def _xla_conv(x: Array, kernel: Array) -> Array:
     return lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
@@ -219,7 +247,7 @@ def _xla_transpose(y: Array, kernel: Array) -> Array:
 
 XLA = Lowering(_xla_conv, _xla_transpose)
 IM2COL = _closed(_im2col_conv, _im2col_transpose, _im2col_kernel_gradient, multiple=2)
-FILTERING = _closed(_filtering_conv, _filtering_transpose, _filtering_kernel_gradient, multiple=4)
+FILTERING = _closed(_conv_by_parts, _transpose_by_parts, _kernel_gradient_by_parts, multiple=4)
 
 
 def _on_cpu(positions: int, channels: int) -> Lowering:

@@ -64,6 +64,13 @@ def test_the_layers_of_this_platform(size, channels):
     agree(convolutions.conv4x4_transpose, xla_conv_transpose, *inputs((size[0] // 2, size[1] // 2), channels))
 
 
+@pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
+def test_a_batch_in_parts(monkeypatch, part, whole):
+    x, kernel = inputs((8, 12), (3, 5))
+    monkeypatch.setattr(convolutions, "CACHED", x.nbytes // 2)
+    agree(functools.partial(getattr(convolutions, part), convolutions.FILTERING), whole, jnp.concatenate([x, -x, 2 * x]), kernel)
+
+
 @pytest.mark.parametrize("lowering", LOWERINGS[:2])
 @pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
 def test_gradients_of_gradients(lowering, part, whole):
