@@ -57,8 +57,10 @@ def _closed(
 
 
 def _rows(taps: Array, swapped: bool) -> Array:
-    """(T, C, O) -> (T*C, O); if swapped (T, O, C) -> (O, T*C). The last axis stays the last: to transpose is slow, and a product
-    takes either."""
+    """(T, C, O) -> (T*C, O); if swapped (T, O, C) -> (O, T*C).
+
+    The last axis stays the last: to transpose is slow, while a product takes a matrix either way round.
+    """
     return taps.swapaxes(0, 1).reshape(taps.shape[1], -1) if swapped else taps.reshape(-1, taps.shape[-1])
 
 

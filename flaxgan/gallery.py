@@ -14,7 +14,7 @@ from flaxgan.sampling import sample, sampler, spread_classes
 from flaxgan.state import GANState
 
 NUM_PICTURES = 64  # in the grids of a run
-SHARE_OF_TIME = 0.05  # at most, for the figures that each epoch replaces
+SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
 
 
 class Gallery:

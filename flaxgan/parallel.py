@@ -22,6 +22,7 @@ from flaxgan.state import GANState, create_state
 from flaxgan.steps import Metrics, train_step
 
 AXIS = "batch"
+ON_HUGE_PAGES = 2**32  # bytes at the beginning of the heap
 STEPS_PER_DISPATCH = (
     8  # on a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly
 )
@@ -44,10 +45,9 @@ def keep_freed_memory() -> None:
     libc.mallopt(trim_threshold, -1)  # never
     libc.mallopt(mmap_max, 0)
     libc.mallopt(arena_max, 1)  # else each of XLA's threads has a heap of its own to keep
-    size = os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE // 2
-    if block := libc.malloc(ctypes.c_size_t(size)):  # of addresses, which fill with memory only as they are used
+    if block := libc.malloc(ctypes.c_size_t(ON_HUGE_PAGES)):  # of addresses, which fill with memory only as they are used
         page = -(-block // mmap.PAGESIZE) * mmap.PAGESIZE
-        libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(size - mmap.PAGESIZE), mmap.MADV_HUGEPAGE)
+        libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(ON_HUGE_PAGES - mmap.PAGESIZE), mmap.MADV_HUGEPAGE)
         libc.free(ctypes.c_void_p(block))
 
 
