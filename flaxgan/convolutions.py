@@ -23,6 +23,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import DTypeLike
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
 FEW_POSITIONS = 128  # outputs in a batch: for so few, making the 9/4 times larger kernel costs more than its products save
@@ -54,6 +55,11 @@ def _closed(
         return c, t
 
     return Lowering(closed(False)[0], closed(True)[1], multiple)
+
+
+def _product(a: Array, b: Array, dtype: DTypeLike) -> Array:
+    """Of two matrices, computed in `dtype`; float32, as everything around it is."""
+    return jnp.dot(a.astype(dtype), b.astype(dtype), preferred_element_type=jnp.float32)
 
 
 def _rows(taps: Array, swapped: bool) -> Array:
@@ -143,7 +149,12 @@ def _inputs(x: Array) -> list[Array]:
         return x0 - odd, odd, odd - x2
 
     n, h, w, c = x.shape
-    blocks = _padded(x).reshape(n, h // 2 + 1, 2, w // 2 + 1, 2, c).swapaxes(2, 3).reshape(n, h // 2 + 1, w // 2 + 1, 4 * c)
+    blocks = (
+        _padded(x.astype(jnp.float32))
+        .reshape(n, h // 2 + 1, 2, w // 2 + 1, 2, c)
+        .swapaxes(2, 3)
+        .reshape(n, h // 2 + 1, w // 2 + 1, 4 * c)
+    )
     return _apart(pieces, blocks, (1, 2))
 
 
@@ -162,7 +173,7 @@ def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...]) -> Array:
 
 def _taps(kernel: Array, swapped: bool) -> list[Array]:
     """(4, 4, C, O) -> 9 of (4*C, O); if swapped (4, 4, O, C) -> 9 of (O, 4*C)."""
-    blocks = kernel.reshape(2, 2, 2, 2, *kernel.shape[2:]).swapaxes(1, 2).reshape(2, 2, 4, *kernel.shape[2:])
+    blocks = kernel.astype(jnp.float32).reshape(2, 2, 2, 2, *kernel.shape[2:]).swapaxes(1, 2).reshape(2, 2, 4, *kernel.shape[2:])
     matrices = jax.vmap(jax.vmap(lambda taps: _rows(taps, swapped)))(blocks)
     return _apart(lambda w, _: (w[0], w[0] + w[1], w[1]), matrices, (0, 0))
 
@@ -181,7 +192,7 @@ def _outputs(y: Array) -> list[Array]:
         first, second = (lax.slice_in_dim(y, start, None, 2, axis) for start in (0, 1))
         return first, first + second, -second
 
-    return _apart(pieces, y, (1, 2))
+    return _apart(pieces, y.astype(jnp.float32), (1, 2))
 
 
 def _from_outputs(matrices: Sequence[Array], shape: tuple[int, ...]) -> Array:
@@ -193,20 +204,23 @@ def _from_outputs(matrices: Sequence[Array], shape: tuple[int, ...]) -> Array:
 
 def _filtering_conv(x: Array, kernel: Array, swapped: bool) -> Array:
     n, h, w, _ = x.shape
-    products = [jnp.dot(m, tap.T if swapped else tap) for m, tap in zip(_inputs(x), _taps(kernel, swapped), strict=True)]
-    return _from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1]))
+    pairs = zip(_inputs(x), _taps(kernel, swapped), strict=True)
+    products = [_product(m, tap.T if swapped else tap, x.dtype) for m, tap in pairs]
+    return _from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1])).astype(x.dtype)
 
 
 def _filtering_transpose(y: Array, kernel: Array, swapped: bool) -> Array:
     n, h, w, _ = y.shape
-    products = [jnp.dot(m, tap if swapped else tap.T) for m, tap in zip(_outputs(y), _taps(kernel, swapped), strict=True)]
-    return _from_inputs(products, (n, 2 * h, 2 * w, products[0].shape[-1] // 4))
+    pairs = zip(_outputs(y), _taps(kernel, swapped), strict=True)
+    products = [_product(m, tap if swapped else tap.T, y.dtype) for m, tap in pairs]
+    return _from_inputs(products, (n, 2 * h, 2 * w, products[0].shape[-1] // 4)).astype(y.dtype)
 
 
 def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
     pairs = list(zip(_inputs(x), _outputs(y), strict=True))
     narrow_first = swapped or len(pairs[0][0]) >= MANY_POSITIONS
-    kernel = _from_taps([jnp.dot(b.T, a) if narrow_first else jnp.dot(a.T, b) for a, b in pairs], narrow_first)
+    products = [_product(b.T, a, x.dtype) if narrow_first else _product(a.T, b, x.dtype) for a, b in pairs]
+    kernel = _from_taps(products, narrow_first).astype(x.dtype)
     return kernel if narrow_first == swapped else kernel.swapaxes(2, 3)
 
 
