@@ -1,6 +1,6 @@
 """Training end to end (data, log, checkpoints, pictures, curves) beside the bare step: python -m benchmarks.loop [FLAGS]
 
-FLAGS are those of flaxgan.main; the bare step runs before and after, and the mean of both counts.
+FLAGS are those of flaxgan.main; the bare step runs before and after, and the median of all counts.
 """
 
 import sys

@@ -1,6 +1,7 @@
 """What the discriminator sees of a picture, real or generated: differentiable augmentation and noise.
 
-Each augmentation changes one picture (H, W, C) in [-1, 1] as its key says: a function each, and a line in AUGMENTATIONS.
+Each augmentation changes one picture (H, W, C) in [-1, 1] as its key says: a function each, a line in AUGMENTATIONS, and its name
+in config.py.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ def color(image: Array, key: Array) -> Array:
 
 
 def translation(image: Array, key: Array, share: float = 1 / 8) -> Array:
-    """Moved by up to `share` of its height and width, black coming in (Zhao et al. 2020)."""
+    """Moved by up to `share` of its height and width, grey coming in (Zhao et al. 2020)."""
     height, width, _ = image.shape
     most = [round(side * share) for side in (height, width)]
     padded = jnp.pad(image, ((most[0], most[0]), (most[1], most[1]), (0, 0)))

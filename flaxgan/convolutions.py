@@ -231,7 +231,7 @@ def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
     pairs = list(zip(_inputs(x), _outputs(y), strict=True))
     narrow_first = swapped or len(pairs[0][0]) >= MANY_POSITIONS
     products = [_product(b, a, x.dtype, turn_a=True) if narrow_first else _product(a, b, x.dtype, turn_a=True) for a, b in pairs]
-    kernel = _from_taps(products, narrow_first).astype(x.dtype)
+    kernel = _from_taps(products, narrow_first)
     return kernel if narrow_first == swapped else kernel.swapaxes(2, 3)
 
 
@@ -259,7 +259,7 @@ def _transpose_by_parts(y: Array, kernel: Array, swapped: bool) -> Array:
 
 
 def _kernel_gradient_by_parts(x: Array, y: Array, swapped: bool) -> Array:
-    return sum(_filtering_kernel_gradient(x, y, swapped) for x, y in _parts(x.nbytes, x, y))
+    return sum(_filtering_kernel_gradient(*part, swapped) for part in _parts(x.nbytes, x, y)).astype(x.dtype)
 
 
 def _xla_conv(x: Array, kernel: Array) -> Array:

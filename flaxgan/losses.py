@@ -1,4 +1,4 @@
-"""Losses on logits: a function each for the discriminator and the generator, and a line in LOSSES.
+"""Losses on logits: a function each for the discriminator and the generator, a line in LOSSES, and its name in config.py.
 
 Sigmoids live in here, as softplus, so that nothing saturates. All are means over the batch, float32 scalars.
 """

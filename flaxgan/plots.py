@@ -94,7 +94,7 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
 
 
 PANELS = {  # y axis -> what is drawn over it
-    "loss (nats)": ("d_loss", "g_loss"),
+    "loss": ("d_loss", "g_loss"),
     "share judged right": ("d_real_accuracy", "d_fake_accuracy"),
     "Fréchet distance": ("fid", "fd_efficientnet_lite0"),
     "share": ("precision", "recall", "density", "coverage"),
@@ -129,7 +129,7 @@ def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
         if label.startswith("share"):
             axes.set_ylim(-0.02, max(1.02, axes.get_ylim()[1]))
         else:
-            axes.set_ylim(0, 1.03 * axes.get_ylim()[1])
+            axes.set_ylim(min(0, axes.get_ylim()[0]), 1.03 * axes.get_ylim()[1])
     all_axes[1].axhline(0.5, color="gray", linestyle=":", linewidth=1)
     all_axes[-1].set_xlabel("step")
     if rows:

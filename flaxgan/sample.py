@@ -132,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(prog="python -m flaxgan.sample", description="Make pictures with a trained run.")
     add = parser.add_argument
     add("run_dir", type=Path, metavar="RUN_DIR", help="the run's folder")
-    add("--num", type=int, default=64, metavar="INT", help="how many pictures, of each class with --class (default: 64, or 8)")
+    add("--num", type=int, metavar="INT", help="how many pictures, of each class with --class (default: 64, or 8)")
     add("--seed", type=int, default=0, metavar="INT", help="decides the pictures (default: 0)")
     add("--class", dest="classes", metavar="NAMES", help="of a conditional run: all, or names or numbers with commas; a row each")
     add("--truncation", type=float, metavar="FLOAT", help="largest magnitude in z, as 1: more typical, less varied (default: none)")
@@ -149,8 +149,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_flags_of_a_reader(parser)
     with exit_on_user_error():
         args = parser.parse_args(argv)
-        if args.classes and args.num == parser.get_default("num"):
-            args.num = 8
+        if args.num is None:
+            args.num = 8 if args.classes else 64
         for name in ("num", "frames"):
             if getattr(args, name) < 1:
                 raise UserError(f"--{name} must be at least 1, not {getattr(args, name)}")

@@ -1,4 +1,4 @@
-"""The training loop: the one place that knows about files, clocks and progress bars."""
+"""The training loop, which ties the pure step to the run's files, pictures and reports."""
 
 import contextlib
 import dataclasses
@@ -149,7 +149,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
                 reporter.catch_up()
                 gallery.add(on_one_device(state), log.rows, -(-done // per_epoch), done, stopping)
 
-    if interrupt or done < total:
+    if done < total:
         say(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")
         say(f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}")
     else:

@@ -19,7 +19,7 @@ def test_color_keeps_the_shape_of_a_picture_and_shifts_its_mean():
     assert (abs(shift) <= 0.5).all() and len(np.unique(shift)) == 16
 
 
-def test_translation_moves_by_at_most_an_eighth_and_fills_with_black():
+def test_translation_moves_by_at_most_an_eighth_and_fills_with_grey():
     images = jnp.ones((200, 16, 16, 1))
     moved = jax.vmap(translation)(images, jax.random.split(jax.random.key(1), 200))
     assert {0.0, 1.0} == set(np.unique(moved).tolist())

@@ -3,11 +3,16 @@ import json
 import subprocess
 import sys
 import time
+import typing
 
 import pytest
 
+from flaxgan.augment import AUGMENTATIONS
 from flaxgan.config import FIELDS, Config, Parser, add_flags, flag
 from flaxgan.errors import UserError
+from flaxgan.losses import LOSSES
+from flaxgan.models import ARCHITECTURES
+from flaxgan.penalties import PENALTIES
 
 FIXED_BY_THE_USERS_SCRIPTS = """
     --dataset --data-dir --split --image-size --channels --batch-size --epochs --max-steps --features --latent-dim --learning-rate
@@ -37,6 +42,13 @@ def test_only_flags_that_were_given_are_parsed():
         "learning_rate": 1e-3,
     }
     assert parse("--image-size", "28")["image_size"] == (28, 28)
+
+
+def test_the_names_are_those_of_what_is_there():
+    for field, table in {"loss": LOSSES, "architecture": ARCHITECTURES}.items():
+        assert typing.get_args(typing.get_type_hints(Config)[field]) == tuple(table)
+    assert Config(augment=",".join(AUGMENTATIONS)).augmentations == tuple(AUGMENTATIONS)
+    assert set(PENALTIES) <= set(FIELDS)
 
 
 def test_json_round_trip():

@@ -99,6 +99,7 @@ def test_classes_by_name_and_number_a_row_each_with_the_same_z(conditional, tmp_
     both = array(conditional, tmp_path / "all.npy", "--class", "all", "--num", 3)
     assert both.shape == (6, 16, 16, 3)
     assert (array(conditional, tmp_path / "a.npy", "--class", "squares", "--num", 3) == both[3:]).all()
+    assert [len(array(conditional, tmp_path / "n.npy", "--class", "squares", *num)) for num in ([], ["--num", 64])] == [8, 64]
     assert (array(conditional, tmp_path / "b.npy", "--class", "1,discs", "--num", 3) == both[[3, 4, 5, 0, 1, 2]]).all()
     assert (both[:3] != both[3:]).any()
     sample([str(conditional), "--class", "all", "--num", "3", "--output", str(tmp_path / "grid.png")])

@@ -12,7 +12,9 @@ ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
 def steps_per_epoch(num_pictures: int, batch_size: int) -> int:
     """Whole batches in one pass through the data; the ragged last one is dropped. Raises UserError if there is none."""
     if num_pictures < batch_size:
-        raise UserError(f"--batch-size {batch_size} is more than the {num_pictures} pictures there are; make it smaller")
+        raise UserError(
+            f"a step takes {batch_size} pictures (--batch-size times --d-steps), and there are {num_pictures}; lower --batch-size"
+        )
     return num_pictures // batch_size
 
 

@@ -1,4 +1,4 @@
-"""The networks: a file each architecture, and a line in ARCHITECTURES."""
+"""The networks: a file each architecture, a line in ARCHITECTURES, and its name in config.py."""
 
 from flaxgan.models import dcgan, dense, resnet
 from flaxgan.models.sizes import base_size, stage_widths

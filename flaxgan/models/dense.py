@@ -1,6 +1,6 @@
-"""A dense layer and up-sampling with convolutions against a convolutional discriminator with dropout; no batch norm.
+"""A dense layer and up-sampling with convolutions against a convolutional discriminator with dropout.
 
-The networks that Fashion-MNIST is often begun with, for any size.
+The networks that Fashion-MNIST is often begun with, for any size; no batch norm in the generator.
 """
 
 import flax.linen as nn
