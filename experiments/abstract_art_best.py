@@ -8,7 +8,15 @@ Not yet run at its full length: nothing is claimed of its pictures (see experime
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="abstract_art", image_size=64, epochs=200, batch_size=16, augment="color,translation", evaluate_every=20)
+CONFIG = Config(
+    dataset="abstract_art",
+    image_size=64,
+    epochs=200,
+    batch_size=8,
+    learning_rate=0.0004,
+    augment="color,translation",
+    evaluate_every=20,
+)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

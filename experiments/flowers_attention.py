@@ -8,7 +8,7 @@ Not yet run at its full length: nothing is claimed of its pictures (see experime
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="oxford_flowers102", image_size=64, attention=32, evaluate_every=5)
+CONFIG = Config(dataset="oxford_flowers102", image_size=64, attention=32, batch_size=8, learning_rate=0.0004, evaluate_every=5)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

@@ -8,7 +8,7 @@ Not yet run at its full length: nothing is claimed of its pictures (see experime
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="oxford_flowers102", image_size=64, learning_rate=0.0001, epochs=100, evaluate_every=10)
+CONFIG = Config(dataset="oxford_flowers102", image_size=64, learning_rate=0.0001, epochs=25, evaluate_every=5)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

@@ -2,11 +2,11 @@
 
     python -m experiments.flowers_dcgan --data-dir FOLDER
 
-Measured on 2 shared CPU cores (Xeon 2.8 GHz, AVX-512, jax 0.10.2) with other work beside it: 3,175 steps in 97 minutes. d_loss
-settles near 0.7, g_loss near 3, and both accuracies swing between 0.6 and 1, as a healthy DCGAN's do. Blobs of colour at epoch 5, a
-chequered texture at 10, outlines at 19, colourful flower-like shapes at 25; no mode collapse by eye. pictures/flowers_dcgan.png
-shows 40 samples of --seed 1. Run before the random streams of initialising, training and sampling were separated: the same command
-now draws other numbers, and so gives other pictures of the same kind.
+Measured, all 25 epochs (3,175 steps, 203,200 pictures), on one core of an AMD EPYC with AVX-512, jax 0.10.2, 44 minutes of training:
+fd_efficientnet_lite0 309, 244, 217, 209 and 176 after 5, 10, 15, 20 and 25 epochs (2,048 samples); on 8,189 other samples at the end
+172.5, KID 0.246, precision 0.035, recall 0, feature_distance 13.4 (real: 15.8), memorised 0. Coloured, chequered shapes in the
+outlines of flowers; no mode collapse. d_loss settles near 0.7, g_loss near 3, and both accuracies swing between 0.6 and 1, as a
+healthy DCGAN's do. pictures/flowers_dcgan.png shows 64 samples of --seed 1. experiments/RESULTS.md has the protocol.
 """
 
 from flaxgan.config import Config
