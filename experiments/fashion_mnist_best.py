@@ -2,7 +2,10 @@
 
     python -m experiments.fashion_mnist_best --data-dir FOLDER
 
-Not yet run at its full length: nothing is claimed of its pictures (see experiments/RESULTS.md for what was measured, and how).
+Measured for 10 of its 50 epochs (700,000 pictures), on one core of an AMD EPYC with AVX-512, 12 minutes of training:
+fd_efficientnet_lite0 33.1, 27.0, 24.9, 23.5 and 22.5 after 2, 4, 6, 8 and 10 epochs, at the end KID 0.011, precision 0.617,
+recall 0.420, all ten classes, memorised 0.003 (2,048 samples against 10,000 of the 70,000 pictures).
+pictures/fashion_mnist_best.png shows 64 samples of --seed 1. experiments/RESULTS.md has the protocol.
 """
 
 from flaxgan.config import Config

@@ -3,7 +3,9 @@
     python -m experiments.flowers_conditional --data-dir FOLDER
     python -m flaxgan.sample RUN --class all --output classes.png
 
-Not yet run at its full length: nothing is claimed of its pictures (see experiments/RESULTS.md for what was measured, and how).
+Measured for 5 of its 25 epochs (40,920 pictures), on one core of an AMD EPYC with AVX-512, 13 minutes of training:
+fd_efficientnet_lite0 187.7, KID 0.283, feature_distance 14.6, about as flowers_best then (191.1). class_agreement is 0.034: so
+early the pictures show hardly anything of their class. experiments/RESULTS.md has the protocol.
 """
 
 from flaxgan.config import Config
