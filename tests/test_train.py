@@ -203,7 +203,7 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
         (["--dataset", "nowhere/pictures"], "no folder of that name"),
         (["--dataset", "my pictures"], "neither a folder nor the name"),
         (["--image-size", "30"], "can't be built"),
-        (["--batch-size", "48"], "more than the 40 pictures"),
+        (["--batch-size", "48"], "there are 40; lower --batch-size"),
         (["--batch-size", "12"], "evenly among 8 devices"),
         (["--accumulate", "2"], "evenly among 8 devices in 2 parts"),
         (["--accumulate", "3"], "--accumulate must divide --batch-size 8"),
