@@ -230,7 +230,8 @@ def _filtering_transpose(y: Array, kernel: Array, swapped: bool) -> Array:
 def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
     pairs = list(zip(_inputs(x), _outputs(y), strict=True))
     narrow_first = swapped or len(pairs[0][0]) >= MANY_POSITIONS
-    products = [_product(b, a, x.dtype, turn_a=True) if narrow_first else _product(a, b, x.dtype, turn_a=True) for a, b in pairs]
+    factors = [(b, a) for a, b in pairs] if narrow_first else pairs
+    products = [_product(*pair, x.dtype, turn_a=True) for pair in factors]
     kernel = _from_taps(products, narrow_first)
     return kernel if narrow_first == swapped else kernel.swapaxes(2, 3)
 

@@ -129,7 +129,8 @@ def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
         if label.startswith("share"):
             axes.set_ylim(-0.02, max(1.02, axes.get_ylim()[1]))
         else:
-            axes.set_ylim(min(0, axes.get_ylim()[0]), 1.03 * axes.get_ylim()[1])
+            low, high = axes.get_ylim()
+            axes.set_ylim(min(0, low), max(0, 1.03 * high))
     all_axes[1].axhline(0.5, color="gray", linestyle=":", linewidth=1)
     all_axes[-1].set_xlabel("step")
     if rows:
