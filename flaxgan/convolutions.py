@@ -18,17 +18,17 @@ would derive adds up padded pieces, pixel by pixel; stacking the pieces writes w
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.experimental.xla_metadata import set_xla_metadata
 from jax.typing import DTypeLike
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
 FEW_POSITIONS = 128  # outputs in a batch: for so few, making the 9/4 times larger kernel costs more than its products save
 CACHED = 2**23  # bytes of x: nine matrices made of it, and the nine of y, still stay in the last cache of most CPUs
-MANY_POSITIONS = 1024  # to sum over; from here on the product (O, positions) (positions, 4*C) is faster than its transpose
 
 Bilinear = Callable[[Array, Array], Array]
 
@@ -57,20 +57,41 @@ def _closed(
     return Lowering(closed(False)[0], closed(True)[1], multiple)
 
 
-def _turned(matrix: Array) -> Array:
-    """The transpose, moved in memory, while .T only says in which order to read.
+def _by_itself(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` compiled as a computation that XLA doesn't merge with what is around it.
 
-    XLA's CPU multiplies bfloat16 only where both matrices lie row by row, twice as fast as float32; any others it converts to
-    float32, whose products don't gain from being turned. The axis put in front hides the transpose from XLA's simplifications.
+    Else XLA works out the arrays that it is given again in each of its pieces, in whatever order the piece reads them.
     """
-    return matrix[None].transpose(2, 0, 1).reshape(matrix.shape[::-1])
+    compiled = jax.jit(function)
+
+    @functools.wraps(function)
+    def by_itself(*arrays: Array) -> Any:
+        with set_xla_metadata(inlineable="false"):
+            return compiled(*arrays)
+
+    return by_itself
 
 
-def _product(a: Array, b: Array, dtype: DTypeLike, turn_a: bool = False, turn_b: bool = False) -> Array:
-    """Of two matrices, transposed if said so, computed in `dtype`; float32, as everything around it is."""
-    turn = _turned if dtype == jnp.bfloat16 else jnp.transpose
-    a, b = (turn(m.astype(dtype)) if turned else m.astype(dtype) for m, turned in ((a, turn_a), (b, turn_b)))
-    return jnp.dot(a, b, preferred_element_type=jnp.float32)
+@_by_itself
+def _turned(matrices: Sequence[Array]) -> list[Array]:
+    """The transposes, moved in memory, while .T only says in which order to read.
+
+    XLA's CPU gives a product to its fastest library only if the left matrix lies row by row, and for bfloat16 the right one, too.
+    The axis put in front hides the transpose from XLA's simplifications.
+    """
+    return [m[None].transpose(2, 0, 1).reshape(m.shape[::-1]) for m in matrices]
+
+
+def _products(
+    left: Sequence[Array], right: Sequence[Array], dtype: DTypeLike, turn_left: bool = False, turn_right: bool = False
+) -> list[Array]:
+    """Of each two matrices, transposed if said so, computed in `dtype`; float32, as everything around them is."""
+    left, right = ([m.astype(dtype) for m in matrices] for matrices in (left, right))
+    if turn_left:
+        left = _turned(left)
+    if turn_right:
+        right = _turned(right) if dtype == jnp.bfloat16 else [m.T for m in right]
+    return [jnp.dot(a, b, preferred_element_type=jnp.float32) for a, b in zip(left, right, strict=True)]
 
 
 def _rows(taps: Array, swapped: bool) -> Array:
@@ -95,7 +116,8 @@ def _shifted(x: Array, by: int, axis: int) -> Array:
 
 
 def _padded(x: Array) -> Array:
-    return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    # Not jnp.pad, which is compiled by itself where its caller is.
+    return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (1, 1, 0), (1, 1, 0), (0, 0, 0)))
 
 
 def _matrix(x: Array) -> Array:
@@ -115,13 +137,15 @@ def _columns(x: Array) -> Array:
 def _im2col_conv(x: Array, kernel: Array, swapped: bool) -> Array:
     n, h, w, _ = x.shape
     rows = _rows(kernel.reshape(16, *kernel.shape[2:]), swapped)
-    return _product(_columns(x), rows, x.dtype, turn_b=swapped).astype(x.dtype).reshape(n, h // 2, w // 2, -1)
+    (y,) = _products([_columns(x)], [rows], x.dtype, turn_right=swapped)
+    return y.astype(x.dtype).reshape(n, h // 2, w // 2, -1)
 
 
 def _im2col_transpose(y: Array, kernel: Array, swapped: bool) -> Array:
     n, h, w, _ = y.shape
     rows = _rows(kernel.reshape(16, *kernel.shape[2:]), swapped)
-    taps = _product(_matrix(y), rows, y.dtype, turn_b=not swapped).astype(y.dtype).reshape(n, h, w, 4, 4, -1)
+    (taps,) = _products([_matrix(y)], [rows], y.dtype, turn_right=not swapped)
+    taps = taps.astype(y.dtype).reshape(n, h, w, 4, 4, -1)
 
     def overlap_add(taps: Sequence[Array], axis: int) -> list[Array]:
         """Even and odd pixels."""
@@ -132,8 +156,9 @@ def _im2col_transpose(y: Array, kernel: Array, swapped: bool) -> Array:
 
 
 def _im2col_kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
-    factors = (_matrix(y), _columns(x)) if swapped else (_columns(x), _matrix(y))
-    taps = _from_rows(_product(*factors, x.dtype, turn_a=True).astype(x.dtype), 16, swapped)
+    factors = [_matrix(y)], [_columns(x)]
+    (rows,) = _products(*(factors if swapped else factors[::-1]), x.dtype, turn_left=True)
+    taps = _from_rows(rows.astype(x.dtype), 16, swapped)
     return taps.reshape(4, 4, *taps.shape[1:])
 
 
@@ -151,6 +176,7 @@ def _together(join: Callable[[Sequence[Array], int], Sequence[Array]], pieces: S
     return jnp.stack(join(rows, axes[0]), axes[0] + 1)
 
 
+@_by_itself
 def _inputs(x: Array) -> list[Array]:
     """(N, H, W, C) -> 9 of (N*H/4*W/4, 4*C)."""
 
@@ -196,6 +222,7 @@ def _from_taps(matrices: Sequence[Array], swapped: bool) -> Array:
     return taps.reshape(2, 2, 2, 2, *taps.shape[3:]).swapaxes(1, 2).reshape(4, 4, *taps.shape[3:])
 
 
+@_by_itself
 def _outputs(y: Array) -> list[Array]:
     """(N, H, W, O) -> 9 of (N*H/2*W/2, O)."""
 
@@ -215,25 +242,19 @@ def _from_outputs(matrices: Sequence[Array], shape: tuple[int, ...]) -> Array:
 
 def _filtering_conv(x: Array, kernel: Array, swapped: bool) -> Array:
     n, h, w, _ = x.shape
-    pairs = zip(_inputs(x), _taps(kernel, swapped), strict=True)
-    products = [_product(m, tap, x.dtype, turn_b=swapped) for m, tap in pairs]
+    products = _products(_inputs(x), _taps(kernel, swapped), x.dtype, turn_right=swapped)
     return _from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1])).astype(x.dtype)
 
 
 def _filtering_transpose(y: Array, kernel: Array, swapped: bool) -> Array:
     n, h, w, _ = y.shape
-    pairs = zip(_outputs(y), _taps(kernel, swapped), strict=True)
-    products = [_product(m, tap, y.dtype, turn_b=not swapped) for m, tap in pairs]
+    products = _products(_outputs(y), _taps(kernel, swapped), y.dtype, turn_right=not swapped)
     return _from_inputs(products, (n, 2 * h, 2 * w, products[0].shape[-1] // 4)).astype(y.dtype)
 
 
 def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
-    pairs = list(zip(_inputs(x), _outputs(y), strict=True))
-    narrow_first = swapped or len(pairs[0][0]) >= MANY_POSITIONS
-    factors = [(b, a) for a, b in pairs] if narrow_first else pairs
-    products = [_product(*pair, x.dtype, turn_a=True) for pair in factors]
-    kernel = _from_taps(products, narrow_first)
-    return kernel if narrow_first == swapped else kernel.swapaxes(2, 3)
+    factors = _outputs(y), _inputs(x)
+    return _from_taps(_products(*(factors if swapped else factors[::-1]), x.dtype, turn_left=True), swapped)
 
 
 def _parts(x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
