@@ -1,4 +1,4 @@
-"""A folder of abstract paintings at 64x64 with small batches, augmentation and averaged weights.
+"""A folder of abstract paintings at 64x64 with small batches, twice the learning rate and averaged weights.
 
     python -m experiments.abstract_art_best --dataset FOLDER
 
@@ -14,7 +14,6 @@ CONFIG = Config(
     epochs=200,
     batch_size=8,
     learning_rate=0.0004,
-    augment="color,translation",
     evaluate_every=20,
 )
 
