@@ -1,6 +1,7 @@
 """Training end to end (data, log, checkpoints, pictures, curves) beside the bare step: python -m benchmarks.loop [FLAGS]
 
-FLAGS are those of flaxgan.main; the bare step runs before and after, and the median of all counts.
+FLAGS are those of flaxgan.main. A shared machine changes its speed within minutes, so the bare step is timed before, after and,
+with the training's clock stopped, every now and then in between; the median of all counts.
 """
 
 import sys
@@ -16,35 +17,37 @@ from benchmarks.timing import finish, seconds, spread
 from flaxgan.main import main as train
 from flaxgan.parallel import Compiled
 
-BARE_DISPATCHES = 9
+BARE_DISPATCHES = 2
+EVERY = 40  # dispatches of the training
 
 
 class Timed(Compiled):
-    """Notes when training began, and times the bare step before that."""
+    """Notes how long training takes, and times the bare step in between."""
 
     last = None
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         Timed.last = self
-        self.bare, self.began, self.steps = self.time_bare(), None, 0
+        self.bare, self.began, self.dispatches, self.steps = [], None, 0, 0
+        self.spare = self.create_state()  # of the bare steps
 
-    def time_bare(self) -> list[float]:
-        state = self.create_state()
+    def time_bare(self, state) -> float:
+        """Waits for `state`, the training's. -> seconds that this took, without that wait."""
+        jax.block_until_ready(state)
+        paused = time.perf_counter()
         indices = np.arange(self.batch_size)[None].repeat(self.most_steps, 0)
-        times = []
-        for _ in range(BARE_DISPATCHES + 1):
-
-            def run(state=state):
-                return Compiled.train_steps(self, state, indices)
-
+        for counts in (False, *(True,) * BARE_DISPATCHES):
             began = time.perf_counter()
-            state, _ = jax.block_until_ready(run())
-            times.append((time.perf_counter() - began) / self.most_steps)
-        return times[1:]
+            self.spare, _ = jax.block_until_ready(super().train_steps(self.spare, indices))
+            if counts:
+                self.bare.append((time.perf_counter() - began) / self.most_steps)
+        return time.perf_counter() - paused
 
     def train_steps(self, state, indices):
-        self.began = self.began or time.perf_counter()
+        paused = self.time_bare(state) if self.dispatches % EVERY == 0 else 0
+        self.began = (self.began or time.perf_counter() - paused) + paused
+        self.dispatches += 1
         self.steps += len(indices)
         return super().train_steps(state, indices)
 
@@ -56,9 +59,9 @@ def main() -> None:
         run = seconds(lambda: train([*flags, "--run-dir", str(Path(folder) / "run")]))
     timed = Timed.last
     ended = time.perf_counter()
-    bare = timed.bare + timed.time_bare()
+    timed.time_bare(None)
     whole = timed.batch_size * timed.steps / (ended - timed.began)
-    speeds = [timed.batch_size / value for value in bare]
+    speeds = [timed.batch_size / value for value in timed.bare]
     row = {
         "flags": " ".join(flags),
         "steps": timed.steps,
