@@ -10,6 +10,7 @@ from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
 from flaxgan.convolutions import conv4x4, conv4x4_transpose
+from flaxgan.stride1 import conv_stride1
 
 MOMENTUM = 0.9  # what batch norm's running statistics keep of themselves each step
 POWER_ITERATIONS_AT_FIRST = 15
@@ -90,8 +91,7 @@ class Conv(Kernel):
     def __call__(self, x: Array) -> Array:
         kernel = self.kernel(self.size, self.size, x.shape[-1])
         bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
-        y = lax.conv_general_dilated(x.astype(self.dtype), kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        return y + jnp.reshape(bias, (1, 1, 1, -1))
+        return conv_stride1(x.astype(self.dtype), kernel) + jnp.reshape(bias, (1, 1, 1, -1))
 
 
 def _scale_init(key, shape, dtype=jnp.float32):
