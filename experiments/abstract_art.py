@@ -2,7 +2,9 @@
 
     python -m experiments.abstract_art --dataset FOLDER
 
-Not yet run at its full length: nothing is claimed of its pictures (see experiments/RESULTS.md for what was measured, and how).
+Measured for 10 of its 200 epochs (430 steps, 27,520 pictures) of 2,781 paintings, on two cores of an AMD EPYC with AVX-512, 2
+minutes of training: fd_efficientnet_lite0 265.0, KID 0.271, recall 0, feature_distance 8.6, memorised 0: so early the pictures
+are still alike; abstract_art_best, in smaller batches, has 232.0 then. experiments/RESULTS.md has the protocol.
 """
 
 from flaxgan.config import Config
