@@ -5,8 +5,8 @@
 After every epoch: a checkpoint, discriminator accuracy, Frechet distance, diversity, and loss curves.
 
 Measured for 200 steps of its 50 epochs (12,800 pictures), on two cores of an AMD EPYC with AVX-512, 3 minutes of training:
-fd_efficientnet_lite0 233.5, KID 0.359, recall 0, two of ten classes. That is hardly a beginning: a step does some thirty times
-the DCGAN's arithmetic, 66 images/s, and 50 epochs would take 15 hours there. experiments/RESULTS.md has the protocol.
+fd_efficientnet_lite0 233.5, KID 0.359, recall 0, two of ten classes. That is hardly a beginning: 66 images/s, where the DCGAN
+makes 1,069, are 15 hours for 50 epochs. experiments/RESULTS.md has the protocol.
 """
 
 from flaxgan.config import Config
