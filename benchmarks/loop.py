@@ -46,7 +46,7 @@ class Timed(Compiled):
 
     def train_steps(self, state, indices):
         paused = self.time_bare(state) if self.dispatches % EVERY == 0 else 0
-        self.began = (self.began or time.perf_counter() - paused) + paused
+        self.began = time.perf_counter() if self.began is None else self.began + paused
         self.dispatches += 1
         self.steps += len(indices)
         return super().train_steps(state, indices)

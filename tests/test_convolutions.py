@@ -67,7 +67,7 @@ def test_the_layers_of_this_platform(size, channels):
 @pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
 def test_a_batch_in_parts(monkeypatch, part, whole):
     x, kernel = inputs((8, 12), (3, 5))
-    monkeypatch.setattr(convolutions, "CACHED", x.nbytes // 2)
+    monkeypatch.setattr(convolutions.filtering, "CACHED", x.nbytes // 2)
     agree(functools.partial(getattr(convolutions, part), convolutions.FILTERING), whole, jnp.concatenate([x, -x, 2 * x]), kernel)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from flaxgan.stride1 import conv_stride1
+from flaxgan.convolutions import conv_stride1
 
 
 def xla(x, kernel):

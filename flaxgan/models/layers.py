@@ -9,8 +9,7 @@ from jax import Array, lax
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
-from flaxgan.convolutions import conv4x4, conv4x4_transpose
-from flaxgan.stride1 import conv_stride1
+from flaxgan.convolutions import conv4x4, conv4x4_transpose, conv_stride1
 
 MOMENTUM = 0.9  # what batch norm's running statistics keep of themselves each step
 POWER_ITERATIONS_AT_FIRST = 15

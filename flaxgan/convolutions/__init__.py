@@ -1,0 +1,74 @@
+"""The convolutions of the networks, lowered well on each platform: the choice, in one place.
+
+XLA's CPU gradients of them are some twenty times slower than the matrix products inside them, so on the CPU they are written as
+matrix products. Kernels are (4, 4, in, out) whatever the lowering, so that a checkpoint moves freely.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from flaxgan.convolutions import stride1
+from flaxgan.convolutions.filtering import FILTERING
+from flaxgan.convolutions.im2col import IM2COL
+from flaxgan.convolutions.lowering import Lowering
+
+FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
+FEW_POSITIONS = 128  # outputs in a batch: for so few, making the 9/4 times larger kernel costs more than its products save
+
+__all__ = ["conv4x4", "conv4x4_transpose", "conv_stride1"]
+
+
+def _xla_conv(x: Array, kernel: Array) -> Array:
+    return lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def _xla_transpose(y: Array, kernel: Array) -> Array:
+    n, h, w, _ = y.shape
+    x = jax.ShapeDtypeStruct((n, 2 * h, 2 * w, kernel.shape[3]), y.dtype)
+    return jax.linear_transpose(lambda x: _xla_conv(x, kernel.swapaxes(2, 3)), x)(y)[0]
+
+
+XLA = Lowering(_xla_conv, _xla_transpose)
+
+
+def _on_cpu(positions: int, channels: int) -> Lowering:
+    return IM2COL if channels < FEW_CHANNELS or positions <= FEW_POSITIONS else FILTERING
+
+
+def _filled(x: Array, multiple: int) -> Array:
+    """Height and width padded with zeros at their ends."""
+    return jnp.pad(x, ((0, 0), (0, -x.shape[1] % multiple), (0, -x.shape[2] % multiple), (0, 0)))
+
+
+def _conv(lowering: Lowering, x: Array, kernel: Array) -> Array:
+    _, h, w, _ = x.shape
+    return lowering.conv(_filled(x, lowering.multiple), kernel)[:, : -(-h // 2), : -(-w // 2)]
+
+
+def _conv_transpose(lowering: Lowering, y: Array, kernel: Array) -> Array:
+    _, h, w, _ = y.shape
+    return lowering.transpose(_filled(y, max(lowering.multiple // 2, 1)), kernel[::-1, ::-1])[:, : 2 * h, : 2 * w]
+
+
+def conv4x4(x: Array, kernel: Array) -> Array:
+    """(N, H, W, I), (4, 4, I, O) -> (N, ceil(H/2), ceil(W/2), O): stride 2, padding 'SAME'."""
+    n, h, w, c = x.shape
+    cpu = _on_cpu(n * -(-h // 2) * -(-w // 2), c)
+    return lax.platform_dependent(x, kernel, cpu=functools.partial(_conv, cpu), default=functools.partial(_conv, XLA))
+
+
+def conv4x4_transpose(x: Array, kernel: Array) -> Array:
+    """(N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O): lax.conv_transpose with stride 2, padding 'SAME'."""
+    n, h, w, _ = x.shape
+    cpu = _on_cpu(n * h * w, kernel.shape[3])
+    return lax.platform_dependent(
+        x, kernel, cpu=functools.partial(_conv_transpose, cpu), default=functools.partial(_conv_transpose, XLA)
+    )
+
+
+def conv_stride1(x: Array, kernel: Array) -> Array:
+    """(N, H, W, I), (odd, odd, I, O) -> (N, H, W, O): padding 'SAME'."""
+    return lax.platform_dependent(x, kernel, cpu=stride1.conv, default=stride1.xla_conv)

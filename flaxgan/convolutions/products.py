@@ -1,0 +1,78 @@
+"""Matrix products that XLA's CPU computes at full speed, and how arrays become matrices."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.experimental.xla_metadata import set_xla_metadata
+from jax.typing import DTypeLike
+
+
+def by_itself(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` compiled as a computation that XLA doesn't merge with what is around it.
+
+    Else XLA works out the arrays that it is given again in each of its pieces, in whatever order the piece reads them.
+    """
+    compiled = jax.jit(function)
+
+    @functools.wraps(function)
+    def called(*arrays: Array) -> Any:
+        with set_xla_metadata(inlineable="false"):
+            return compiled(*arrays)
+
+    return called
+
+
+@by_itself
+def _turned(matrices: Sequence[Array]) -> list[Array]:
+    """The transposes, moved in memory, while .T only says in which order to read.
+
+    XLA's CPU gives a product to its fastest library only if the left matrix lies row by row, and for bfloat16 the right one, too.
+    The axis put in front hides the transpose from XLA's simplifications.
+    """
+    return [m[None].transpose(2, 0, 1).reshape(m.shape[::-1]) for m in matrices]
+
+
+def multiply(
+    left: Sequence[Array], right: Sequence[Array], dtype: DTypeLike, turn_left: bool = False, turn_right: bool = False
+) -> list[Array]:
+    """Of each two matrices, transposed if said so, computed in `dtype`; float32, as everything around them is."""
+    left, right = ([m.astype(dtype) for m in matrices] for matrices in (left, right))
+    if turn_left:
+        left = _turned(left)
+    if turn_right:
+        right = _turned(right) if dtype == jnp.bfloat16 else [m.T for m in right]
+    return [jnp.dot(a, b, preferred_element_type=jnp.float32) for a, b in zip(left, right, strict=True)]
+
+
+def as_rows(taps: Array, swapped: bool) -> Array:
+    """(T, C, O) -> (T*C, O); if swapped (T, O, C) -> (O, T*C).
+
+    The last axis stays the last: to transpose is slow, while a product takes a matrix either way round.
+    """
+    return taps.swapaxes(0, 1).reshape(taps.shape[1], -1) if swapped else taps.reshape(-1, taps.shape[-1])
+
+
+def from_rows(rows: Array, taps: int, swapped: bool) -> Array:
+    """The inverse of as_rows."""
+    return rows.reshape(len(rows), taps, -1).swapaxes(0, 1) if swapped else rows.reshape(taps, -1, rows.shape[-1])
+
+
+def shifted(x: Array, by: int, axis: int) -> Array:
+    """Moved along `axis` by 1 or -1, zeros coming in."""
+    padding = [(0, 0)] * x.ndim
+    padding[axis] = (1, 0) if by > 0 else (0, 1)
+    start = 0 if by > 0 else 1
+    return jnp.pad(lax.slice_in_dim(x, start, start + x.shape[axis] - 1, 1, axis), padding)
+
+
+def padded(x: Array) -> Array:
+    # Not jnp.pad, which is compiled by itself where its caller is.
+    return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (1, 1, 0), (1, 1, 0), (0, 0, 0)))
+
+
+def matrix(x: Array) -> Array:
+    return x.reshape(-1, x.shape[-1])
