@@ -1,9 +1,11 @@
 """Training end to end (data, log, checkpoints, pictures, curves) beside the bare step: python -m benchmarks.loop [FLAGS]
 
-FLAGS are those of flaxgan.main. A shared machine changes its speed within minutes, so the bare step is timed before, after and,
-with the training's clock stopped, every now and then in between; the median of all counts.
+FLAGS are those of flaxgan.main. A shared machine changes its speed within minutes, so the two take turns, with the training's clock
+stopped while the bare step is timed: the share is that of the time that as many bare steps would have taken at the pace measured
+just before and just after.
 """
 
+import itertools
 import sys
 import tempfile
 import time
@@ -17,8 +19,7 @@ from benchmarks.timing import finish, seconds, spread
 from flaxgan.main import main as train
 from flaxgan.parallel import Compiled
 
-BARE_DISPATCHES = 2
-EVERY = 40  # dispatches of the training
+TURN = 10  # dispatches of each
 
 
 class Timed(Compiled):
@@ -29,7 +30,8 @@ class Timed(Compiled):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         Timed.last = self
-        self.bare, self.began, self.dispatches, self.steps = [], None, 0, 0
+        self.began, self.dispatches = None, 0
+        self.steps, self.bare = [], []  # of each turn: the training's steps, and seconds of the bare steps before it
         self.spare = self.create_state()  # of the bare steps
 
     def time_bare(self, state) -> float:
@@ -37,19 +39,27 @@ class Timed(Compiled):
         jax.block_until_ready(state)
         paused = time.perf_counter()
         indices = np.arange(self.batch_size)[None].repeat(self.most_steps, 0)
-        for counts in (False, *(True,) * BARE_DISPATCHES):
+        times = []
+        for _ in range(1 + TURN):
             began = time.perf_counter()
             self.spare, _ = jax.block_until_ready(super().train_steps(self.spare, indices))
-            if counts:
-                self.bare.append((time.perf_counter() - began) / self.most_steps)
+            times.append((time.perf_counter() - began) / self.most_steps)
+        self.bare.append(times[1:])  # the first finds the caches as the training left them
         return time.perf_counter() - paused
 
     def train_steps(self, state, indices):
-        paused = self.time_bare(state) if self.dispatches % EVERY == 0 else 0
-        self.began = time.perf_counter() if self.began is None else self.began + paused
+        if self.dispatches % TURN == 0:
+            paused = self.time_bare(state)
+            self.began = time.perf_counter() if self.began is None else self.began + paused
+            self.steps.append(0)
         self.dispatches += 1
-        self.steps += len(indices)
+        self.steps[-1] += len(indices)
         return super().train_steps(state, indices)
+
+    def expected(self) -> float:
+        """Seconds that the training's steps would have taken as bare ones. Means, since what they are compared with is a sum."""
+        turns = zip(self.steps, itertools.pairwise(self.bare), strict=True)
+        return sum(steps * float(np.mean(before + after)) for steps, (before, after) in turns)
 
 
 def main() -> None:
@@ -58,16 +68,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = seconds(lambda: train([*flags, "--run-dir", str(Path(folder) / "run")]))
     timed = Timed.last
-    ended = time.perf_counter()
+    took = time.perf_counter() - timed.began
     timed.time_bare(None)
-    whole = timed.batch_size * timed.steps / (ended - timed.began)
-    speeds = [timed.batch_size / value for value in timed.bare]
+    steps = sum(timed.steps)
     row = {
         "flags": " ".join(flags),
-        "steps": timed.steps,
-        "bare step (images/s)": spread(speeds),
-        "training, all included (images/s)": f"{whole:.3g}",
-        "share": f"{whole / float(np.median(speeds)):.3f}",
+        "steps": steps,
+        "bare step (images/s)": spread([timed.batch_size / float(np.mean(times)) for times in timed.bare]),
+        "training, all included (images/s)": f"{timed.batch_size * steps / took:.3g}",
+        "share": f"{timed.expected() / took:.3f}",
         "command (s)": f"{run:.1f}",
     }
     finish("loop", [row])

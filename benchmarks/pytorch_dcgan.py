@@ -111,7 +111,7 @@ class Trainer:
         return d_loss.detach(), g_loss.detach()
 
     def put(self, array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device)
+        return torch.tensor(array, device=self.device)
 
     def steps(self, num: int, images: torch.Tensor) -> float:
         """`num` steps on one batch, each with new z -> the last d_loss, having waited for the device."""

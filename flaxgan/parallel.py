@@ -154,6 +154,7 @@ class Compiled:
 
     def _steps(self, one_step, state: GANState, count: Array, data: Data, indices: Array | None) -> tuple[GANState, Metrics]:
         """`count` steps, on data[indices[k]], or data[k] if these are the batches; metrics have a row each, (most_steps,)."""
+        one_step = jax.jit(one_step, inline=True)  # so that it is traced once, for the shapes of its metrics and for the loop
 
         def batch(k: int | Array) -> Data:
             rows = k if indices is None else indices[k]
