@@ -115,7 +115,7 @@ def discriminator_step(
                 return d.train_mode(params, d.batch_stats, x, labels, keys=penalty_keys, axis_name=axis_name)[0]
 
             if penalties:
-                metrics["d_penalty"] = sum(weight * of(logits, images, fakes, penalty_keys) for weight, of in penalties)
+                metrics["d_penalty"] = sum(weight * penalty(logits, images, fakes, penalty_keys) for weight, penalty in penalties)
             return loss + metrics.get("d_penalty", 0), (batch_stats, metrics)
 
         grads, (batch_stats, metrics) = jax.grad(loss_fn, has_aux=True)(d.params)
