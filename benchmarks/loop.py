@@ -38,7 +38,7 @@ class Timed(Compiled):
         """Waits for `state`, the training's. -> seconds that this took, without that wait."""
         jax.block_until_ready(state)
         paused = time.perf_counter()
-        indices = np.arange(self.batch_size)[None].repeat(self.most_steps, 0)
+        indices = np.arange(self.images_per_step)[None].repeat(self.most_steps, 0)
         times = []
         for _ in range(1 + TURN):
             began = time.perf_counter()
@@ -74,8 +74,8 @@ def main() -> None:
     row = {
         "flags": " ".join(flags),
         "steps": steps,
-        "bare step (images/s)": spread([timed.batch_size / float(np.mean(times)) for times in timed.bare]),
-        "training, all included (images/s)": f"{timed.batch_size * steps / took:.3g}",
+        "bare step (images/s)": spread([timed.images_per_step / float(np.mean(times)) for times in timed.bare]),
+        "training, all included (images/s)": f"{timed.images_per_step * steps / took:.3g}",
         "share": f"{timed.expected() / took:.3f}",
         "command (s)": f"{run:.1f}",
     }

@@ -18,7 +18,7 @@ CONFIG = Config(
     epochs=200,
     batch_size=8,
     learning_rate=0.0004,
-    evaluate_every=20,
+    evaluate_every=10,
 )
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     from flaxgan.metrics.results import check_output, save_pictures, table, write
     from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
     from flaxgan.parallel import set_up_devices
-    from flaxgan.run import classes, load_config
+    from flaxgan.run import class_counts, load_config
 
     if unknown := set(args.metrics or ()) - set(METRICS):
         raise UserError(f"--metrics {','.join(sorted(unknown))}: there is no such metric; there are {', '.join(METRICS)}")
@@ -31,17 +31,17 @@ def evaluate_command(args: argparse.Namespace) -> None:
 
     caveats: list[str] = []
     if args.real:
-        real = open_set(args.real, args.num_real, args.image_size)
+        real = open_set(args.real, args.num_real, args.image_size, like=config)
     else:
         real = open_training_set(args.run_dir, config, args.data_dir, args.num_real, caveats)
     if args.generated:
         generated = open_set(args.generated, args.num, args.image_size)
     else:
-        generated = sampled_set(state, dict(zip(*classes(args.run_dir), strict=True)), args.seed, args.num or len(real))
+        generated = sampled_set(state, class_counts(args.run_dir), args.seed, args.num or len(real))
     mirror = config.flip if config else real.images.shape[-1] == 3
     comparison = Comparison(Reference(real, extractor, mirror), generated, seed=args.seed, caveats=caveats)
     if state:
-        comparison.discriminator, comparison.batch_size = state.discriminator, config.batch_size
+        comparison.discriminator, comparison.batch_size, comparison.loss = state.discriminator, config.batch_size, config.loss
     measured = evaluate(comparison, args.metrics)
     print(f"real: {real}\ngenerated: {generated}\nextractor: {extractor.name}\n\n{table(measured)}")
     for caveat in caveats:
@@ -66,7 +66,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="of fd,kid,precision,recall,density,coverage,diversity,classes,memorisation,accuracy,inception_score "
         "(default: all that apply)",
     )
-    add("--image-size", type=parse_image_size, metavar="SIZE", help="cut and shrink the pictures of folders to this")
+    add(
+        "--image-size",
+        type=parse_image_size,
+        metavar="SIZE",
+        help="cut and shrink folders' pictures to this (default: --real as the run's)",
+    )
     add("--seed", type=int, default=0, metavar="INT", help="decides z and random subsets (default: 0)")
     add("--output", type=Path, metavar="FILE", help="a .json; pictures go beside it (default: evaluation.json in the run)")
     add_flags_of_a_reader(parser, "extractor", "inception_weights", "data_dir")

@@ -19,6 +19,17 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def require_writable(path: Path) -> None:
+    """Raises UserError, before anything is computed for it, if the file --output can't be written; its folder is created."""
+    trial = path.with_name(f".{path.name}.trial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise UserError(f"--output {path} can't be written: {error.strerror}") from error
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold `folder` against other processes; the system lets go when this one ends, however it ends. Not on Windows.

@@ -10,12 +10,12 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from flaxgan.config import Config
 from flaxgan.errors import UserError
 
 SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning
@@ -24,12 +24,12 @@ LONGEST_TEXT = 4096
 SIGNS_OF_A_LOSS = ("Gloo", "NCCL", "UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "coordination service", "onnection")
 
 
-def join(given: dict[str, Any]) -> None:
+def join(config: Config) -> None:
     """Meet the other processes, before JAX's first computation. Raises UserError if that fails."""
     names = ("coordinator_address", "num_processes", "process_id")
     try:
         jax.distributed.initialize(
-            **{name: given.get(name) for name in names},
+            **{name: getattr(config, name) for name in names},
             initialization_timeout=SECONDS_TO_MEET,
             heartbeat_timeout_seconds=SECONDS_OF_SILENCE,
             shutdown_timeout_seconds=SECONDS_OF_SILENCE,

@@ -20,18 +20,17 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
 
         from flaxgan.run import Run  # the heavy imports begin here, after --help has answered
 
-        if Config(**given).distributed:
-            from flaxgan.hosts import join
-
-            join(given)
         run = Run.open(given)
         if dry_run:
             from flaxgan.summary import summary
 
             print(summary(run))
         else:
+            from flaxgan.hosts import join
             from flaxgan.train import train
 
+            if run.config.distributed:
+                join(run.config)
             train(run)
 
 

@@ -126,7 +126,7 @@ class Compiled:
         self.replicated = NamedSharding(mesh, PartitionSpec())
         self.split = NamedSharding(mesh, PartitionSpec(None, AXIS))
         self.data = images, labels if config.conditional else None
-        self.batch_size = config.images_per_step
+        self.images_per_step = config.images_per_step
         self.most_steps = most_steps or (1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH)
         self.create_state = jax.jit(functools.partial(create_state, config, total_steps), out_shardings=self.replicated)
         self.state_shape: GANState = jax.tree.map(
@@ -138,18 +138,18 @@ class Compiled:
 
         one_step = functools.partial(train_step, config=config)
         if config.parallelism == "jit":
-            self._batch_shape = (self.batch_size,)
+            self._batch_shape = (self.images_per_step,)
             rows = NamedSharding(mesh, PartitionSpec(AXIS))
             steps = functools.partial(
                 self._steps, functools.partial(one_step, split=lambda x: lax.with_sharding_constraint(x, rows))
             )
             step = jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
         else:
-            self._batch_shape = (len(devices), self.batch_size // len(devices))
+            self._batch_shape = (len(devices), self.images_per_step // len(devices))
             steps = functools.partial(self._steps, functools.partial(one_step, axis_name=AXIS, split=_own_rows))
             data_axis = 1 if self._resident is None else None
             step = jax.pmap(steps, AXIS, in_axes=(None, None, data_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
-        first = np.zeros((1, self.batch_size), np.int64)
+        first = np.zeros((1, self.images_per_step), np.int64)
         self._compiled = step.lower(self.state_shape, *self._feed(first)).compile()
 
     def _steps(self, one_step, state: GANState, count: Array, data: Data, indices: Array | None) -> tuple[GANState, Metrics]:

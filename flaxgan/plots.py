@@ -98,6 +98,7 @@ PANELS = {  # y axis -> what is drawn over it
     "share judged right": ("d_real_accuracy", "d_fake_accuracy"),
     "Fréchet distance": ("fid", "fd_efficientnet_lite0"),
     "share": ("precision", "recall", "density", "coverage"),
+    "feature distance": ("feature_distance",),
 }
 ALWAYS = 2  # the first panels; the others where there is something to draw
 
@@ -112,7 +113,7 @@ def _draw_curve(axes: Axes, rows: Sequence[dict[str, Any]], name: str) -> None:
         axes.plot(steps, values, color=line.get_color(), alpha=0.25, linewidth=0.8)
 
 
-def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
+def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str, per_epoch: int) -> None:
     """Losses, accuracies and, if there are any, evaluations over steps and epochs."""
     drawn = [[name for name in names if any(name in row for row in rows)] for names in PANELS.values()]
     panels = [(label, names) for i, (label, names) in enumerate(zip(PANELS, drawn, strict=True)) if names or i < ALWAYS]
@@ -133,8 +134,6 @@ def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
             axes.set_ylim(min(0, low), max(0, 1.03 * high))
     all_axes[1].axhline(0.5, color="gray", linestyle=":", linewidth=1)
     all_axes[-1].set_xlabel("step")
-    if rows:
-        steps_per_epoch = rows[-1]["step"] / rows[-1]["epoch"]
-        top = all_axes[0].secondary_xaxis("top", functions=(lambda s: s / steps_per_epoch, lambda e: e * steps_per_epoch))
-        top.set_xlabel("epoch")
+    top = all_axes[0].secondary_xaxis("top", functions=(lambda step: step / per_epoch, lambda epoch: epoch * per_epoch))
+    top.set_xlabel("epoch")
     _save_figure(path, figure)

@@ -50,18 +50,20 @@ class Reporter:
 
     def _report(self, count: int, metrics: Metrics) -> None:
         columns = {name: values[:count].tolist() for name, values in jax.device_get(metrics).items()}  # waits for the device
+        due = [step for step in range(self.step + 1, self.step + count + 1) if step == 1 or step % self.config.log_every == 0]
+        if due:  # all steps of a dispatch end at once, as far as the host can tell, and have one speed
+            now = time.monotonic()
+            speed = (self.step + count - self.logged) * self.config.images_per_step / (now - self._clock)
+            self._clock, self.logged = now, self.step + count
         for values in zip(*columns.values(), strict=True):
             self.step += 1
             if not all(map(math.isfinite, values)):
                 raise diverged(self.step)
-            if self.log and (self.step == 1 or self.step % self.config.log_every == 0):
-                self._log(dict(zip(columns, values, strict=True)))
+            if self.log and self.step in due:
+                self._log(dict(zip(columns, values, strict=True)), speed)
         self._bar.update(count)
 
-    def _log(self, metrics: dict[str, float]) -> None:
-        now = time.monotonic()
-        speed = (self.step - self.logged) * self.config.images_per_step / (now - self._clock)
-        self._clock, self.logged = now, self.step
+    def _log(self, metrics: dict[str, float], speed: float) -> None:
         epoch = -(-self.step // self.per_epoch)
         counts = {"step": self.step, "epoch": epoch, "images_seen": self.step * self.config.images_per_step}
         self.log.append(counts | metrics | {"images_per_second": round(speed, 2)})
@@ -71,9 +73,9 @@ class Reporter:
         numbers = f"d_loss {metrics['d_loss']:.3f}  g_loss {metrics['g_loss']:.3f}  {speed:.1f} images/s"
         bar.set_description(where, refresh=False)
         bar.set_postfix_str(numbers)
-        if bar.disable and (self.step == bar.total or now - self._printed >= SECONDS_BETWEEN_LINES):
+        if bar.disable and (self.step == bar.total or time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES):
             print(f"{where}  step {self.step}/{bar.total}  {numbers}", flush=True)
-            self._printed = now
+            self._printed = time.monotonic()
 
     def __enter__(self) -> Self:
         return self

@@ -1,21 +1,23 @@
 """A run's folder: which configuration it has, whether it may be resumed, and its log of metrics."""
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
-
-import numpy as np
 
 import flaxgan
 from flaxgan.config import FIELDS, Config, flag
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError
-from flaxgan.files import replacing
+from flaxgan.files import locked, replacing
 from flaxgan.models.sizes import base_size, require_resolution
+
+METRICS = "metrics.jsonl"
 
 
 def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
@@ -61,10 +63,10 @@ def load_config(run_dir: Path) -> Config:
     return Config.from_dict(_load_json(run_dir), run_dir=str(run_dir))
 
 
-def classes(run_dir: Path) -> tuple[list[str], list[int]]:
-    """Names of the classes that a run was trained on, and how many pictures each has; empty if there are none."""
+def class_counts(run_dir: Path) -> dict[str, int]:
+    """How many pictures each class has that a run was trained on; empty if there are none."""
     data = _load_json(run_dir).get("data", {})
-    return data.get("class_names", []), data.get("class_counts", [])
+    return dict(zip(data.get("class_names", ()), data.get("class_counts", ()), strict=False))  # old runs have no counts
 
 
 def trained_on(run_dir: Path) -> str:
@@ -131,11 +133,28 @@ class Run:
         config, source = resolve(after)
         return cls(folder, config, source, saved)
 
+    def lacks_evaluation(self, step: int) -> bool:
+        """Whether this one, the last, is not in the log, and was asked for."""
+        evaluated = (row["step"] for row in _rows(self.folder / METRICS) if "images_per_second" not in row)
+        return bool(self.config.evaluate_every) and step not in evaluated
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder, created if it is a new run's, against other processes. Raises UserError if one has it, or it can't be had."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"can't write to --run-dir {self.folder}: {error.strerror}") from error
+        with locked(self.folder):
+            if not self.resumed and (self.folder / "config.json").exists():
+                raise UserError(f"{self.folder} has become the run of another process meanwhile; name another --run-dir")
+            yield
+
     def write_config(self, dataset: ImageDataset, step: int) -> None:
-        """Create the folder, or record what is changed by resuming at `step`. Raises UserError if that can't be."""
+        """What the run is, and if it is resumed what is changed at `step`. Raises UserError if that can't be."""
         data = {"pictures": len(dataset.images), "sha256": dataset.sha256, "class_names": dataset.class_names}
         if dataset.class_names:
-            data["class_counts"] = np.bincount(dataset.labels, minlength=len(dataset.class_names)).tolist()
+            data["class_counts"] = [*dataset.class_counts.values()]
         fields = json.loads(json.dumps(self.config.to_dict()))
         changes = []
         if self.saved is not None:
@@ -149,7 +168,6 @@ class Run:
             for name, value in changed.items():
                 print(f"from step {step} on: {flag(name)} {value} (was {self.saved[name]})")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             with replacing(self.folder / "config.json") as temporary:
                 text = {"flaxgan_version": flaxgan.__version__, **fields, "data": data, "changes": changes}
                 temporary.write_text(json.dumps(text, indent=2) + "\n")
@@ -162,20 +180,22 @@ def _new_folder(name: str) -> Path:
     return Path("runs") / f"{name}-{stamp}"
 
 
-class MetricsLog:
-    """metrics.jsonl: a line each logging step, on disk before the next step begins."""
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Of metrics.jsonl, up to a line that was half written."""
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
 
-    def __init__(self, path: Path, step: int):
+
+class MetricsLog:
+    """metrics.jsonl: a line each logging step, on disk before the next step begins; and one each evaluation."""
+
+    def __init__(self, run_dir: Path, step: int):
         """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are dropped."""
-        self.rows: list[dict[str, Any]] = []
-        if path.exists():
-            for line in path.read_text().splitlines():
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    break
-                if row["step"] <= step:
-                    self.rows.append(row)
+        path = run_dir / METRICS
+        self.rows = [row for row in _rows(path) if row["step"] <= step]
         with replacing(path) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
         self._file = path.open("a")

@@ -9,6 +9,7 @@ from typing import Any
 
 from flaxgan.config import Parser, add_flags_of_a_reader
 from flaxgan.errors import UserError, exit_on_user_error
+from flaxgan.files import require_writable
 
 
 def _check_output(output: Path) -> None:
@@ -23,20 +24,17 @@ def _check_output(output: Path) -> None:
             raise UserError(f"--output {output} is a folder")
     elif output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"--output {output} exists and is not an empty folder; name another")
-    try:
-        (output.parent if output.suffix else output).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output {output} can't be written: {error.strerror}") from error
+    require_writable(output if output.suffix else output / "0.png")
 
 
-def _class_ids(asked: str, names: Sequence[str]) -> list[int]:
+def _class_ids(asked: str, names: list[str]) -> list[int]:
     """'all', or names and numbers with commas between -> ids. Raises UserError for a class that is not there."""
     if asked == "all":
         return list(range(len(names)))
     ids = []
     for word in asked.split(","):
         if word in names:
-            ids.append(list(names).index(word))
+            ids.append(names.index(word))
         elif word.isdecimal() and int(word) < len(names):
             ids.append(int(word))
         else:
@@ -59,22 +57,22 @@ def sample_run(args: argparse.Namespace) -> None:
 
     from flaxgan.checkpoint import load
     from flaxgan.parallel import set_up_devices
-    from flaxgan.run import classes, load_config
+    from flaxgan.run import class_counts, load_config
     from flaxgan.sampling import between, draw, random_classes, sample, sampler
 
     config = load_config(args.run_dir)
-    names, counts = classes(args.run_dir)
+    counts = class_counts(args.run_dir)
     if args.classes and not config.conditional:
         raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
     if args.output.suffix in (".gif", ".webp") and not args.interpolate:
         raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
-    asked = _class_ids(args.classes, names) if args.classes else [None]
+    asked = _class_ids(args.classes, list(counts)) if args.classes else [None]
     state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
-    generator = sampler(state.generator, state.ema_params)
+    generator = sampler(state.generator, state.ema_params, counts)
     _check_output(args.output)
 
     if args.interpolate:
-        z = between(args.interpolate, args.frames, config.latent_dim)
+        z = between(args.interpolate, args.frames, config.latent_dim, args.truncation)
         if config.conditional and not args.classes:
             asked = random_classes(counts, args.interpolate[0], 1).tolist()
 
@@ -133,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add("run_dir", type=Path, metavar="RUN_DIR", help="the run's folder")
     add("--num", type=int, metavar="INT", help="how many pictures, of each class with --class (default: 64, or 8)")
-    add("--seed", type=int, default=0, metavar="INT", help="decides the pictures (default: 0)")
+    add("--seed", type=int, metavar="INT", help="decides the pictures (default: 0)")
     add("--class", dest="classes", metavar="NAMES", help="of a conditional run: all, or names or numbers with commas; a row each")
     add("--truncation", type=float, metavar="FLOAT", help="largest magnitude in z, as 1: more typical, less varied (default: none)")
     add("--interpolate", type=_seeds, metavar="SEEDS", help="from seed to seed, as in 1,2,3: a strip, or a .gif or .webp")
@@ -149,6 +147,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_flags_of_a_reader(parser)
     with exit_on_user_error():
         args = parser.parse_args(argv)
+        if args.interpolate and (args.num, args.seed) != (None, None):
+            raise UserError("--interpolate names its own seeds, and --frames its pictures; leave --seed and --num out")
+        args.seed = args.seed or 0
         if args.num is None:
             args.num = 8 if args.classes else 64
         for name in ("num", "frames"):

@@ -35,10 +35,11 @@ def latents(seed: int, start: int, stop: int, latent_dim: int, use: int = SAMPLI
     return jax.vmap(row)(jnp.arange(start, stop))
 
 
-def random_classes(counts: list[int], seed: int, num: int, use: int = SAMPLING) -> np.ndarray:
-    """Classes as frequent as `counts` says: int32 (num,). Class i depends on counts, seed, use and i alone."""
+def random_classes(class_counts: dict[str, int], seed: int, num: int, use: int = SAMPLING) -> np.ndarray:
+    """Classes as frequent as `class_counts` says: int32 (num,). Class i depends on counts, seed, use and i alone."""
     key = jax.random.fold_in(random_key(seed, use), 1)
-    shares = jnp.cumsum(jnp.asarray(counts, jnp.float32)) / sum(counts)
+    counts = np.array([*class_counts.values()], np.float32)
+    shares = jnp.asarray(counts.cumsum() / counts.sum())
     drawn = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(key, i)))(jnp.arange(num))
     return np.asarray(jnp.searchsorted(shares, drawn, side="right").astype(jnp.int32))
 
@@ -52,12 +53,12 @@ def spread_classes(num_classes: int, num: int) -> np.ndarray:
     ]
 
 
-def between(seeds: list[int], frames: int, latent_dim: int) -> Array:
+def between(seeds: list[int], frames: int, latent_dim: int, truncation: float | None = None) -> Array:
     """From the first z of each seed to that of the next, `frames` steps each: ((len(seeds) - 1) * frames + 1, latent_dim).
 
     Spherical interpolation (White 2016, arXiv:1609.04468): what lies straight between two z is shorter than any that was trained.
     """
-    ends = [latents(seed, 0, 1, latent_dim)[0] for seed in seeds]
+    ends = [latents(seed, 0, 1, latent_dim, truncation=truncation)[0] for seed in seeds]
     rows = []
     for a, b in itertools.pairwise(ends):
         angle = jnp.arccos(jnp.clip(jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)), -1, 1))
@@ -67,16 +68,14 @@ def between(seeds: list[int], frames: int, latent_dim: int) -> Array:
 
 
 @jax.jit
-def _calibrated(generator: Network) -> Network:
-    """Its batch statistics those of its own weights: the mean over batches of all classes alike."""
+def _calibrated(generator: Network, labels: Array | None) -> Network:
+    """Its batch statistics those of its own weights: the mean over batches of z, and of labels (CALIBRATION_BATCHES, BATCH)."""
 
     key = random_key(0, CALIBRATING)
 
     def statistics(batch: Array) -> object:
         z = jax.random.normal(jax.random.fold_in(key, batch), (BATCH, generator.module.latent_dim))
-        classes = generator.module.num_classes
-        labels = None if classes is None else (batch * BATCH + jnp.arange(BATCH)) % classes
-        return generator.train_mode(generator.params, zeros, z, labels)[1]
+        return generator.train_mode(generator.params, zeros, z, None if labels is None else labels[batch])[1]
 
     # From running statistics of 0 an update is the batch's share of them: 1 - momentum, the same for all, divided out.
     zeros = jax.tree.map(jnp.zeros_like, generator.batch_stats)
@@ -84,12 +83,19 @@ def _calibrated(generator: Network) -> Network:
     return generator.replace(batch_stats=jax.tree.map(lambda x: x / (1 - MOMENTUM), means))
 
 
-def sampler(generator: Network, ema_params: object = None) -> Network:
-    """The generator to sample from: with its averaged weights, and batch statistics that belong to them, if there are any."""
+def sampler(generator: Network, ema_params: object, class_counts: dict[str, int]) -> Network:
+    """The generator to sample from: with its averaged weights, and batch statistics that belong to them, if there are any.
+
+    `class_counts`: of the training data, as frequent as which the classes are in those statistics, if it is conditional.
+    """
     if ema_params is None:
         return generator
-    generator = generator.replace(params=ema_params)
-    return _calibrated(generator) if generator.batch_stats else generator
+    generator, labels = generator.replace(params=ema_params), None
+    if not generator.batch_stats:
+        return generator
+    if generator.module.num_classes:
+        labels = random_classes(class_counts, 0, CALIBRATION_BATCHES * BATCH, CALIBRATING).reshape(CALIBRATION_BATCHES, BATCH)
+    return _calibrated(generator, labels)
 
 
 @jax.jit

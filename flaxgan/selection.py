@@ -1,9 +1,6 @@
 """Evaluation while training, and the best checkpoint that it chooses."""
 
-import math
 from typing import Self
-
-import numpy as np
 
 from flaxgan.checkpoint import BEST, Checkpoints
 from flaxgan.data import ImageDataset
@@ -31,8 +28,7 @@ class Selection:
             self.extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
             self.real = Reference(training_set(run.config, dataset), self.extractor, mirror=run.config.flip)
             self.caveats: set[str] = set()
-            counts = np.bincount(dataset.labels, minlength=len(dataset.class_names)).tolist()
-            self.class_counts = dict(zip(dataset.class_names, counts, strict=False))  # no names: no classes
+            self.class_counts = dataset.class_counts
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
         self.best.remove_after(step)
 
@@ -43,30 +39,28 @@ class Selection:
         self.best.__exit__()
 
     def __call__(self, state: GANState, epoch: int) -> None:
-        """Evaluate a state, unless it is already in the log. Waits for the device."""
-        is_best = bool(self.log) and self._measure(on_one_device(state), epoch)
+        """Evaluate a state, unless it is already in the log; keep it if it is the best so far. Waits for the device."""
+        is_best = bool(self.log) and self._best_of_all(on_one_device(state), epoch)
         if from_first("best" if is_best else ""):
             self.best.save(state)
 
-    def _distance(self, step: int) -> float:
-        """Of the evaluation at a step; infinite if there was none."""
-        name = self.extractor.network.FRECHET
-        return next((row[name] for row in self.log.rows if row["step"] == step and name in row), math.inf)
-
-    def _measure(self, state: GANState, epoch: int) -> bool:
-        """Log and print what there is to say of a state -> whether it is the best so far."""
+    def _best_of_all(self, state: GANState, epoch: int) -> bool:
         step, name = int(state.step), self.extractor.network.FRECHET
-        if self._distance(step) < math.inf:
-            return False
+        distances = {row["step"]: row[name] for row in self.log.rows if name in row}
+        if step not in distances:
+            distances[step] = self._measure(state, epoch)
+            best = ", the best so far" if distances[step] == min(distances.values()) else ""
+            print(f"epoch {epoch}: {name} {distances[step]:.1f}{best}", flush=True)
+        return distances[step] == min(distances.values())
+
+    def _measure(self, state: GANState, epoch: int) -> float:
+        """Log what there is to say of a state, print what there is to mind -> its Frechet distance."""
         generated = sampled_set(state, self.class_counts, self.config.seed, self.config.evaluate_num, SELECTING)
         comparison = Comparison(self.real, generated)
         values = {name: entry["value"] for name, entry in evaluate(comparison).items()}
         for caveat in set(comparison.caveats) - self.caveats:
             print(f"note: {caveat}", flush=True)
         self.caveats.update(comparison.caveats)
-
-        chosen = self.best.steps()
-        is_best = not chosen or values[name] < self._distance(chosen[-1])
+        step = int(state.step)
         self.log.append({"step": step, "epoch": epoch, "images_seen": step * self.config.images_per_step} | values)
-        print(f"epoch {epoch}: {name} {values[name]:.1f}" + (", the best so far" if is_best else ""), flush=True)
-        return is_best
+        return values[self.extractor.network.FRECHET]

@@ -97,19 +97,15 @@ def discriminator_step(
 
     def of(images: Array, labels: Array | None, z: Array, keys: Array) -> tuple[Any, Any, Metrics]:
         fakes = (generated or generate(state.generator, z, labels, axis_name)).images
-        real_keys, fake_keys, penalty_keys = _split(keys, 3)
-        images = seen(images, real_keys, config.augmentations, noise)
-        fakes = seen(fakes, fake_keys, config.augmentations, noise)
+        real_keys, fake_keys, *seen_keys, penalty_keys = _split(keys, 5)
+        images, fakes = (seen(x, own, config.augmentations, noise) for x, own in zip((images, fakes), seen_keys, strict=True))
 
         def loss_fn(params):
             real_logits, batch_stats, _ = d.train_mode(params, d.batch_stats, images, labels, keys=real_keys, axis_name=axis_name)
             fake_logits, batch_stats, _ = d.train_mode(params, batch_stats, fakes, labels, keys=fake_keys, axis_name=axis_name)
             loss = LOSSES[config.loss].discriminator(real_logits, fake_logits, 1 - config.label_smoothing)
-            metrics = {
-                "d_loss": loss,
-                "d_real_accuracy": (real_logits > 0).mean(),
-                "d_fake_accuracy": (fake_logits < 0).mean(),
-            }
+            real_right, fake_right = LOSSES[config.loss].judged_right(real_logits, fake_logits)
+            metrics = {"d_loss": loss, "d_real_accuracy": real_right.mean(), "d_fake_accuracy": fake_right.mean()}
 
             def logits(x):
                 return d.train_mode(params, d.batch_stats, x, labels, keys=penalty_keys, axis_name=axis_name)[0]
@@ -146,7 +142,8 @@ def generator_step(
         real_keys, fake_keys = _split(keys, 2)
 
         def judge(x: Array, keys: Array) -> tuple[Array, Array]:
-            x = seen(x, keys, config.augmentations, noise)
+            keys, seen_keys = _split(keys, 2)
+            x = seen(x, seen_keys, config.augmentations, noise)
             logits, _, features = d.train_mode(d.params, d.batch_stats, x, labels, keys=keys, axis_name=axis_name)
             return logits, features["last"][0]
 

@@ -17,8 +17,8 @@ from jax import Array
 from flaxgan.checkpoint import Checkpoints
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset, batch_indices, prepare, steps_per_epoch
-from flaxgan.files import locked
-from flaxgan.gallery import NUM_PICTURES, Gallery
+from flaxgan.errors import UserError
+from flaxgan.gallery import Gallery, is_undrawn
 from flaxgan.hosts import ending_together, from_first, is_first, require_equal
 from flaxgan.parallel import Compiled, explaining_out_of_memory, on_one_device, require_divisible, set_up_devices
 from flaxgan.report import Reporter, diverged
@@ -93,46 +93,54 @@ def train(run: Run) -> None:
 def _train(run: Run, devices: list[jax.Device]) -> None:
     config = run.config
     dataset = prepare(run.source, config.image_size, config.channels)
+    if config.conditional and not dataset.class_names:
+        raise UserError(
+            f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
+        )
     images, size = dataset.images, len(dataset.images)
     per_epoch = steps_per_epoch(size, config.images_per_step)
     total = min(config.epochs * per_epoch, config.max_steps or sys.maxsize)
     first = is_first()
     say = print if first else lambda *_, **__: None
-    if first and not run.resumed:
-        run.write_config(dataset, 0)
 
     with contextlib.ExitStack() as stack:
         if first:
-            stack.enter_context(locked(run.folder))
+            stack.enter_context(run.held())
+            if not run.resumed:
+                run.write_config(dataset, 0)
         interrupt = stack.enter_context(Interrupt.watch())
         checkpoints = stack.enter_context(Checkpoints(run.folder, config.keep_checkpoints))
         done = max(checkpoints.steps(), default=0)
-        if done >= total:
+        # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
+        undone = first and done == total and (is_undrawn(run.folder, done, per_epoch) or run.lacks_evaluation(done))
+        if done >= total and not from_first("undone" if undone else ""):
             say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
             return
-        say(f"{describe(config, dataset, devices)}\n{run.folder}: steps {done + 1} to {total}; compiling ...", flush=True)
+        what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
+        say(f"{describe(config, dataset, devices)}\n{run.folder}: {what}; compiling ...", flush=True)
         compiled = Compiled(config, devices, images, dataset.labels, total_steps=total)
         state = checkpoints.restore(compiled.state_shape) if done else compiled.create_state()
         log = gallery = None
         if first:
             if run.resumed:
                 run.write_config(dataset, done)
-            reals = np.asarray(images[batch_indices(config.seed, 0, size, min(size, NUM_PICTURES))])
-            gallery = stack.enter_context(Gallery(run, reals))
-            log = stack.enter_context(MetricsLog(run.folder / "metrics.jsonl", done))
+            log = stack.enter_context(MetricsLog(run.folder, done))
+            gallery = stack.enter_context(Gallery(run, dataset, log, per_epoch))
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
 
         selection = stack.enter_context(Selection(run, dataset, log, done)) if config.evaluate_every else None
 
         def evaluate() -> None:
-            """If that is due after this step, and not done yet: a run may have been stopped while it was."""
+            """If that is due after this step, and not done yet."""
             if selection and done and (done == total or done % (per_epoch * config.evaluate_every) == 0):
                 reporter.catch_up()
                 selection(state, -(-done // per_epoch))
                 reporter.restart_clock()
 
         evaluate()
-        stopping = False
+        stopping = done == total
+        if gallery and done and is_undrawn(run.folder, done, per_epoch):
+            gallery.add(on_one_device(state), done, stopping)
         while not stopping:
             asked = compiled.of_any_process(interrupt)
             count = min(compiled.most_steps, total - done, per_epoch - done % per_epoch)
@@ -147,7 +155,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             evaluate()
             if gallery and (stopping or done % per_epoch == 0):
                 reporter.catch_up()
-                gallery.add(on_one_device(state), log.rows, -(-done // per_epoch), done, stopping)
+                gallery.add(on_one_device(state), done, stopping)
 
     if done < total:
         say(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import os
 import shutil
@@ -214,6 +215,14 @@ def test_pictures_are_memory_mapped_and_prepared_once(tmp_path, cache):
     assert (entry / "images.npy").stat().st_mtime_ns == before
     pixels(folder, (32, 16))
     assert len(cached(cache, "once")) == 2, "another size is another entry"
+
+
+def test_pictures_some_of_which_have_no_class_have_none(pictures):
+    """TFDS marks those of its unlabelled splits with -1."""
+    source = open_source(str(pictures))
+    some = dataclasses.replace(source, identity="some", read=lambda i: (source.read(i)[0], i % 2 - 1))
+    dataset = prepare(some, (16, 16), 3)
+    assert dataset.class_names == () and not dataset.labels.any() and dataset.class_counts == {}
 
 
 def test_a_changed_folder_is_prepared_anew_and_its_old_pictures_go(tmp_path, cache):

@@ -153,6 +153,53 @@ def test_a_resumed_run_evaluates_what_an_unbroken_one_does(run_dir, tmp_path, mo
     ]
 
 
+def test_a_run_killed_in_its_last_evaluation_makes_up_for_it(run_dir, tmp_path, printed):
+    """Before its row was written, or after that and before the best checkpoint was."""
+    best = next((run_dir / "best_checkpoint").iterdir()).name
+    for lost_row in (True, False):
+        broken = shutil.copytree(run_dir, tmp_path / f"broken{lost_row}")
+        rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+        kept = [row for row in rows if not (lost_row and row["step"] == 20 and "precision" in row)]
+        (broken / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+        (broken / "generated_images" / "epoch_0004.png").unlink()  # which comes last
+        if lost_row or best == "20":
+            shutil.rmtree(broken / "best_checkpoint" / best)
+        printed(main, "--run-dir", broken)
+        assert evaluations(broken) == evaluations(run_dir)
+        if best == "20":
+            assert [path.name for path in (broken / "best_checkpoint").iterdir()] == [best]
+        assert "is finished" in printed(main, "--run-dir", broken)
+
+
+def test_held_out_pictures_are_made_as_the_runs_own(run_dir, measure, tmp_path, pictures):
+    """The folder's are 24x24, the run's 16x16; an array is taken as it is, and its pictures can't be judged."""
+    measure(run_dir, "--real", pictures / "discs", "--output", tmp_path / "a.json", "--metrics", "accuracy")
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert result["real"]["size"] == "16x16x3" and set(result["metrics"]) == BY_RUN
+    np.save(tmp_path / "b.npy", np.zeros((12, 24, 24, 3), np.uint8))
+    assert "differ in size or channels" in measure(run_dir, "--real", tmp_path / "b.npy", "--metrics", "accuracy,kid")
+
+
+def test_the_discriminator_of_classes_judges_no_others(measure, tmp_path, pictures):
+    main(["--dataset", str(pictures), "--run-dir", str(tmp_path / "run"), "--max-steps", "1", "--conditional", *TINY])
+    asked = measure(tmp_path / "run", "--real", pictures / "discs", "--metrics", "accuracy")
+    assert "other classes than those" in asked
+    assert "d_real_accuracy" in measure(tmp_path / "run", "--real", pictures, "--metrics", "accuracy")
+
+
+def test_copies_are_found_though_the_data_have_some_of_their_own(measure, tmp_path, pictures):
+    doubled = shutil.copytree(pictures, tmp_path / "doubled")
+    for path in list(doubled.rglob("*0.png")):
+        shutil.copy(path, path.with_name(f"again_{path.name}"))
+    measure("--real", doubled, "--generated", pictures / "discs", "--output", tmp_path / "a.json", "--metrics", "memorisation")
+    assert json.loads((tmp_path / "a.json").read_text())["metrics"]["memorised"]["value"] == 1
+
+
+def test_what_is_not_looked_through_is_said(measure, pictures):
+    printed = measure("--real", pictures, "--generated", pictures, "--num-real", 20, "--metrics", "memorisation")
+    assert "only 20 of the 40 real pictures" in printed
+
+
 @pytest.mark.parametrize(
     "argv, message",
     [

@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,6 +67,17 @@ def test_dropout_takes_the_share_and_keeps_the_mean():
     assert (dropped != dropout(ones, 0.3, keys, 1)).any(), "the next layer draws anew"
     assert (dropped[:7] == dropout(ones[:7], 0.3, keys[:7], 0)).all(), "a picture's own key alone decides"
     assert dropout(ones, 0.3, None, 0) is ones and dropout(ones, 0.0, keys, 0) is ones
+
+
+def test_a_class_adds_its_embedding_times_the_features():
+    class Projection(nn.Module):
+        @nn.compact
+        def __call__(self, features, labels):
+            return project(features, labels, 3, jnp.float32, False)
+
+    variables = {"params": {"Embedding_0": {"kernel": jnp.array([[1.0, 0.0], [0.0, 2.0], [1.0, -1.0]])}}}
+    features = jnp.array([[5.0, 7.0], [5.0, 7.0], [5.0, 7.0], [1.0, 4.0]])
+    assert Projection().apply(variables, features, jnp.array([0, 1, 2, 2])).tolist() == [5, 14, -2, -3]
 
 
 def test_without_classes_nothing_is_projected():

@@ -57,6 +57,18 @@ def test_every_other_loss_worked_by_hand(loss, of_discriminator, of_generator):
     np.testing.assert_allclose(generator_loss(FAKE, REAL, loss=loss), of_generator, rtol=1e-6)
 
 
+def test_what_is_judged_right_depends_on_where_the_loss_wants_the_logits():
+    real, fake = jnp.array([2.0, 0.4, -1.0]), jnp.array([-3.0, 0.3, -0.9])
+    expected = {
+        "bce": ([True, True, False], [True, False, True]),  # on either side of 0
+        "hinge": ([True, True, False], [True, False, True]),
+        "lsgan": ([True, False, False], [True, True, True]),  # of 0.5, between its two targets
+        "wgan": ([True, True, False],) * 2,  # against each other
+        "relativistic": ([True, True, False],) * 2,
+    }
+    assert {name: tuple(right.tolist() for right in loss.judged_right(real, fake)) for name, loss in LOSSES.items()} == expected
+
+
 @pytest.mark.parametrize("loss", ["bce", "lsgan"])
 def test_a_smoothed_target_is_where_the_discriminator_is_content(loss):
     """The loss of a real logit is least where it says 0.9: a sigmoid of 0.9, or 0.9 itself."""

@@ -67,6 +67,21 @@ def test_shapes_and_ranges(size, channels, architecture, num_classes):
     assert logits.shape == (3,)
 
 
+@pytest.mark.parametrize("size", [(64, 64), (48, 64), (128, 128), (256, 256)])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_larger_sizes_too(size, architecture):
+    config = Config(image_size=size, channels=3, architecture=architecture, attention=min(base_size(size)) * 4)
+    state = jax.eval_shape(lambda: create_state(config))
+
+    def both(state):
+        images = state.generator.train_mode(state.generator.params, state.generator.batch_stats, jnp.zeros((2, 100)))[0]
+        d = state.discriminator
+        return images, d.train_mode(d.params, d.batch_stats, images)[0]
+
+    images, logits = jax.eval_shape(both, state)
+    assert (images.shape, logits.shape) == ((2, *size, 3), (2,))
+
+
 def test_weights_begin_as_in_the_paper():
     state = jax.jit(lambda: create_state(Config(image_size=64, channels=3, features=32)))()
     for network in (state.generator, state.discriminator):

@@ -35,23 +35,23 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 def test_curves_of_any_length(tmp_path, count):
     names = ("d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy")
     rows = [{"step": 10 * i + 1, "epoch": i // 10 + 1} | dict.fromkeys(names, 0.5) for i in range(count)]
-    save_losses(tmp_path / "losses.png", rows, "title")
+    save_losses(tmp_path / "losses.png", rows, "title", 100)
     assert Image.open(tmp_path / "losses.png").size == (1200, 840)
 
 
 def test_a_negative_loss_is_drawn_too(tmp_path):
     """As wgan's: the blue and the orange of both curves, which are far apart, are there."""
     rows = [{"step": step, "epoch": 1, "d_loss": -5.0, "g_loss": -3.0} for step in range(1, 100)]
-    save_losses(tmp_path / "losses.png", rows, "title")
+    save_losses(tmp_path / "losses.png", rows, "title", 100)
     panel = np.asarray(Image.open(tmp_path / "losses.png").convert("RGB"), np.int16)[:420, :1000]
     for color in ((31, 119, 180), (255, 127, 14)):
         assert (abs(panel - color).max(-1) < 10).sum(1).max() > 500
 
 
 def test_evaluations_are_drawn_below_the_losses(tmp_path):
-    rows = [{"step": 5, "epoch": 1, "d_loss": 1.0}, {"step": 10, "epoch": 1, "fid": 50.0, "recall": 0.5}]
-    save_losses(tmp_path / "losses.png", rows, "title")
-    assert Image.open(tmp_path / "losses.png").size == (1200, 1560)
+    rows = [{"step": 5, "epoch": 1, "d_loss": 1.0}, {"step": 10, "epoch": 1, "fid": 50.0, "recall": 0.5, "feature_distance": 9.0}]
+    save_losses(tmp_path / "losses.png", rows, "title", 5)
+    assert Image.open(tmp_path / "losses.png").size == (1200, 1920)
 
 
 def test_neighbours_of_different_sizes_and_channels(tmp_path):

@@ -77,6 +77,17 @@ def test_bad_input(run_dir, tmp_path, sample_refused):
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
 
 
+def test_an_output_that_cannot_be_written_is_refused_before_it_is_sampled(run_dir, tmp_path, sample_refused, monkeypatch):
+    """Patched, since a test that runs as root is refused nothing."""
+
+    def refuse(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
+    for output in ("a.png", "a.npy", "folder"):
+        assert "can't be written: Permission denied" in sample_refused(run_dir, "--output", tmp_path / output)
+
+
 def test_a_run_without_a_checkpoint_and_one_of_another_network(run_dir, tmp_path, sample_refused):
     fresh = tmp_path / "fresh"
     fresh.mkdir()
@@ -107,9 +118,9 @@ def test_classes_by_name_and_number_a_row_each_with_the_same_z(conditional, tmp_
 
 
 def test_unasked_classes_are_as_frequent_as_in_the_data():
-    classes = random_classes([30, 10], seed=1, num=2000)
+    classes = random_classes({"a": 30, "b": 10}, seed=1, num=2000)
     assert abs(classes.mean() - 0.25) < 0.03
-    assert (classes[:50] == random_classes([30, 10], seed=1, num=50)).all()
+    assert (classes[:50] == random_classes({"a": 30, "b": 10}, seed=1, num=50)).all()
 
 
 def test_truncation_keeps_z_within_and_none_changes_nothing(run_dir, tmp_path):
@@ -128,9 +139,12 @@ def test_interpolation_goes_from_seed_to_seed_along_the_sphere(run_dir, tmp_path
     strip = array(run_dir, tmp_path / "strip.npy", "--interpolate", "3,4", "--frames", 5)
     assert strip.shape == (6, 16, 16, 3)
     assert (strip[0] == array(run_dir, tmp_path / "end.npy", "--seed", 3, "--num", 1)[0]).all()
-    sample([str(run_dir), "--interpolate", "3,4", "--frames", "5", "--output", str(tmp_path / "there.gif")])
-    with Image.open(tmp_path / "there.gif") as animation:
-        assert animation.n_frames == 10 and animation.size == (16, 16)
+    near = array(run_dir, tmp_path / "near.npy", "--interpolate", "3,4", "--frames", 5, "--truncation", 0.5)
+    assert (near[-1] == array(run_dir, tmp_path / "near_end.npy", "--seed", 4, "--num", 1, "--truncation", 0.5)[0]).all()
+    for name in ("there.gif", "there.webp"):
+        sample([str(run_dir), "--interpolate", "3,4", "--frames", "5", "--output", str(tmp_path / name)])
+        with Image.open(tmp_path / name) as animation:
+            assert animation.n_frames == 10 and animation.size == (16, 16)
 
 
 def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, pictures):
@@ -139,4 +153,6 @@ def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, p
     assert "two or more" in sample_refused(run_dir, "--interpolate", "3")
     assert "takes --interpolate" in sample_refused(run_dir, "--output", tmp_path / "a.gif")
     assert "--truncation" in sample_refused(run_dir, "--truncation", 0)
+    assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--num", 5)
+    assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--seed", 0)
     assert "takes labelled pictures" in refused("--dataset", pictures / "discs", "--conditional", *TINY)

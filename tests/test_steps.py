@@ -236,18 +236,36 @@ def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated()
 # What is off unless asked for.
 
 
-def operations(**fields):
-    """How many of each operation the compiled step has."""
-    config = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=False, ema=0, **fields)
-    text = Compiled(config, jax.devices()[:1], np.zeros((8, 16, 16, 3), np.uint8)).as_text()
-    return sum(" = " in line for line in text.splitlines())
+def test_abilities_that_are_off_cost_nothing(images):
+    """The compiled step has as many operations as one written out here, that knows of no ability."""
+    config = dataclasses.replace(CONFIG, flip=False, ema=0)
+    state = jax.jit(lambda: create_state(config))()
 
+    def written_out(state, images):
+        key = jax.random.fold_in(random_key(state.seed, TRAINING), state.step)
+        z = jax.random.normal(jax.random.split(key)[0], (8, 8))
+        g, d, reals = state.generator, state.discriminator, preprocess(images)
+        fakes, pullback, g_stats = jax.vjp(lambda p: g.train_mode(p, g.batch_stats, z)[:2], g.params, has_aux=True)
 
-def test_abilities_that_are_off_cost_nothing():
-    """Asking for each at the value that means off gives the very program of not asking."""
-    off = {"r1": 0.0, "gradient_penalty": 0.0, "dropout": 0.0, "instance_noise": 0.0, "feature_matching": 0.0, "augment": None}
-    plain = operations()
-    assert operations(**off, label_smoothing=0.0) == plain < operations(augment="color", r1=1.0)
+        def d_loss(params):
+            real_logits, stats, _ = d.train_mode(params, d.batch_stats, reals)
+            fake_logits, stats, _ = d.train_mode(params, stats, fakes)
+            loss = jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()
+            return loss, (stats, {"d_loss": loss, "real": (real_logits > 0).mean(), "fake": (fake_logits < 0).mean()})
+
+        grads, (d_stats, metrics) = jax.grad(d_loss, has_aux=True)(d.params)
+        d = d.update(grads, d_stats)
+        loss, grads = jax.value_and_grad(lambda x: jax.nn.softplus(-d.train_mode(d.params, d.batch_stats, x)[0]).mean())(fakes)
+        state = state.replace(generator=g.update(*pullback(grads), g_stats), discriminator=d, step=state.step + 1)
+        return state, metrics | {"g_loss": loss}
+
+    def operations(step, state):
+        return sum(" = " in line for line in jax.jit(step).lower(state, images).compile().as_text().splitlines())
+
+    plain = operations(written_out, state)
+    assert operations(functools.partial(train_step, config=config), state) == plain
+    more = dataclasses.replace(config, augment="color", feature_matching=0.1)
+    assert operations(functools.partial(train_step, config=more), state) > plain
 
 
 def test_the_average_halves_in_a_half_life_and_forgets_the_beginning():
@@ -264,13 +282,28 @@ def test_the_averaged_generator_is_sampled_with_statistics_of_its_own(state, ima
     step = jax.jit(functools.partial(train_step, config=CONFIG))
     for _ in range(3):
         state, _ = step(state, images)
-    network = sampler(state.generator, state.ema_params)
+    network = sampler(state.generator, state.ema_params, {})
     assert same(network.params, state.ema_params) and not same(network.params, state.generator.params)
     z = jax.random.normal(jax.random.key(9), (1024, 8))
     got, want = (jax.jit(run)(z) for run in (network.eval_mode, lambda z: train_mode(network, z)[0]))
     np.testing.assert_allclose(got.mean(0), want.mean(0), atol=0.02)
     np.testing.assert_allclose(got.std(0), want.std(0), atol=0.02)
-    assert sampler(state.generator) is state.generator
+    assert sampler(state.generator, None, {}) is state.generator
+
+
+def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
+    config = dataclasses.replace(CONFIG, conditional=True, num_classes=2)
+    state = jax.jit(lambda: create_state(config))()
+    table = state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"]
+    state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"] = table + jnp.array([[0.0], [10.0]])  # two very unlike classes
+
+    def mean_of_the_second_norm(counts):
+        stats = sampler(state.generator, state.ema_params, counts).batch_stats["BatchNormOfClass_1"]["BatchNorm_0"]
+        return np.asarray(stats["mean"])
+
+    rare, even, only = (mean_of_the_second_norm({"a": a, "b": b}) for a, b in ((19, 1), (1, 1), (0, 1)))
+    share = np.linalg.lstsq((only - even)[:, None], rare - even)[0]
+    np.testing.assert_allclose(share, (0.05 - 0.5) / (1 - 0.5), atol=0.1)
 
 
 def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images):

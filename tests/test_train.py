@@ -14,8 +14,12 @@ from conftest import TINY, start
 from PIL import Image
 
 from flaxgan.checkpoint import Checkpoints, load
+from flaxgan.config import Config
+from flaxgan.errors import UserError
 from flaxgan.files import locked
-from flaxgan.run import load_config
+from flaxgan.report import Reporter
+from flaxgan.run import MetricsLog, Run, load_config
+from flaxgan.train import train as training
 
 ROW = ["step", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
 
@@ -173,6 +177,43 @@ def test_signals_end_the_run_cleanly_and_it_resumes(tmp_path, pictures, number, 
     assert steps(run_dir)[-1] == step + 1
 
 
+def test_the_last_grid_is_drawn_if_the_run_was_killed_before(run_dir, finished, train):
+    lost = run_dir / "generated_images" / "epoch_0002.png"
+    lost.unlink()
+    assert "is finished" not in train("--run-dir", run_dir)
+    assert lost.read_bytes() == (finished[0] / "generated_images" / "epoch_0002.png").read_bytes()
+    assert "is finished" in train("--run-dir", run_dir)
+
+
+def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
+    """The second finds it empty, as the first did, and comes to train when the first has."""
+    second = Run.open({"dataset": str(pictures), "run_dir": str(tmp_path / "new"), "image_size": 16, "features": 8})
+    shutil.copytree(run_dir, tmp_path / "new")
+    with pytest.raises(UserError, match="has become the run of another process"):
+        training(second)
+    assert load_config(tmp_path / "new").features == 4
+
+
+def test_what_is_changed_on_the_way_is_judged_with_the_runs_own(tmp_path, pictures, train):
+    run_dir = tmp_path / "run"
+    train("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY, "--batch-size", 24)
+    assert "--accumulate 3 (was 1)" in train("--run-dir", run_dir, "--max-steps", 2, "--accumulate", 3)
+
+
+def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
+    """8 steps of 8 pictures in two seconds, again and again, are 32 a second in every row."""
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    (tmp_path / "run").mkdir()
+    with MetricsLog(tmp_path / "run", 0) as log, Reporter(Config(batch_size=8, log_every=3), log, 0, 40, 40) as reporter:
+        for _ in range(5):
+            now[0] += 2
+            reporter.take(8, {"d_loss": np.zeros(8), "g_loss": np.zeros(8)})
+            reporter.catch_up()
+    assert [row["step"] for row in log.rows] == [1, *range(3, 40, 3)]
+    assert {row["images_per_second"] for row in log.rows} == {32}
+
+
 def test_rows_of_lost_steps_and_half_lines_are_dropped(run_dir, train):
     with (run_dir / "metrics.jsonl").open("a") as log:
         log.write(json.dumps(rows(run_dir)[-1] | {"step": 12}) + '\n{"step": 14, "d_lo')
@@ -286,10 +327,13 @@ def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
     assert len(rows(run_dir)) == 6
 
 
-@pytest.mark.parametrize("argv", [["--image-size", "16x40"], ["--channels", "1", "--image-size", "28"]])
+@pytest.mark.parametrize("argv", [["--image-size", "16x40", "--conditional"], ["--channels", "1", "--image-size", "28"]])
 def test_other_shapes_train(tmp_path, pictures, train, argv):
     train("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--max-steps", 2, *argv)
     assert steps(tmp_path / "run") == [2]
+    if "--conditional" in argv:
+        size = Image.open(tmp_path / "run" / "generated_images" / "epoch_0001.png").size
+        assert size == (8 * 42 + 2, 2 * 18 + 2), "a class a row, whatever the shape"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,12 @@ class ImageDataset:
     class_names: tuple[str, ...]
     sha256: str  # of images and labels
 
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """How many pictures each class has; empty if there are none."""
+        counts = np.bincount(self.labels, minlength=len(self.class_names)).tolist()
+        return dict(zip(self.class_names, counts, strict=True)) if self.class_names else {}
+
 
 def cache_dir() -> Path:
     """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder."""
@@ -72,7 +78,10 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
     if meta["skipped"]:
         shown = ", ".join(meta["skipped"][:10]) + (", …" if len(meta["skipped"]) > 10 else "")
         print(f"flaxgan: warning: skipped {len(meta['skipped'])} files that are no readable pictures: {shown}", file=sys.stderr)
-    return ImageDataset(images, labels, tuple(source.class_names), meta["sha256"])
+    class_names = tuple(source.class_names)
+    if len(labels) and labels.min() < 0:  # as TFDS marks pictures without a class
+        labels, class_names = np.zeros_like(labels), ()
+    return ImageDataset(images, labels, class_names, meta["sha256"])
 
 
 def _build(source: Source, image_size: tuple[int, int], channels: int, folder: Path) -> None:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from flaxgan.losses import LOSSES
 from flaxgan.metrics import inception, neighbours
 from flaxgan.metrics.classes import class_shares
 from flaxgan.metrics.features import Extractor
@@ -22,6 +23,7 @@ from flaxgan.steps import preprocess
 
 Measured = dict[str, Any]  # "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
 CLOSE = 0.01  # a generated picture is called memorised where it is closer to a real one than this share of the real ones are
+DUPLICATE = 1e-3  # real pictures closer than this share of the median distance are one picture twice, and say nothing of CLOSE
 JUDGED = 2048  # pictures of each kind that the discriminator is asked about
 
 
@@ -42,6 +44,7 @@ class Comparison:
     seed: int = 0
     discriminator: Network | None = None  # of the run that the generated pictures come from,
     batch_size: int = 64  # and what it was trained with
+    loss: str = "bce"
     caveats: list[str] = dataclasses.field(default_factory=list)
 
     @property
@@ -129,12 +132,17 @@ def _diversity(c: Comparison) -> dict[str, Measured]:
 def _memorisation(c: Comparison) -> dict[str, Measured]:
     if len(c.real) < 2:
         raise NotMeasured("memorisation takes at least two real pictures")
-    distances = c.nearest_real[1]
-    close = float(np.quantile(c.real.nearest_distances, CLOSE))
+    distances, among_real = c.nearest_real[1], c.real.nearest_distances
+    apart = among_real[among_real > DUPLICATE * np.median(among_real)]
+    close = float(np.quantile(apart, CLOSE)) if len(apart) else 0.0
+    if len(c.real) < (total := c.real.pictures.total):
+        c.caveats.append(
+            f"memorised: only {len(c.real)} of the {total} real pictures are looked through; --num-real looks through more"
+        )
     share = float((distances < close).mean())
     return {
         "memorised": {"value": share, "closer_than": close, "reference": CLOSE, "mirrored_too": c.real.mirror},
-        "nearest_distance": {"value": float(np.median(distances)), "reference": float(np.median(c.real.nearest_distances))},
+        "nearest_distance": {"value": float(np.median(distances)), "reference": float(np.median(among_real))},
     }
 
 
@@ -178,18 +186,22 @@ def _accuracy(c: Comparison) -> dict[str, Measured]:
     batch = min(c.batch_size, c.count, JUDGED)
     count = min(JUDGED, c.count) // batch * batch
 
+    module = c.discriminator.module
+    if c.real.pictures.images.shape[1:] != c.generated.images.shape[1:]:
+        raise NotMeasured("the real pictures differ in size or channels from those that the run's discriminator was trained on")
+    if module.num_classes and c.real.pictures.class_names != c.generated.class_names:
+        raise NotMeasured("the real pictures have other classes than those that the run's discriminator was trained on")
+
     def labels(pictures: PictureSet, start: int) -> np.ndarray | None:
-        return pictures.labels[start : start + batch] if c.discriminator.module.num_classes else None
+        return pictures.labels[start : start + batch] if module.num_classes else None
 
     real, generated = (
         np.concatenate([_logits(c.discriminator, x.images[i : i + batch], labels(x, i)) for i in range(0, count, batch)])
         for x in (c.real.pictures, c.generated)
     )
     protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": count}
-    return {
-        "d_real_accuracy": {"value": float((real > 0).mean())} | protocol,
-        "d_fake_accuracy": {"value": float((generated < 0).mean())} | protocol,
-    }
+    shares = (float(right.mean()) for right in LOSSES[c.loss].judged_right(real, generated))
+    return {name: {"value": share} | protocol for name, share in zip(("d_real_accuracy", "d_fake_accuracy"), shares, strict=True)}
 
 
 def _inception_score(c: Comparison) -> dict[str, Measured]:

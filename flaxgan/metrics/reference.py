@@ -20,6 +20,11 @@ class PictureSet:
     labels: np.ndarray | None = None  # int (N,)
     class_names: tuple[str, ...] = ()
 
+    @property
+    def total(self) -> int:
+        """How many there were to choose these from."""
+        return self.protocol.get("of", len(self))
+
     def __len__(self) -> int:
         return len(self.images)
 

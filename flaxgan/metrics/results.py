@@ -9,7 +9,7 @@ import numpy as np
 
 import flaxgan
 from flaxgan.errors import UserError
-from flaxgan.files import replacing
+from flaxgan.files import replacing, require_writable
 from flaxgan.metrics.evaluation import Comparison, Measured
 from flaxgan.plots import save_neighbours, save_side_by_side
 
@@ -56,12 +56,7 @@ def check_output(path: Path) -> None:
     """Raises UserError, before anything is computed, if the JSON file can't be written there."""
     if path.suffix != ".json":
         raise UserError(f"--output {path} must be a .json file; its pictures are written beside it")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_name(f".{path.name}.test").touch()
-        path.with_name(f".{path.name}.test").unlink()
-    except OSError as error:
-        raise UserError(f"--output {path} can't be written: {error.strerror}") from error
+    require_writable(path)
 
 
 def write(path: Path, c: Comparison, measured: dict[str, Measured]) -> None:

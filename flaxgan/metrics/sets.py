@@ -55,14 +55,16 @@ def open_training_set(run_dir: Path, config: Config, data_dir: str | None, num: 
 
 def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: int, use: int = SAMPLING) -> PictureSet:
     """Pictures of a state's generator; if conditional, of classes as frequent as `class_counts` says."""
-    labels = random_classes(list(class_counts.values()), seed, num, use) if state.generator.module.num_classes else None
+    labels = random_classes(class_counts, seed, num, use) if state.generator.module.num_classes else None
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "pictures": num}
-    images = sample(sampler(state.generator, state.ema_params), seed, num, labels, use)
+    images = sample(sampler(state.generator, state.ema_params, class_counts), seed, num, labels, use)
     return PictureSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels, tuple(class_counts))
 
 
-def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None) -> PictureSet:
+def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None, like: Config | None = None) -> PictureSet:
     """A folder of pictures of one size, or of any where `image_size` is given; or a .npy of uint8 (N, H, W) or (N, H, W, 1 or 3).
+
+    `like`: of a run, whose size and channels the folder's pictures then get.
 
     Raises UserError for anything else.
     """
@@ -70,7 +72,8 @@ def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None) ->
         dataset = _open_array(path, image_size)
     else:
         source = open_folder(path)
-        dataset = prepare(source, image_size or _common_size(source), source.channels)
+        size = image_size or (like.image_size if like else _common_size(source))
+        dataset = prepare(source, size, like.channels if like else source.channels)
     return _select(dataset, num, {"source": str(path)})
 
 

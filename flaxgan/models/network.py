@@ -28,7 +28,7 @@ class GeneratorNetwork(_Network):
 
 
 class DiscriminatorNetwork(_Network):
-    """Pictures (N, H, W, C) in [-1, 1], labels if conditional -> logits (N,), positive for real, float32.
+    """Pictures (N, H, W, C) in [-1, 1], labels if conditional -> logits (N,), float32, higher for what looks more real.
 
     `keys` (N,): a key a picture, for dropout. Its last features are sown as "features". `axis_name`: as the generator's.
     """
