@@ -187,7 +187,9 @@ def test_the_last_grid_is_drawn_if_the_run_was_killed_before(run_dir, finished, 
 
 def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
     """The second finds it empty, as the first did, and comes to train when the first has."""
-    second = Run.open({"dataset": str(pictures), "run_dir": str(tmp_path / "new"), "image_size": 16, "features": 8})
+    second = Run.open(
+        {"dataset": str(pictures), "run_dir": str(tmp_path / "new"), "image_size": 16, "features": 8, "batch_size": 8}
+    )
     shutil.copytree(run_dir, tmp_path / "new")
     with pytest.raises(UserError, match="has become the run of another process"):
         training(second)
