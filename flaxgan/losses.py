@@ -23,8 +23,8 @@ def bce_discriminator(real_logits: Array, fake_logits: Array, real_target: float
 
     A target below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4).
     """
-    real = softplus(-real_logits).mean() + (1 - real_target) * real_logits.mean()
-    return real + softplus(fake_logits).mean()
+    smoothing = (1 - real_target) * real_logits.mean() if real_target < 1 else 0.0  # a product with 0 would stay in the program
+    return softplus(-real_logits).mean() + smoothing + softplus(fake_logits).mean()
 
 
 def bce_generator(real_logits: Array, fake_logits: Array) -> Array:

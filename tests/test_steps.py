@@ -295,7 +295,7 @@ def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
     config = dataclasses.replace(CONFIG, conditional=True, num_classes=2)
     state = jax.jit(lambda: create_state(config))()
     table = state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"]
-    state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"] = table + jnp.array([[0.0], [10.0]])  # two very unlike classes
+    state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"] = table + jnp.array([[0.0], [100.0]])  # z makes no difference
 
     def mean_of_the_second_norm(counts):
         stats = sampler(state.generator, state.ema_params, counts).batch_stats["BatchNormOfClass_1"]["BatchNorm_0"]
@@ -303,7 +303,7 @@ def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
 
     rare, even, only = (mean_of_the_second_norm({"a": a, "b": b}) for a, b in ((19, 1), (1, 1), (0, 1)))
     share = np.linalg.lstsq((only - even)[:, None], rare - even)[0]
-    np.testing.assert_allclose(share, (0.05 - 0.5) / (1 - 0.5), atol=0.1)
+    np.testing.assert_allclose(share, (0.05 - 0.5) / (1 - 0.5), atol=0.2)  # of 1,024 that are drawn
 
 
 def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images):
