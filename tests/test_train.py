@@ -335,7 +335,7 @@ def test_other_shapes_train(tmp_path, pictures, train, argv):
     assert steps(tmp_path / "run") == [2]
     if "--conditional" in argv:
         size = Image.open(tmp_path / "run" / "generated_images" / "epoch_0001.png").size
-        assert size == (8 * 42 + 2, 2 * 18 + 2), "a class a row, whatever the shape"
+        assert size == (8 * 42 + 2, 8 * 18 + 2), "eight in a row, one class, whatever the shape"
 
 
 @pytest.mark.parametrize(
