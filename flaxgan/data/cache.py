@@ -79,7 +79,7 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
         shown = ", ".join(meta["skipped"][:10]) + (", …" if len(meta["skipped"]) > 10 else "")
         print(f"flaxgan: warning: skipped {len(meta['skipped'])} files that are no readable pictures: {shown}", file=sys.stderr)
     class_names = tuple(source.class_names)
-    if len(labels) and labels.min() < 0:  # as TFDS marks pictures without a class
+    if labels.min() < 0:  # as TFDS marks pictures without a class
         labels, class_names = np.zeros_like(labels), ()
     return ImageDataset(images, labels, class_names, meta["sha256"])
 
