@@ -87,10 +87,24 @@ def test_gradients_of_gradients(lowering, part, whole):
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * float(abs(want).max()))
 
 
+LAYERS = [(convolutions.conv4x4, 4), (convolutions.conv4x4_transpose, 4), (convolutions.conv_stride1, 3)]
+
+
+def program_of_gradients(layer, size, kernel_size):
+    x, kernel = jnp.ones((2, size, size, 16)), jnp.ones((kernel_size, kernel_size, 16, 16))
+    gradients = jax.jit(jax.grad(lambda x, kernel: layer(x, kernel).sum(), (0, 1)))
+    return gradients.lower(x, kernel).compile().as_text()
+
+
 @pytest.mark.parametrize("size", [8, 24])
-def test_no_slow_convolution_is_left_on_the_cpu(size):
+@pytest.mark.parametrize("layer, kernel_size", LAYERS[:2])
+def test_no_slow_convolution_is_left_on_the_cpu(size, layer, kernel_size):
     """XLA's CPU gradients of these convolutions are what the lowerings are there to avoid."""
-    x, kernel = jnp.ones((2, size, size, 16)), jnp.ones((4, 4, 16, 16))
-    for layer in (convolutions.conv4x4, convolutions.conv4x4_transpose):
-        gradients = jax.jit(jax.grad(lambda x, kernel, layer=layer: layer(x, kernel).sum(), (0, 1)))
-        assert "convolution(" not in gradients.lower(x, kernel).compile().as_text()
+    assert "convolution(" not in program_of_gradients(layer, size, kernel_size)
+
+
+@pytest.mark.parametrize("layer, kernel_size", LAYERS)
+def test_other_platforms_have_convolutions_of_their_own(monkeypatch, layer, kernel_size):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    program = program_of_gradients(layer, 24, kernel_size)
+    assert program.count("convolution(") >= 2 and "dot(" not in program

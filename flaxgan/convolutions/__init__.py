@@ -4,8 +4,6 @@ XLA's CPU gradients of them are some twenty times slower than the matrix product
 matrix products. Kernels are (4, 4, in, out) whatever the lowering, so that a checkpoint moves freely.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -34,7 +32,14 @@ def _xla_transpose(y: Array, kernel: Array) -> Array:
 XLA = Lowering(_xla_conv, _xla_transpose)
 
 
-def _on_cpu(positions: int, channels: int) -> Lowering:
+def _on_cpu() -> bool:
+    """What this process computes on. lax.platform_dependent would choose later, and trace all choices: a start takes longer."""
+    return jax.default_backend() == "cpu"
+
+
+def _lowering(positions: int, channels: int) -> Lowering:
+    if not _on_cpu():
+        return XLA
     return IM2COL if channels < FEW_CHANNELS or positions <= FEW_POSITIONS else FILTERING
 
 
@@ -56,19 +61,15 @@ def _conv_transpose(lowering: Lowering, y: Array, kernel: Array) -> Array:
 def conv4x4(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (4, 4, I, O) -> (N, ceil(H/2), ceil(W/2), O): stride 2, padding 'SAME'."""
     n, h, w, c = x.shape
-    cpu = _on_cpu(n * -(-h // 2) * -(-w // 2), c)
-    return lax.platform_dependent(x, kernel, cpu=functools.partial(_conv, cpu), default=functools.partial(_conv, XLA))
+    return _conv(_lowering(n * -(-h // 2) * -(-w // 2), c), x, kernel)
 
 
 def conv4x4_transpose(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O): lax.conv_transpose with stride 2, padding 'SAME'."""
     n, h, w, _ = x.shape
-    cpu = _on_cpu(n * h * w, kernel.shape[3])
-    return lax.platform_dependent(
-        x, kernel, cpu=functools.partial(_conv_transpose, cpu), default=functools.partial(_conv_transpose, XLA)
-    )
+    return _conv_transpose(_lowering(n * h * w, kernel.shape[3]), x, kernel)
 
 
 def conv_stride1(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (odd, odd, I, O) -> (N, H, W, O): padding 'SAME'."""
-    return lax.platform_dependent(x, kernel, cpu=stride1.conv, default=stride1.xla_conv)
+    return (stride1.conv if _on_cpu() else stride1.xla_conv)(x, kernel)
