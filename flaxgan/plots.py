@@ -3,14 +3,16 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
 
 from flaxgan.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 GAP = 2  # pixels between the pictures of a grid
 
@@ -41,12 +43,19 @@ def save_picture(path: Path, pixels: np.ndarray) -> None:
         Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(temporary, "PNG")
 
 
-def _save_figure(path: Path, figure: Figure) -> None:
+def _figure(width: float, height: float) -> "Figure":
+    """An empty one, in inches."""
+    from matplotlib.figure import Figure  # takes half a second, for which no start is to wait
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save_figure(path: Path, figure: "Figure") -> None:
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
 
 
-def _show(axes: Axes, pixels: np.ndarray, title: str) -> None:
+def _show(axes: "Axes", pixels: np.ndarray, title: str) -> None:
     axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_title(title)
     axes.axis("off")
@@ -54,7 +63,7 @@ def _show(axes: Axes, pixels: np.ndarray, title: str) -> None:
 
 def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str) -> None:
     """Two named sets of as many pictures, uint8 (N, H, W, C), side by side at the same scale."""
-    figure = Figure(figsize=(12, 6.4), layout="constrained")
+    figure = _figure(12, 6.4)
     figure.suptitle(title)
     for axes, (name, images) in zip(figure.subplots(1, 2), grids.items(), strict=True):
         _show(axes, grid(images), name)
@@ -67,7 +76,7 @@ Pair = tuple[np.ndarray, np.ndarray, float]
 def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray) -> None:
     """Rows of (generated, nearest real, distance), and below them how the distances are spread, beside real to real."""
     columns = max(map(len, rows.values()))
-    figure = Figure(figsize=(1 + columns, 3.2 * len(rows) + 3), layout="constrained")
+    figure = _figure(1 + columns, 3.2 * len(rows) + 3)
     *bands, below = figure.subfigures(len(rows) + 1, 1)
     for band, (name, pairs) in zip(bands, rows.items(), strict=True):
         band.suptitle(f"{name}: generated above, its nearest real picture below, their distance in feature space")
@@ -103,7 +112,7 @@ PANELS = {  # y axis -> what is drawn over it
 ALWAYS = 2  # the first panels; the others where there is something to draw
 
 
-def _draw_curve(axes: Axes, rows: Sequence[dict[str, Any]], name: str) -> None:
+def _draw_curve(axes: "Axes", rows: Sequence[dict[str, Any]], name: str) -> None:
     """What is logged often is faint as logged and bold as a moving average; few values are dots."""
     steps = np.array([row["step"] for row in rows if name in row])
     values = np.array([row[name] for row in rows if name in row])
@@ -117,7 +126,7 @@ def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str, per_epoc
     """Losses, accuracies and, if there are any, evaluations over steps and epochs."""
     drawn = [[name for name in names if any(name in row for row in rows)] for names in PANELS.values()]
     panels = [(label, names) for i, (label, names) in enumerate(zip(PANELS, drawn, strict=True)) if names or i < ALWAYS]
-    figure = Figure(figsize=(10, 1 + 3 * len(panels)), layout="constrained")
+    figure = _figure(10, 1 + 3 * len(panels))
     figure.suptitle(title)
     all_axes = figure.subplots(len(panels), 1, sharex=True)
     for axes, (label, names) in zip(all_axes, panels, strict=True):
