@@ -53,7 +53,9 @@ def keep_freed_memory() -> None:
 
 def set_up_devices(device: str) -> list[jax.Device]:
     """Choose what to compute on, once a process and before the first computation. Raises UserError if it is not there."""
-    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "xla"))
+    # XLA divides a CPU's program among the cores that there are when it compiles, which JAX's cache doesn't ask when it loads.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "xla" / f"{cores}_cores"))
     keep_freed_memory()
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")

@@ -1,10 +1,13 @@
 """The training command from end to end: what a run leaves behind, how it stops, resumes and refuses."""
 
 import json
+import os
 import random
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import jax
@@ -282,6 +285,27 @@ def test_a_platform_that_is_absent(tmp_path, pictures, monkeypatch):
     _, error = process.communicate(timeout=120)
     assert process.returncode == 2 and "JAX_PLATFORMS=cuda: JAX finds no such device" in error.splitlines()[-1]
     assert "Traceback" not in error and not (tmp_path / "run").exists()
+
+
+LOADED = "/jax/compilation_cache/cache_hits"
+COMPILE_ON = """
+import os, sys, jax
+from flaxgan.parallel import set_up_devices
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.monitoring.register_event_listener(lambda name, **_: print(name))
+set_up_devices("cpu")
+jax.jit(lambda x: x @ x)(1.0 * jax.numpy.ones((64, 64)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or os.cpu_count() < 2, reason="takes Linux and two cores")
+def test_a_cached_program_is_not_used_with_another_number_of_cores(tmp_path, monkeypatch):
+    """It was divided among the cores that compiled it."""
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
+    command = [sys.executable, "-c", COMPILE_ON]
+    said = [subprocess.run([*command, cores], capture_output=True, text=True, check=True).stdout for cores in "1122"]
+    assert [LOADED in text for text in said] == [False, True, False, True]
 
 
 def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
