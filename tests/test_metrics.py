@@ -59,7 +59,11 @@ def test_kernel_distance_is_unbiased():
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))  # some are negative: nothing is cut off at 0
     mean, std = kernel.kernel_distance(normal(300, 8), normal(300, 8) + 1, 100)
     assert mean > 5 * std > 0
-    assert kernel.kernel_distance(normal(100, 8), normal(100, 8), 100)[1] == 0  # all subsets are the whole
+
+
+def test_kernel_distance_has_no_spread_where_every_subset_is_the_whole():
+    real, generated = np.random.default_rng(9).normal(size=(2, 30, 4)).astype(np.float32)
+    assert kernel.kernel_distance(real, generated, 30)[1] == 0
 
 
 def brute_force(real, generated):
