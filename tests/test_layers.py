@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flaxgan.models.layers import BatchNormOfClass, Conv, Dense, SelfAttention, dropout, max_pool, project
+from flaxgan.models.attention import SelfAttention, attend, max_pool
+from flaxgan.models.layers import BatchNormOfClass, Conv, Dense, dropout, project
 
 X = jax.random.normal(jax.random.key(0), (6, 4, 4, 8))
 
@@ -45,6 +46,40 @@ def test_attention_begins_as_the_identity_and_is_a_weighted_mean_of_all_position
 def test_keys_and_values_are_the_largest_of_four_neighbours():
     x = jnp.asarray([[0, 1, 5], [2, 3, 4], [9, 7, 8]], jnp.float32)[None, :, :, None]
     np.testing.assert_array_equal(max_pool(x)[0, :, :, 0], [[3, 5], [9, 8]])
+    np.testing.assert_array_equal(max_pool(x[:, 1:, 1:])[0, :, :, 0], [[8]])
+
+
+def plain_attend(queries, keys, values):
+    return nn.softmax(queries @ keys.swapaxes(1, 2)) @ values
+
+
+def test_attention_and_its_gradients_of_both_orders_are_those_that_jax_derives():
+    arrays = [jax.random.normal(jax.random.key(i), shape) for i, shape in enumerate([(2, 6, 3), (2, 4, 3), (2, 4, 5)])]
+    target = jax.random.normal(jax.random.key(9), (2, 6, 5))
+
+    def all_of(attend):
+        def gradients(*arrays):
+            return jax.grad(lambda *arrays: (target * attend(*arrays)).sum(), (0, 1, 2))(*arrays)
+
+        def penalty(*arrays):  # as R1's, a gradient of a gradient
+            return sum((gradient**2).sum() for gradient in gradients(*arrays))
+
+        return attend(*arrays), gradients(*arrays), jax.grad(penalty, (0, 1, 2))(*arrays)
+
+    for ours, derived in zip(*(jax.tree.leaves(jax.jit(all_of, static_argnums=0)(f)) for f in (attend, plain_attend)), strict=True):
+        np.testing.assert_allclose(ours, derived, atol=1e-5)
+
+
+def test_attention_in_bfloat16_has_gradients_near_those_in_float32():
+    arrays = [jax.random.normal(jax.random.key(i), shape) for i, shape in enumerate([(2, 6, 3), (2, 4, 3), (2, 4, 5)])]
+
+    def gradients(dtype):
+        low = [array.astype(dtype) for array in arrays]
+        return jax.grad(lambda *arrays: (attend(*arrays).astype(jnp.float32) ** 2).sum(), (0, 1, 2))(*low)
+
+    for low, full in zip(jax.jit(gradients, static_argnums=0)(jnp.bfloat16), gradients(jnp.float32), strict=True):
+        assert low.dtype == jnp.bfloat16
+        np.testing.assert_allclose(low.astype(jnp.float32), full, atol=0.05 * float(jnp.abs(full).max()))
 
 
 def test_each_class_has_its_own_scale_and_bias():

@@ -4,7 +4,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from flaxgan.models.layers import Conv4x4, ConvTranspose4x4, Dense, SelfAttention, batch_norm, discriminator_norm, dropout, project
+from flaxgan.models.attention import SelfAttention
+from flaxgan.models.layers import Conv4x4, ConvTranspose4x4, Dense, batch_norm, discriminator_norm, dropout, project
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 

@@ -7,7 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
-from flaxgan.models.layers import Conv, Dense, SelfAttention, class_embedding, discriminator_norm, dropout, half, project, twice
+from flaxgan.models.attention import SelfAttention
+from flaxgan.models.layers import Conv, Dense, class_embedding, discriminator_norm, dropout, half, project, twice
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 

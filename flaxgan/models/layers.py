@@ -1,7 +1,5 @@
 """The layers of all networks. Each computes in `dtype`; its parameters are float32."""
 
-import functools
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -10,6 +8,7 @@ from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
 from flaxgan.convolutions import conv4x4, conv4x4_transpose, conv_stride1
+from flaxgan.convolutions.products import matrix
 
 MOMENTUM = 0.9  # what batch norm's running statistics keep of themselves each step
 POWER_ITERATIONS_AT_FIRST = 15
@@ -62,7 +61,8 @@ class Dense(Kernel):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        return x.astype(self.dtype) @ self.kernel(x.shape[-1])
+        rows = matrix(x.astype(self.dtype))  # for the kernel's gradient, which is slow on the CPU with more axes
+        return (rows @ self.kernel(x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
 class Conv4x4(Kernel):
@@ -123,38 +123,6 @@ def batch_norm(
     if num_classes is None:
         return nn.BatchNorm(scale_init=_scale_init, **options)(x)
     return BatchNormOfClass(num_classes, **options)(x, labels)
-
-
-def max_pool(x: Array) -> Array:
-    """(N, H, W, C) -> (N, ceil(H/2), ceil(W/2), C): the largest of 2x2. XLA's own pooling has slow gradients on the CPU."""
-    x = jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2), (0, 0)), mode="edge")
-    return functools.reduce(jnp.maximum, (x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)))
-
-
-class SelfAttention(nn.Module):
-    """Every position looks at all of the picture; begins as the identity (Zhang et al. 2019, arXiv:1805.08318, section 3).
-
-    Keys and values are pooled to a quarter of the positions, as in the authors' code.
-    """
-
-    dtype: DTypeLike = jnp.float32
-    spectral_norm: bool = False
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        n, c = x.shape[0], x.shape[-1]
-
-        def flat(x: Array) -> Array:
-            return x.reshape(n, -1, x.shape[-1])
-
-        def dense(features: int) -> Dense:
-            return Dense(features, self.dtype, self.spectral_norm, nn.initializers.lecun_normal())
-
-        queries, keys = flat(dense(max(c // 8, 1))(x)), flat(max_pool(dense(max(c // 8, 1))(x)))
-        weights = nn.softmax(jnp.einsum("nqc,nkc->nqk", queries, keys).astype(jnp.float32))
-        attended = dense(c)(weights.astype(self.dtype) @ flat(max_pool(dense(max(c // 2, 1))(x))))
-        gamma = self.param("gamma", nn.initializers.zeros, ()).astype(self.dtype)
-        return x + gamma * attended.reshape(x.shape)
 
 
 class Embedding(Kernel):

@@ -10,7 +10,8 @@ from jax import Array
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
-from flaxgan.models.layers import Conv, Dense, SelfAttention, class_embedding, dropout, half, project, twice
+from flaxgan.models.attention import SelfAttention
+from flaxgan.models.layers import Conv, Dense, class_embedding, dropout, half, project, twice
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 
