@@ -7,8 +7,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
+from flaxgan.convolutions.resampled import conv_down, conv_up
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import Conv, Dense, class_embedding, discriminator_norm, dropout, half, project, twice
+from flaxgan.models.layers import Conv, Dense, class_embedding, discriminator_norm, dropout, project
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 
@@ -23,7 +24,7 @@ class Generator(GeneratorNetwork):
         x = Dense(height * width * widest, self.dtype, kernel_init=INIT)(class_embedding(z, labels, self.num_classes))
         x = nn.leaky_relu(x.reshape(-1, height, width, widest), 0.2)
         for _ in stage_widths(self.image_size, self.features):
-            x = nn.leaky_relu(Conv(widest, self.dtype, kernel_init=INIT, size=5)(twice(x)), 0.2)
+            x = nn.leaky_relu(Conv(widest, self.dtype, kernel_init=INIT, size=5, convolution=conv_up)(x), 0.2)
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
         x = nn.leaky_relu(Conv(widest, self.dtype, kernel_init=INIT)(x), 0.2)
@@ -37,7 +38,7 @@ class Discriminator(DiscriminatorNetwork):
     ) -> Array:
         options = (self.dtype, self.spectral_norm, INIT)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
-            x = half(Conv(features, *options, size=5)(x))
+            x = Conv(features, *options, size=5, convolution=conv_down)(x)
             if number > 0:
                 x = discriminator_norm(self.norm, x, train, self.dtype, axis_name)
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)

@@ -1,5 +1,7 @@
 """The layers of all networks. Each computes in `dtype`; its parameters are float32."""
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -82,15 +84,16 @@ class ConvTranspose4x4(Kernel):
 
 
 class Conv(Kernel):
-    """Stride-1 convolution that keeps height and width, with bias."""
+    """Convolution with bias: `convolution` keeps (conv_stride1), doubles (conv_up) or halves (conv_down) height and width."""
 
     size: int = 3
+    convolution: Callable[[Array, Array], Array] = conv_stride1
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         kernel = self.kernel(self.size, self.size, x.shape[-1])
         bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
-        return conv_stride1(x.astype(self.dtype), kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+        return self.convolution(x.astype(self.dtype), kernel) + jnp.reshape(bias, (1, 1, 1, -1))
 
 
 def _scale_init(key, shape, dtype=jnp.float32):

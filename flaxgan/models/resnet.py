@@ -10,6 +10,8 @@ from jax import Array
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
+from flaxgan.convolutions import conv_stride1
+from flaxgan.convolutions.resampled import conv_down, conv_up
 from flaxgan.models.attention import SelfAttention
 from flaxgan.models.layers import Conv, Dense, class_embedding, dropout, half, project, twice
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
@@ -26,16 +28,20 @@ class Block(nn.Module):
     blocks: int  # of the whole network
     dtype: DTypeLike = jnp.float32
     spectral_norm: bool = False
+    up: bool = False  # height and width are doubled first
+    down: bool = False  # they are halved at last
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        last = _init(1.0) if self.spectral_norm else nn.initializers.zeros  # a zero kernel has no norm to divide by
+        last_init = _init(1.0) if self.spectral_norm else nn.initializers.zeros  # a zero kernel has no norm to divide by
         options = (self.dtype, self.spectral_norm)
-        y = Conv(self.features, *options, _init(1 / self.blocks))(nn.leaky_relu(x, 0.2))
-        y = Conv(self.features, *options, last)(nn.leaky_relu(y, 0.2))
+        first, last = conv_up if self.up else conv_stride1, conv_down if self.down else conv_stride1
+        y = Conv(self.features, *options, _init(1 / self.blocks), convolution=first)(nn.leaky_relu(x, 0.2))
+        y = Conv(self.features, *options, last_init, convolution=last)(nn.leaky_relu(y, 0.2))
+        x = half(x) if self.down else x
         if x.shape[-1] != self.features:
             x = Conv(self.features, *options, nn.initializers.lecun_normal(), size=1)(x)
-        return x + y
+        return (twice(x) if self.up else x) + y
 
 
 class Generator(GeneratorNetwork):
@@ -44,15 +50,15 @@ class Generator(GeneratorNetwork):
         height, width = base_size(self.image_size)
         widths = stage_widths(self.image_size, self.features)
 
-        def block(features: int) -> Block:
-            return Block(features, len(widths) + 1, self.dtype)
+        def block(features: int, up: bool) -> Block:
+            return Block(features, len(widths) + 1, self.dtype, up=up)
 
         x = Dense(height * width * widths[-1], self.dtype, kernel_init=nn.initializers.lecun_normal())(
             class_embedding(z, labels, self.num_classes)
         )
-        x = block(widths[-1])(x.reshape(-1, height, width, widths[-1]))
+        x = block(widths[-1], up=False)(x.reshape(-1, height, width, widths[-1]))
         for features in reversed(widths):
-            x = block(features)(twice(x))
+            x = block(features, up=True)(x)
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
         x = Conv(self.channels, self.dtype, kernel_init=nn.initializers.lecun_normal())(nn.leaky_relu(x, 0.2))
@@ -68,7 +74,7 @@ class Discriminator(DiscriminatorNetwork):
         widths = stage_widths(self.image_size, self.features)
         x = Conv(widths[0], *options, nn.initializers.lecun_normal())(x)
         for number, features in enumerate([*widths[1:], widths[-1]]):
-            x = half(Block(features, len(widths) + 1, *options)(x))
+            x = Block(features, len(widths) + 1, *options, down=True)(x)
             x = dropout(x, self.dropout, keys, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)
