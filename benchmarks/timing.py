@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 import flaxgan
+from flaxgan.config import Config
+from flaxgan.parallel import Compiled, set_up_devices
 
 ROUNDS = 9  # at least 7
 WARM_UP = 3
@@ -25,6 +28,27 @@ def seconds(run: Callable[[], Any]) -> float:
     began = time.perf_counter()
     jax.block_until_ready(run())
     return time.perf_counter() - began
+
+
+def random_images(config: Config) -> np.ndarray:
+    """uint8 (batch_size, H, W, C)."""
+    return np.random.default_rng(0).integers(0, 256, (config.batch_size, *config.image_size, config.channels), np.uint8)
+
+
+def training_step(config: Config) -> Callable[[], Any]:
+    """A call makes as many steps of flaxgan's as a dispatch does on this device, on random pictures (and classes)."""
+    images = random_images(config)
+    labels = np.arange(len(images), dtype=np.int32) % config.num_classes if config.conditional else None
+    compiled = Compiled(config, set_up_devices(config.device)[:1], images, labels)
+    state = compiled.create_state()
+    indices = np.arange(config.images_per_step)[None].repeat(compiled.most_steps, 0) % len(images)
+
+    def run() -> Any:
+        nonlocal state
+        state, metrics = compiled.train_steps(state, indices)
+        return metrics
+
+    return run
 
 
 def elsewhere(build: Callable[[], Callable[[], Any]]) -> Callable[[], None]:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.pytorch_dcgan import Trainer
-from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, spread, table
+from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, random_images, spread, table, training_step
 from flaxgan.config import Config
 from flaxgan.parallel import STEPS_PER_DISPATCH, Compiled, set_up_devices
 from flaxgan.state import TRAINING, create_state, random_key
@@ -52,24 +52,6 @@ def _first_losses(config: Config, images: np.ndarray, steps: int) -> tuple[np.nd
     return np.array(ours), np.array(theirs)
 
 
-def random_images(config: Config) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (config.batch_size, *config.image_size, config.channels), np.uint8)
-
-
-def ours(config: Config) -> Callable[[], Any]:
-    """A call makes as many steps as one of `theirs`."""
-    compiled = Compiled(config, set_up_devices("auto")[:1], random_images(config))
-    state = compiled.create_state()
-    indices = np.arange(config.batch_size)[None].repeat(compiled.most_steps, 0)
-
-    def run() -> Any:
-        nonlocal state
-        state, metrics = compiled.train_steps(state, indices)
-        return metrics
-
-    return run
-
-
 def theirs(config: Config, steps: int, channels_last: bool, mode: str | None) -> Callable[[], Any]:
     """PyTorch, which waits for the device after the last of its steps; with the memory settings that help on the CPU, too."""
     set_up_devices("auto")
@@ -90,7 +72,7 @@ def compare(config: Config, steps: int, rounds: int, modes: list[str], precision
 
     for dtype in precisions:
         own = dataclasses.replace(config, dtype=dtype)
-        add(f"flaxgan {dtype}", ours, own)
+        add(f"flaxgan {dtype}", training_step, own)
         for channels_last, mode in itertools.product((False, True), (None, *modes)):
             name = f"PyTorch {dtype} {'channels_last' if channels_last else 'NCHW'}" + (f", compiled ({mode})" if mode else "")
             try:
