@@ -32,13 +32,13 @@ def _xla_transpose(y: Array, kernel: Array) -> Array:
 XLA = Lowering(_xla_conv, _xla_transpose)
 
 
-def _on_cpu() -> bool:
+def on_cpu() -> bool:
     """What this process computes on. lax.platform_dependent would choose later, and trace all choices: a start takes longer."""
     return jax.default_backend() == "cpu"
 
 
 def _lowering(positions: int, channels: int) -> Lowering:
-    if not _on_cpu():
+    if not on_cpu():
         return XLA
     return IM2COL if channels < FEW_CHANNELS or positions <= FEW_POSITIONS else FILTERING
 
@@ -72,4 +72,4 @@ def conv4x4_transpose(x: Array, kernel: Array) -> Array:
 
 def conv_stride1(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (odd, odd, I, O) -> (N, H, W, O): padding 'SAME'."""
-    return (stride1.conv if _on_cpu() else stride1.xla_conv)(x, kernel)
+    return (stride1.conv if on_cpu() else stride1.xla_conv)(x, kernel)

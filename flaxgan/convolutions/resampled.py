@@ -15,27 +15,29 @@ def conv_up(x: Array, kernel: Array) -> Array:
     taps = _merged(kernel)
     if len(kernel) == 3:
         return conv4x4_transpose(x, taps)
-    # A pixel and the three beside it see x alike: the channels of one convolution. Of two, the first sees odd taps.
+    # In a row, pixels 2i and 2i + 1 both see x[i - 1], x[i] and x[i + 1], by taps 1, 3, 5 and 0, 2, 4: so they can be channels.
     n, h, w, channels = x.shape
-    taps = taps.reshape(3, 2, 3, 2, channels, -1)[:, ::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5)
+    taps = taps.reshape(3, 2, 3, 2, *kernel.shape[2:])[:, ::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5)
     y = conv_stride1(x, taps.reshape(3, 3, channels, -1))
     return y.reshape(n, h, w, 2, 2, -1).swapaxes(2, 3).reshape(n, 2 * h, 2 * w, -1)
 
 
 def conv_down(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (S, S, I, O) with S 3 or 5, H and W even -> (N, H/2, W/2, O): the mean of each 2x2 pixels of conv_stride1."""
+    n, h, w, channels = x.shape
+    assert h % 2 == w % 2 == 0, x.shape
     taps = _merged(kernel) / 4
     if len(kernel) == 3:
         return conv4x4(x, taps)
-    n, h, w, channels = x.shape
+    # Each 2x2 pixels, and the taps that see them, as channels.
     x = x.reshape(n, h // 2, 2, w // 2, 2, channels).swapaxes(2, 3).reshape(n, h // 2, w // 2, -1)
-    taps = taps.reshape(3, 2, 3, 2, channels, -1).swapaxes(1, 2)
+    taps = taps.reshape(3, 2, 3, 2, *kernel.shape[2:]).swapaxes(1, 2)
     return conv_stride1(x, taps.reshape(3, 3, 4 * channels, -1))
 
 
 def _merged(kernel: Array) -> Array:
-    """(S, S, I, O) -> (S + 1, S + 1, I, O): the sum of the four that begin at one of the first 2x2."""
-    for axis in (0, 1):
-        before, after = ([(0, 0)] * axis + [pad] + [(0, 0)] * (3 - axis) for pad in ((1, 0), (0, 1)))
-        kernel = jnp.pad(kernel, before) + jnp.pad(kernel, after)
-    return kernel
+    """(S, S, I, O) -> (S + 1, S + 1, I, O): its full convolution with 2x2 ones."""
+    assert len(kernel) in (3, 5), kernel.shape
+    kernel = jnp.pad(kernel, ((1, 1), (1, 1), (0, 0), (0, 0)))
+    kernel = kernel[1:] + kernel[:-1]
+    return kernel[:, 1:] + kernel[:, :-1]

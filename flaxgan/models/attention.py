@@ -8,13 +8,14 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from flaxgan.convolutions import on_cpu
 from flaxgan.models.layers import Dense
 
 
 class SelfAttention(nn.Module):
     """Every position looks at all of the picture; begins as the identity (Zhang et al. 2019, arXiv:1805.08318, section 3).
 
-    Keys and values are pooled to a quarter of the positions, as in the authors' code.
+    x: (N, H, W, C), H and W even. Keys and values are pooled to a quarter of the positions, as in the authors' code.
     """
 
     dtype: DTypeLike = jnp.float32
@@ -22,35 +23,41 @@ class SelfAttention(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        n, c = x.shape[0], x.shape[-1]
+        channels = x.shape[-1]
+        widths = [max(width, 1) for width in (channels // 8, channels // 8, channels, channels // 2)]
+        layers = [Dense(width, self.dtype, self.spectral_norm, nn.initializers.lecun_normal()) for width in widths]
+        to_queries, to_keys, to_output, to_values = layers  # in this order Flax names their parameters
 
-        def flat(x: Array) -> Array:
-            return x.reshape(n, -1, x.shape[-1])
-
-        def dense(features: int) -> Dense:
-            return Dense(features, self.dtype, self.spectral_norm, nn.initializers.lecun_normal())
-
-        queries, keys = flat(dense(max(c // 8, 1))(x)), flat(max_pool(dense(max(c // 8, 1))(x)))
-        attended = dense(c)(attend(queries, keys, flat(max_pool(dense(max(c // 2, 1))(x)))))
+        queries, keys, values = (
+            features.reshape(len(x), -1, features.shape[-1])
+            for features in (to_queries(x), max_pool(to_keys(x)), max_pool(to_values(x)))
+        )
+        attended = to_output((attend if on_cpu() else plainly_attend)(queries, keys, values))
         gamma = self.param("gamma", nn.initializers.zeros, ()).astype(self.dtype)
         return x + gamma * attended.reshape(x.shape)
 
 
 def max_pool(x: Array) -> Array:
-    """(N, H, W, C) -> (N, ceil(H/2), ceil(W/2), C): the largest of 2x2. XLA's own pooling has slow gradients on the CPU."""
-    n, h, w, c = x.shape
-    if h % 2 or w % 2:  # even of nothing, padding has a gradient to work out
-        x = jnp.pad(x, ((0, 0), (0, h % 2), (0, w % 2), (0, 0)), mode="edge")
-        n, h, w, c = x.shape
-    x = x.reshape(n, h // 2, 2, w // 2, 2, c)
+    """(N, H, W, C) -> (N, H/2, W/2, C): the largest of 2x2. XLA's own pooling has slow gradients on the CPU."""
+    n, h, w, channels = x.shape
+    x = x.reshape(n, h // 2, 2, w // 2, 2, channels)
     return functools.reduce(jnp.maximum, (x[:, :, i, :, j] for i in (0, 1) for j in (0, 1)))
+
+
+def plainly_attend(queries: Array, keys: Array, values: Array) -> Array:
+    """(N, Q, C), (N, K, C), (N, K, V) -> (N, Q, V): for each query the values' mean, weighted by the softmax over <query, key>.
+
+    Scores are not scaled; the weights are float32.
+    """
+    weights = nn.softmax(jnp.einsum("nqc,nkc->nqk", queries, keys).astype(jnp.float32))
+    return weights.astype(values.dtype) @ values
 
 
 @jax.custom_vjp
 def attend(queries: Array, keys: Array, values: Array) -> Array:
-    """(N, Q, C), (N, K, C), (N, K, V) -> (N, Q, V): for each query the values' mean, weighted by the softmax over <key, query>.
+    """The same for the CPU, with its gradients in two thirds of the time, differentiable any number of times in reverse.
 
-    The gradients are written out: XLA's CPU works the weights out again in each of those that JAX derives.
+    The weights are kept, as (N, K, Q): so no product has to turn an array as large as they are.
     """
     return _forward(queries, keys, values)[0]
 
@@ -58,15 +65,16 @@ def attend(queries: Array, keys: Array, values: Array) -> Array:
 def _forward(queries: Array, keys: Array, values: Array) -> tuple[Array, tuple[Array, ...]]:
     scores = jnp.einsum("nkc,nqc->nkq", keys, queries)
     weights = nn.softmax(scores.astype(jnp.float32), axis=1)
-    attended = _turned(_turned(values) @ weights.astype(values.dtype))
-    return attended, (queries, keys, values, weights, attended)
+    return _turned(_turned(values) @ weights.astype(values.dtype)), (queries, keys, values, weights)
 
 
-def _backward(kept: tuple[Array, ...], y: Array) -> tuple[Array, Array, Array]:
-    queries, keys, values, weights, attended = kept
-    by_weights = jnp.einsum("nkv,nqv->nkq", values, y)
-    by_scores = (weights * (by_weights - (attended * y).sum(-1)[:, None])).astype(y.dtype)  # the sum: their mean by weight
-    return _turned(_turned(keys) @ by_scores), by_scores @ queries, weights.astype(y.dtype) @ y
+def _backward(kept: tuple[Array, ...], by_attended: Array) -> tuple[Array, Array, Array]:
+    queries, keys, values, weights = kept
+    by_weights = jnp.einsum("nkv,nqv->nkq", values, by_attended).astype(jnp.float32)
+    # Their mean, in float32 from the very same numbers, so that the gradients of a query's scores add up to 0.
+    by_scores = weights * (by_weights - (weights * by_weights).sum(1, keepdims=True))
+    by_scores, weights = by_scores.astype(values.dtype), weights.astype(values.dtype)
+    return _turned(_turned(keys) @ by_scores), by_scores @ queries, weights @ by_attended
 
 
 attend.defvjp(_forward, _backward)

@@ -36,8 +36,8 @@ class Kernel(nn.Module):
             kernel = kernel / self._largest_singular_value(kernel.reshape(-1, self.features))
         return kernel.astype(self.dtype)
 
-    def _largest_singular_value(self, matrix: Array) -> Array:
-        fixed = lax.stop_gradient(matrix)
+    def _largest_singular_value(self, kernel: Array) -> Array:
+        fixed = lax.stop_gradient(kernel)
 
         def iterate(u: Array) -> tuple[Array, Array]:
             v = _unit(fixed @ u)
@@ -51,7 +51,7 @@ class Kernel(nn.Module):
         u, v = iterate(vector.value)
         if self.is_mutable_collection("batch_stats"):
             vector.value = u
-        return v @ matrix @ u
+        return v @ kernel @ u
 
 
 def _unit(vector: Array) -> Array:
@@ -64,7 +64,7 @@ class Dense(Kernel):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         rows = matrix(x.astype(self.dtype))  # for the kernel's gradient, which is slow on the CPU with more axes
-        return (rows @ self.kernel(x.shape[-1])).reshape(*x.shape[:-1], -1)
+        return (rows @ self.kernel(x.shape[-1])).reshape(*x.shape[:-1], self.features)
 
 
 class Conv4x4(Kernel):
@@ -84,7 +84,7 @@ class ConvTranspose4x4(Kernel):
 
 
 class Conv(Kernel):
-    """Convolution with bias: `convolution` keeps (conv_stride1), doubles (conv_up) or halves (conv_down) height and width."""
+    """With bias. `convolution` keeps (conv_stride1), doubles (conv_up) or halves (conv_down) height and width."""
 
     size: int = 3
     convolution: Callable[[Array, Array], Array] = conv_stride1

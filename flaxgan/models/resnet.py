@@ -4,6 +4,8 @@ The last convolution of every block begins at zero and the first is scaled down 
 (almost) the identity (Fixup; Zhang et al. 2019, arXiv:1901.09321).
 """
 
+from typing import Literal
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
@@ -24,24 +26,30 @@ def _init(scale: float) -> Initializer:
 
 
 class Block(nn.Module):
+    """(N, H, W, C) -> (N, H, W, features). `resampling` "up": of x doubled in height and width; "down": halved in them.
+
+    A 1x1 convolution commutes with both, so the shortcut has its own where the picture is smaller.
+    """
+
     features: int
     blocks: int  # of the whole network
     dtype: DTypeLike = jnp.float32
     spectral_norm: bool = False
-    up: bool = False  # height and width are doubled first
-    down: bool = False  # they are halved at last
+    resampling: Literal["up", "down"] | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        up, down = self.resampling == "up", self.resampling == "down"
         last_init = _init(1.0) if self.spectral_norm else nn.initializers.zeros  # a zero kernel has no norm to divide by
         options = (self.dtype, self.spectral_norm)
-        first, last = conv_up if self.up else conv_stride1, conv_down if self.down else conv_stride1
-        y = Conv(self.features, *options, _init(1 / self.blocks), convolution=first)(nn.leaky_relu(x, 0.2))
-        y = Conv(self.features, *options, last_init, convolution=last)(nn.leaky_relu(y, 0.2))
-        x = half(x) if self.down else x
+        first = Conv(self.features, *options, _init(1 / self.blocks), convolution=conv_up if up else conv_stride1)
+        last = Conv(self.features, *options, last_init, convolution=conv_down if down else conv_stride1)
+        y = last(nn.leaky_relu(first(nn.leaky_relu(x, 0.2)), 0.2))
+
+        x = half(x) if down else x
         if x.shape[-1] != self.features:
             x = Conv(self.features, *options, nn.initializers.lecun_normal(), size=1)(x)
-        return (twice(x) if self.up else x) + y
+        return (twice(x) if up else x) + y
 
 
 class Generator(GeneratorNetwork):
@@ -50,15 +58,15 @@ class Generator(GeneratorNetwork):
         height, width = base_size(self.image_size)
         widths = stage_widths(self.image_size, self.features)
 
-        def block(features: int, up: bool) -> Block:
-            return Block(features, len(widths) + 1, self.dtype, up=up)
+        def block(features: int, resampling: Literal["up"] | None = None) -> Block:
+            return Block(features, len(widths) + 1, self.dtype, resampling=resampling)
 
         x = Dense(height * width * widths[-1], self.dtype, kernel_init=nn.initializers.lecun_normal())(
             class_embedding(z, labels, self.num_classes)
         )
-        x = block(widths[-1], up=False)(x.reshape(-1, height, width, widths[-1]))
+        x = block(widths[-1])(x.reshape(-1, height, width, widths[-1]))
         for features in reversed(widths):
-            x = block(features, up=True)(x)
+            x = block(features, "up")(x)
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
         x = Conv(self.channels, self.dtype, kernel_init=nn.initializers.lecun_normal())(nn.leaky_relu(x, 0.2))
@@ -74,7 +82,7 @@ class Discriminator(DiscriminatorNetwork):
         widths = stage_widths(self.image_size, self.features)
         x = Conv(widths[0], *options, nn.initializers.lecun_normal())(x)
         for number, features in enumerate([*widths[1:], widths[-1]]):
-            x = Block(features, len(widths) + 1, *options, down=True)(x)
+            x = Block(features, len(widths) + 1, *options, resampling="down")(x)
             x = dropout(x, self.dropout, keys, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)
