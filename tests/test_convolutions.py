@@ -11,7 +11,7 @@ from jax import lax
 from flaxgan import convolutions
 
 SIZES = [(8, 8), (14, 20), (7, 7), (5, 6), (2, 2)]
-LOWERINGS = [convolutions.IM2COL, convolutions.FILTERING, convolutions.XLA]
+LOWERINGS = [convolutions.IM2COL, convolutions.F2, convolutions.F4, convolutions.XLA]
 
 
 def xla_conv(x, kernel):
@@ -57,21 +57,29 @@ def test_transposed_convolution(size, lowering):
     agree(functools.partial(convolutions._conv_transpose, lowering), xla_conv_transpose, *inputs(size, (8, 3)))
 
 
-@pytest.mark.parametrize("size", [(12, 8), (24, 16)])  # the larger has more than FEW_POSITIONS
+@pytest.mark.parametrize("size", [(12, 8), (24, 16), (64, 64)])  # FEW_POSITIONS, more, and MANY_POSITIONS
 @pytest.mark.parametrize("channels", [(3, 16), (16, 3), (16, 8)])
 def test_the_layers_of_this_platform(size, channels):
     agree(convolutions.conv4x4, xla_conv, *inputs(size, channels))
     agree(convolutions.conv4x4_transpose, xla_conv_transpose, *inputs((size[0] // 2, size[1] // 2), channels))
 
 
+@pytest.mark.parametrize("layer, whole", [(convolutions.conv4x4, xla_conv), (convolutions.conv4x4_transpose, xla_conv_transpose)])
+def test_bfloat16_is_as_exact_as_it_can_be(layer, whole):
+    x, kernel = inputs((64, 64), (16, 16))
+    want = whole(x, kernel)
+    got = layer(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)).astype(jnp.float32)
+    assert jnp.square(got - want).mean() <= (2 * 2**-8) ** 2 * jnp.square(want).mean()
+
+
 @pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
 def test_a_batch_in_parts(monkeypatch, part, whole):
     x, kernel = inputs((8, 12), (3, 5))
     monkeypatch.setattr(convolutions.filtering, "CACHED", x.nbytes // 2)
-    agree(functools.partial(getattr(convolutions, part), convolutions.FILTERING), whole, jnp.concatenate([x, -x, 2 * x]), kernel)
+    agree(functools.partial(getattr(convolutions, part), convolutions.F4), whole, jnp.concatenate([x, -x, 2 * x]), kernel)
 
 
-@pytest.mark.parametrize("lowering", LOWERINGS[:2])
+@pytest.mark.parametrize("lowering", LOWERINGS[:3])
 @pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
 def test_gradients_of_gradients(lowering, part, whole):
     """As a gradient penalty takes them."""

@@ -7,14 +7,16 @@ matrix products. Kernels are (4, 4, in, out) whatever the lowering, so that a ch
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import DTypeLike
 
 from flaxgan.convolutions import stride1
-from flaxgan.convolutions.filtering import FILTERING
+from flaxgan.convolutions.filtering import F2, F4
 from flaxgan.convolutions.im2col import IM2COL
 from flaxgan.convolutions.lowering import Lowering
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
-FEW_POSITIONS = 128  # outputs in a batch: for so few, making the 9/4 times larger kernel costs more than its products save
+FEW_POSITIONS = 128  # outputs in a batch: for so few, F2's 9/4 times larger kernel costs more than its fewer products save
+MANY_POSITIONS = 2048  # for fewer, that is so of F4's 25/4 times larger one
 
 __all__ = ["conv4x4", "conv4x4_transpose", "conv_stride1"]
 
@@ -37,10 +39,15 @@ def on_cpu() -> bool:
     return jax.default_backend() == "cpu"
 
 
-def _lowering(positions: int, channels: int) -> Lowering:
+def _lowering(n: int, h: int, w: int, channels: int, dtype: DTypeLike) -> Lowering:
+    """For a y of (n, h, w) and an x with so many channels."""
     if not on_cpu():
         return XLA
-    return IM2COL if channels < FEW_CHANNELS or positions <= FEW_POSITIONS else FILTERING
+    if channels < FEW_CHANNELS or n * h * w <= FEW_POSITIONS:
+        return IM2COL
+    # F4 weighs with up to 8: too much for bfloat16. Where it would pad by more than F2, it saves little.
+    suits_f4 = dtype == jnp.float32 and n * h * w >= MANY_POSITIONS and -h % 4 <= 1 and -w % 4 <= 1
+    return F4 if suits_f4 else F2
 
 
 def _filled(x: Array, multiple: int) -> Array:
@@ -61,13 +68,13 @@ def _conv_transpose(lowering: Lowering, y: Array, kernel: Array) -> Array:
 def conv4x4(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (4, 4, I, O) -> (N, ceil(H/2), ceil(W/2), O): stride 2, padding 'SAME'."""
     n, h, w, c = x.shape
-    return _conv(_lowering(n * -(-h // 2) * -(-w // 2), c), x, kernel)
+    return _conv(_lowering(n, -(-h // 2), -(-w // 2), c, x.dtype), x, kernel)
 
 
 def conv4x4_transpose(x: Array, kernel: Array) -> Array:
     """(N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O): lax.conv_transpose with stride 2, padding 'SAME'."""
     n, h, w, _ = x.shape
-    return _conv_transpose(_lowering(n * h * w, kernel.shape[3]), x, kernel)
+    return _conv_transpose(_lowering(n, h, w, kernel.shape[3], x.dtype), x, kernel)
 
 
 def conv_stride1(x: Array, kernel: Array) -> Array:

@@ -4,23 +4,77 @@ Padded by one pixel and cut into 2x2 blocks of 4*C channels (space to depth), a 
 convolution, and minimal filtering F(2, 2) (Winograd 1980; Lavin & Gray 2016, arXiv:1509.09308) makes two of its outputs from
 three products instead of four. In one dimension, with inputs x0 x1 x2 and taps w0 w1:
 
-    m0 = (x0 - x1) w0    m1 = x1 (w0 + w1)    m2 = (x1 - x2) w1    y0 = x0 w0 + x1 w1 = m0 + m1    y1 = x1 w0 + x2 w1 = m1 - m2
+    m0 = (x0 - x1) w0    m1 = x1 (w0 + w1)    m2 = (x2 - x1) w1    y0 = x0 w0 + x1 w1 = m0 + m1    y1 = x1 w0 + x2 w1 = m1 + m2
 
-Nested in two dimensions, F(2x2, 2x2), that is 9 matrix products instead of 16, and additions around them. Each of x, kernel and y
-is taken apart into 9 matrices, or put together from them, by the same three pieces in both directions: rows first, then columns
-of each row.
+F(4, 2) makes four outputs from five products instead of eight. Nested in two dimensions, F(M x M, 2x2) takes (M + 1)^2 matrix
+products instead of 4 M^2, with sums around them. Each of x, kernel and y is taken apart into matrices, or put together from them,
+by one table in both directions: rows first, then columns of each row. In the shapes below, P is (M + 1)^2.
 """
 
+import functools
+import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
-from flaxgan.convolutions.lowering import closed
+from flaxgan.convolutions.lowering import Lowering, closed
 from flaxgan.convolutions.products import as_rows, by_itself, from_rows, matrix, multiply, padded, shifted
 
-CACHED = 2**23  # bytes of x: nine matrices made of it, and the nine of y, still stay in the last cache of most CPUs
+CACHED = 2**23  # bytes of x: the matrices made of it, and those of y, still stay in the last cache of most CPUs
+
+Table = tuple[tuple[float, ...], ...]
+
+
+class Filter(NamedTuple):
+    """F(M, 2): y = outputs @ ((inputs @ x) * (taps @ w))."""
+
+    inputs: Table  # (M + 1, M + 1)
+    taps: Table  # (M + 1, 2)
+    outputs: Table  # (M, M + 1)
+
+    @property
+    def tile(self) -> int:
+        """M."""
+        return len(self.outputs)
+
+
+def _from_points(*points: float) -> Filter:
+    """F(M, 2) from M points and infinity (Toom and Cook's method).
+
+    The outputs are a polynomial's values at the points; the inputs divide it by their distances (Lavin & Gray 2016, section 4).
+    """
+
+    def coefficients(roots: Sequence[float]) -> Iterator[float]:
+        """Of the product of all x - root, those of low powers first."""
+        yield from np.polynomial.polynomial.polyfromroots(roots).tolist()
+        yield from [0.0] * (len(points) - len(roots))
+
+    def input_row(point: float) -> tuple[float, ...]:
+        others = [other for other in points if other != point]
+        return tuple(weight / math.prod(point - other for other in others) for weight in coefficients(others))
+
+    return Filter(
+        inputs=(*map(input_row, points), tuple(coefficients(points))),
+        taps=(*((1, point) for point in points), (0, 1)),
+        outputs=tuple((*(point**i for point in points), int(i == len(points) - 1)) for i in range(len(points))),
+    )
+
+
+def _transposed(table: Table) -> Table:
+    return tuple(zip(*table, strict=True))
+
+
+def _sums(table: Table, pieces: Sequence[Array]) -> list[Array]:
+    """Of the pieces, as each row of the table weighs them."""
+    return [
+        functools.reduce(operator.add, (weight * piece for weight, piece in zip(row, pieces, strict=True) if weight))
+        for row in table
+    ]
 
 
 def _apart(pieces: Callable[[Array, int], Sequence[Array]], x: Array, axes: tuple[int, int]) -> list[Array]:
@@ -28,90 +82,92 @@ def _apart(pieces: Callable[[Array, int], Sequence[Array]], x: Array, axes: tupl
 
 
 def _together(join: Callable[[Sequence[Array], int], Sequence[Array]], pieces: Sequence[Array], axes: tuple[int, int]) -> Array:
-    """What join makes of three pieces is stacked behind the axis along which it joins."""
-    rows = [jnp.stack(join(pieces[row : row + 3], axes[1]), axes[1] + 1) for row in (0, 3, 6)]
+    """What join makes of each row's pieces is stacked behind the axis along which it joins."""
+    length = math.isqrt(len(pieces))
+    rows = [jnp.stack(join(pieces[row : row + length], axes[1]), axes[1] + 1) for row in range(0, len(pieces), length)]
     return jnp.stack(join(rows, axes[0]), axes[0] + 1)
 
 
+@functools.partial(by_itself, static=("table", "stride", "axis"))
+def _tiles(x: Array, table: Table, stride: int, axis: int) -> list[Array]:
+    """The sums that the table makes of each tile: of as many neighbours as it has columns, `stride` after those of the last."""
+    count = x.shape[axis] // stride
+    pieces = [lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis) for start in range(len(table[0]))]
+    return _sums(table, pieces)
+
+
 @by_itself
-def _inputs(x: Array) -> list[Array]:
-    """(N, H, W, C) -> 9 of (N*H/4*W/4, 4*C)."""
-
-    def pieces(blocks: Array, axis: int) -> tuple[Array, Array, Array]:
-        even, odd = (lax.slice_in_dim(blocks, start, None, 2, axis) for start in (0, 1))
-        x0, x2 = (lax.slice_in_dim(even, start, start + odd.shape[axis], 1, axis) for start in (0, 1))
-        return x0 - odd, odd, odd - x2
-
+def _blocks(x: Array) -> Array:
+    """(N, H, W, C) -> (N, H/2 + 1, W/2 + 1, 4*C)."""
     n, h, w, c = x.shape
-    blocks = (
-        padded(x.astype(jnp.float32))
-        .reshape(n, h // 2 + 1, 2, w // 2 + 1, 2, c)
-        .swapaxes(2, 3)
-        .reshape(n, h // 2 + 1, w // 2 + 1, 4 * c)
-    )
-    return _apart(pieces, blocks, (1, 2))
+    blocks = padded(x.astype(jnp.float32)).reshape(n, h // 2 + 1, 2, w // 2 + 1, 2, c).swapaxes(2, 3)
+    return blocks.reshape(n, h // 2 + 1, w // 2 + 1, 4 * c)
 
 
-def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...]) -> Array:
+def _inputs(x: Array, f: Filter) -> list[Array]:
+    """(N, H, W, C) -> P of (N*H/(2*M)*W/(2*M), 4*C)."""
+    return _apart(lambda blocks, axis: _tiles(blocks, table=f.inputs, stride=f.tile, axis=axis), _blocks(x), (1, 2))
+
+
+def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -> Array:
     """The transpose of _inputs."""
 
     def join(m: Sequence[Array], axis: int) -> list[Array]:
-        odd = m[1] + m[2] - m[0]
-        # Of the padded pixels of a block the first and the second; a tile is four pixels, the last of which is in the next block.
-        first, second = ([piece[..., pixel, :] for piece in (m[0], odd, m[2])] for pixel in (0, 1))
-        return [second[0] - shifted(second[2], 1, axis), first[1], second[1], shifted(first[0], -1, axis) - first[2]]
+        # A tile's last block is the first of the next; of a block's pixels the first belongs to the tile before.
+        first, *inner, last = _sums(_transposed(f.inputs), m)
+        return [
+            first[..., 1, :] + shifted(last[..., 1, :], 1, axis),
+            *(block[..., pixel, :] for block in inner for pixel in (0, 1)),
+            shifted(first[..., 0, :], -1, axis) + last[..., 0, :],
+        ]
 
     n, h, w, c = shape
-    return _together(join, [m.reshape(n, h // 4, w // 4, 2, 2, c) for m in matrices], (1, 2)).reshape(shape)
+    side = 2 * f.tile
+    return _together(join, [m.reshape(n, h // side, w // side, 2, 2, c) for m in matrices], (1, 2)).reshape(shape)
 
 
-def _taps(kernel: Array, swapped: bool) -> list[Array]:
-    """(4, 4, C, O) -> 9 of (4*C, O); if swapped (4, 4, O, C) -> 9 of (O, 4*C)."""
+def _taps(kernel: Array, swapped: bool, f: Filter) -> list[Array]:
+    """(4, 4, C, O) -> P of (4*C, O); if swapped (4, 4, O, C) -> P of (O, 4*C)."""
     blocks = kernel.astype(jnp.float32).reshape(2, 2, 2, 2, *kernel.shape[2:]).swapaxes(1, 2).reshape(2, 2, 4, *kernel.shape[2:])
     matrices = jax.vmap(jax.vmap(lambda taps: as_rows(taps, swapped)))(blocks)
-    return _apart(lambda w, _: (w[0], w[0] + w[1], w[1]), matrices, (0, 0))
+    return _apart(lambda w, _: _sums(f.taps, w), matrices, (0, 0))
 
 
-def _from_taps(matrices: Sequence[Array], swapped: bool) -> Array:
+def _from_taps(matrices: Sequence[Array], swapped: bool, f: Filter) -> Array:
     """The transpose of _taps."""
-    blocks = _together(lambda m, _: (m[0] + m[1], m[1] + m[2]), matrices, (-1, -1))
+    blocks = _together(lambda m, _: _sums(_transposed(f.taps), m), matrices, (-1, -1))
     taps = jax.vmap(jax.vmap(lambda rows: from_rows(rows, 4, swapped)))(blocks)
     return taps.reshape(2, 2, 2, 2, *taps.shape[3:]).swapaxes(1, 2).reshape(4, 4, *taps.shape[3:])
 
 
-@by_itself
-def _outputs(y: Array) -> list[Array]:
-    """(N, H, W, O) -> 9 of (N*H/2*W/2, O)."""
-
-    def pieces(y: Array, axis: int) -> tuple[Array, Array, Array]:
-        first, second = (lax.slice_in_dim(y, start, None, 2, axis) for start in (0, 1))
-        return first, first + second, -second
-
-    return _apart(pieces, y.astype(jnp.float32), (1, 2))
+def _outputs(y: Array, f: Filter) -> list[Array]:
+    """(N, H, W, O) -> P of (N*H/M*W/M, O)."""
+    table = _transposed(f.outputs)
+    return _apart(lambda y, axis: _tiles(y, table=table, stride=f.tile, axis=axis), y.astype(jnp.float32), (1, 2))
 
 
-def _from_outputs(matrices: Sequence[Array], shape: tuple[int, ...]) -> Array:
+def _from_outputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -> Array:
     """The transpose of _outputs."""
     n, h, w, o = shape
-    matrices = [m.reshape(n, h // 2, w // 2, o) for m in matrices]
-    return _together(lambda m, _: (m[0] + m[1], m[1] - m[2]), matrices, (1, 2)).reshape(shape)
+    matrices = [m.reshape(n, h // f.tile, w // f.tile, o) for m in matrices]
+    return _together(lambda m, _: _sums(f.outputs, m), matrices, (1, 2)).reshape(shape)
 
 
-def _filtering_conv(x: Array, kernel: Array, swapped: bool) -> Array:
+def _filtering_conv(x: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
     n, h, w, _ = x.shape
-    products = multiply(_inputs(x), _taps(kernel, swapped), x.dtype, turn_right=swapped)
-    return _from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1])).astype(x.dtype)
+    products = multiply(_inputs(x, f=f), _taps(kernel, swapped, f), x.dtype, turn_right=swapped)
+    return _from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1]), f).astype(x.dtype)
 
 
-def _filtering_transpose(y: Array, kernel: Array, swapped: bool) -> Array:
+def _filtering_transpose(y: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
     n, h, w, _ = y.shape
-    products = multiply(_outputs(y), _taps(kernel, swapped), y.dtype, turn_right=not swapped)
-    return _from_inputs(products, (n, 2 * h, 2 * w, products[0].shape[-1] // 4)).astype(y.dtype)
+    products = multiply(_outputs(y, f=f), _taps(kernel, swapped, f), y.dtype, turn_right=not swapped)
+    return _from_inputs(products, (n, 2 * h, 2 * w, products[0].shape[-1] // 4), f).astype(y.dtype)
 
 
-def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
-    factors = _outputs(y), _inputs(x)
-    return _from_taps(multiply(*(factors if swapped else factors[::-1]), x.dtype, turn_left=True), swapped)
+def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool, f: Filter) -> Array:
+    factors = _outputs(y, f=f), _inputs(x, f=f)
+    return _from_taps(multiply(*(factors if swapped else factors[::-1]), x.dtype, turn_left=True), swapped, f)
 
 
 def _parts(x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
@@ -128,17 +184,24 @@ def _whole(parts: Iterator[Array]) -> Array:
     return jnp.stack(parts, 1).reshape(-1, *parts[0].shape[1:])
 
 
-def _conv_by_parts(x: Array, kernel: Array, swapped: bool) -> Array:
-    return _whole(_filtering_conv(x, kernel, swapped) for (x,) in _parts(x.nbytes, x))
+def _conv_by_parts(x: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
+    return _whole(_filtering_conv(x, kernel, swapped, f) for (x,) in _parts(x.nbytes, x))
 
 
-def _transpose_by_parts(y: Array, kernel: Array, swapped: bool) -> Array:
+def _transpose_by_parts(y: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
     x_bytes = 4 * y.nbytes * kernel.shape[3 if swapped else 2] // y.shape[-1]
-    return _whole(_filtering_transpose(y, kernel, swapped) for (y,) in _parts(x_bytes, y))
+    return _whole(_filtering_transpose(y, kernel, swapped, f) for (y,) in _parts(x_bytes, y))
 
 
-def _kernel_gradient_by_parts(x: Array, y: Array, swapped: bool) -> Array:
-    return sum(_filtering_kernel_gradient(*part, swapped) for part in _parts(x.nbytes, x, y)).astype(x.dtype)
+def _kernel_gradient_by_parts(x: Array, y: Array, swapped: bool, f: Filter) -> Array:
+    return sum(_filtering_kernel_gradient(*part, swapped, f) for part in _parts(x.nbytes, x, y)).astype(x.dtype)
 
 
-FILTERING = closed(_conv_by_parts, _transpose_by_parts, _kernel_gradient_by_parts, multiple=4)
+def _filtering(*points: float) -> Lowering:
+    f = _from_points(*points)
+    forms = (functools.partial(form, f=f) for form in (_conv_by_parts, _transpose_by_parts, _kernel_gradient_by_parts))
+    return closed(*forms, multiple=2 * f.tile)
+
+
+F2 = _filtering(0, 1)
+F4 = _filtering(0, 1, -1 / 2, -2)  # rounds by a third of what 0, 1, -1, 2 do, 4e-6 of the largest value; F2 by 1e-6

@@ -11,17 +11,17 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jax.typing import DTypeLike
 
 
-def by_itself(function: Callable[..., Any]) -> Callable[..., Any]:
+def by_itself(function: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
     """`function` compiled as a computation that XLA doesn't merge with what is around it.
 
     Else XLA works out the arrays that it is given again in each of its pieces, in whatever order the piece reads them.
     """
-    compiled = jax.jit(function)
+    compiled = jax.jit(function, static_argnames=static)
 
     @functools.wraps(function)
-    def called(*arrays: Array) -> Any:
+    def called(*arrays: Array, **settings: Any) -> Any:
         with set_xla_metadata(inlineable="false"):
-            return compiled(*arrays)
+            return compiled(*arrays, **settings)
 
     return called
 
