@@ -7,7 +7,7 @@ training: fd_efficientnet_lite0 191, 134, 96.8, 76.1 and 66.2 after 5, 10, 15, 2
 checkpoint, the last, on 8,189 other samples: 62.7, KID 0.074, precision 0.227, recall 0.011, feature_distance 15.1 (real:
 15.8), memorised 0; the plain DCGAN (flowers_dcgan) has 172.5 then. The distance was still falling: a longer run will be better.
 pictures/flowers_best.png shows 64 samples of --seed 1. Attention at half the size made narrow nets better still by a twentieth,
-and twice as slow. experiments/RESULTS.md has the protocol.
+and this one much worse (flowers_attention). experiments/RESULTS.md has the protocol.
 """
 
 from flaxgan.config import Config
