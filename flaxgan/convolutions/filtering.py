@@ -25,7 +25,7 @@ from jax import Array, lax
 from flaxgan.convolutions.lowering import Lowering, closed
 from flaxgan.convolutions.products import as_rows, by_itself, from_rows, matrix, multiply, padded, shifted
 
-CACHED = 2**22  # bytes of x times M, whose matrices are fewer in larger tiles: they still stay in the last cache of most CPUs
+CACHED = 2**22  # bytes of x, times M: the matrices made of x and of y then still stay in the last cache of most CPUs
 
 Table = tuple[tuple[float, ...], ...]
 
@@ -170,10 +170,10 @@ def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool, f: Filter) -> 
     return _from_taps(multiply(*(factors if swapped else factors[::-1]), x.dtype, turn_left=True), swapped, f)
 
 
-def _parts(cached: int, x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
-    """Every n-th picture of each batch, so that each device goes through its own, with n such that x has at most `cached` bytes."""
+def _parts(f: Filter, x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
+    """Every n-th picture of each batch, so that each device goes through its own, with n such that x stays in the cache."""
     n = 1
-    while x_bytes > n * cached and len(batches[0]) % (2 * n) == 0:
+    while x_bytes > n * f.tile * CACHED and len(batches[0]) % (2 * n) == 0:
         n *= 2
     for part in range(n):
         yield tuple(batch.reshape(-1, n, *batch.shape[1:])[:, part] for batch in batches)
@@ -185,16 +185,16 @@ def _whole(parts: Iterator[Array]) -> Array:
 
 
 def _conv_by_parts(x: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
-    return _whole(_filtering_conv(x, kernel, swapped, f) for (x,) in _parts(f.tile * CACHED, x.nbytes, x))
+    return _whole(_filtering_conv(x, kernel, swapped, f) for (x,) in _parts(f, x.nbytes, x))
 
 
 def _transpose_by_parts(y: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
     x_bytes = 4 * y.nbytes * kernel.shape[3 if swapped else 2] // y.shape[-1]
-    return _whole(_filtering_transpose(y, kernel, swapped, f) for (y,) in _parts(f.tile * CACHED, x_bytes, y))
+    return _whole(_filtering_transpose(y, kernel, swapped, f) for (y,) in _parts(f, x_bytes, y))
 
 
 def _kernel_gradient_by_parts(x: Array, y: Array, swapped: bool, f: Filter) -> Array:
-    return sum(_filtering_kernel_gradient(*part, swapped, f) for part in _parts(f.tile * CACHED, x.nbytes, x, y)).astype(x.dtype)
+    return sum(_filtering_kernel_gradient(*part, swapped, f) for part in _parts(f, x.nbytes, x, y)).astype(x.dtype)
 
 
 def _filtering(*points: float) -> Lowering:
