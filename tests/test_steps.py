@@ -222,11 +222,8 @@ def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated()
     config = Config(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
     compiled = Compiled(config, jax.devices()[:1], np.zeros((64, 32, 32, 3), np.uint8))
     products = compiled.as_text().count(" dot(")
-    filtered, gathered, dense = (
-        25 + 9,
-        1,
-        1,
-    )  # the inner layers by F(4x4, 2x2) and F(2x2, 2x2), that of three channels, the dense one
+    # The inner layers by F(4x4, 2x2) and by F(2x2, 2x2), that of three channels, the dense one.
+    filtered, gathered, dense = 25 + 9, 1, 1
     # One network pass, and its gradients by parameters and by inputs.
     d_forward = d_params = filtered + gathered + dense
     d_inputs_inside = filtered + dense  # down to the first layer's output, not to the real pictures
