@@ -2,10 +2,10 @@
 
     python -m experiments.abstract_art --dataset FOLDER
 
-Measured for 40 of its 200 epochs (1,720 steps, 110,080 pictures) of 2,781 paintings, on an AMD EPYC with AVX-512 on a slow day,
-31 minutes of training: fd_efficientnet_lite0 245.9 and 219.3 after 20 and 40 epochs, at the end KID 0.202, precision 0.799, recall
-0, feature_distance 11.7, memorised 0, and still falling; abstract_art_best, in smaller batches, has 152.4 after 30 epochs.
-experiments/RESULTS.md has the protocol.
+Measured: all 200 epochs (8,600 steps, 550,400 pictures) of 2,781 paintings, on an AMD EPYC with AVX-512 on a slow day, 154 minutes
+of training, most of it on one core: fd_efficientnet_lite0 219.3, 163.4, 145.9, 123.4 and 111.1 after 40, 80, 120, 160 and 200
+epochs, at the end KID 0.076, precision 0.756, recall 0.006, feature_distance 16.5, memorised 0, and still
+falling; abstract_art_best, in smaller batches, is there after 70. experiments/RESULTS.md has the protocol.
 """
 
 from flaxgan.config import Config
