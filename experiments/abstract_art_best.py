@@ -6,9 +6,8 @@ Measured: all 100 epochs (34,700 steps, 277,600 pictures) of 2,781 paintings, on
 of training, most of it on one core: fd_efficientnet_lite0 169.6, 140.5, 120.4, 109.5 and 105.1 after 20, 40, 60, 80 and 100 epochs,
 at the end KID 0.056, precision 0.531, recall 0.023, feature_distance 18.0, memorised 0. It passes the last value of abstract_art,
 the plain DCGAN, after two fifths of the pictures, but repeats its shapes, and gets worse if it goes on (110.2 after 120),
-unless resumed with --augment translation (94.5 after 130).
-pictures/abstract_art_best.png shows 64 samples of --seed 1. Augmentation made narrow nets worse over 60 epochs of as many pictures.
-experiments/RESULTS.md has the protocol.
+unless resumed with --augment translation (94.5 after 130), which from the start made narrow nets worse over 60 epochs of as many
+pictures. pictures/abstract_art_best.png shows 64 samples of --seed 1. experiments/RESULTS.md has the protocol.
 """
 
 from flaxgan.config import Config
