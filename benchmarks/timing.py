@@ -35,7 +35,7 @@ def random_images(config: Config) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (config.batch_size, *config.image_size, config.channels), np.uint8)
 
 
-def training_step(config: Config) -> Callable[[], Any]:
+def compiled_step(config: Config) -> tuple[Compiled, Callable[[], Any]]:
     """A call makes as many steps of flaxgan's as a dispatch does on this device, on random pictures (and classes)."""
     images = random_images(config)
     labels = np.arange(len(images), dtype=np.int32) % config.num_classes if config.conditional else None
@@ -48,7 +48,11 @@ def training_step(config: Config) -> Callable[[], Any]:
         state, metrics = compiled.train_steps(state, indices)
         return metrics
 
-    return run
+    return compiled, run
+
+
+def training_step(config: Config) -> Callable[[], Any]:
+    return compiled_step(config)[1]
 
 
 def elsewhere(build: Callable[[], Callable[[], Any]]) -> Callable[[], None]:

@@ -8,9 +8,11 @@ import argparse
 import dataclasses
 import functools
 import itertools
+import os
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -63,23 +65,26 @@ def theirs(config: Config, steps: int, channels_last: bool, mode: str | None) ->
 
 
 def compare(config: Config, steps: int, rounds: int, modes: list[str], precisions: list[str]) -> list[dict]:
-    contenders, built = {}, {}
-
-    def add(name: str, build: Callable[..., Callable[[], Any]], *args: Any) -> None:
-        began = time.perf_counter()
-        contenders[name] = elsewhere(functools.partial(build, *args))
-        built[name] = time.perf_counter() - began
-
+    builds = {}
     for dtype in precisions:
         own = dataclasses.replace(config, dtype=dtype)
-        add(f"flaxgan {dtype}", training_step, own)
+        builds[f"flaxgan {dtype}"] = functools.partial(training_step, own)
         for channels_last, mode in itertools.product((False, True), (None, *modes)):
             name = f"PyTorch {dtype} {'channels_last' if channels_last else 'NCHW'}" + (f", compiled ({mode})" if mode else "")
-            try:
-                add(name, theirs, own, steps, channels_last, mode)
-            except RuntimeError as error:  # torch.compile does not work everywhere
-                print(f"{name} does not run here: {error}", flush=True)
+            builds[name] = functools.partial(theirs, own, steps, channels_last, mode)
+    contenders, built = {}, {}
 
+    def add(name: str) -> None:
+        began = time.perf_counter()
+        try:
+            contenders[name] = elsewhere(builds[name])
+        except RuntimeError as error:  # torch.compile does not work everywhere
+            print(f"{name} does not run here: {error}", flush=True)
+        built[name] = time.perf_counter() - began
+
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:
+        list(pool.map(add, builds))
+    contenders = {name: contenders[name] for name in builds if name in contenders}  # in the order of the table
     times = alternate(contenders, rounds)
     times = {name: [value / steps for value in values] for name, values in times.items()}
     rows = []

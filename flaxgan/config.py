@@ -89,7 +89,7 @@ class Config:
     num_classes: int | None = option(None, "of the data, if conditional", fixed=True, flag=False)
     seed: int = option(0, "decides weights, z, data order and flips", fixed=True)
     run_dir: str | None = option(None, "the run's folder; resumed if it exists (default: runs/<dataset>-<timestamp>)", saved=False)
-    checkpoint_every: int = option(1, "epochs between checkpoints (one more is kept at the end)")
+    checkpoint_every: int = option(1, "epochs between checkpoints and their pictures (there is one more at the end)")
     keep_checkpoints: int = option(3, "how many of the newest checkpoints to keep")
     log_every: int = option(10, "steps between lines of metrics.jsonl")
     evaluate_every: int | None = option(None, "epochs between evaluations, which choose the best checkpoint (default: never)")

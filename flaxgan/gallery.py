@@ -41,7 +41,7 @@ class Gallery:
         self._next_figures = 0.0
 
     def add(self, state: GANState, step: int, last: bool) -> None:
-        """After an epoch, or where the run stops within one. The state may be donated as soon as this returns."""
+        """With each checkpoint. The state may be donated as soon as this returns."""
         if self._drawn:
             self._drawn.result()  # at most one is waiting; raises what drawing raised
         # So that even compiling the sampler is left to the background.

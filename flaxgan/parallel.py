@@ -145,64 +145,68 @@ class Compiled:
             steps = functools.partial(
                 self._steps, functools.partial(one_step, split=lambda x: lax.with_sharding_constraint(x, rows))
             )
-            step = jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
+            self._step = jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
         else:
             self._batch_shape = (len(devices), self.images_per_step // len(devices))
             steps = functools.partial(self._steps, functools.partial(one_step, axis_name=AXIS, split=_own_rows))
             data_axis = 1 if self._resident is None else None
-            step = jax.pmap(steps, AXIS, in_axes=(None, None, data_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
-        first = np.zeros((1, self.images_per_step), np.int64)
-        self._compiled = step.lower(self.state_shape, *self._feed(first)).compile()
+            self._step = jax.pmap(steps, AXIS, in_axes=(None, data_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
+        self._programs: dict[int, jax.stages.Compiled] = {}
+        self._program(self.most_steps)
 
-    def _steps(self, one_step, state: GANState, count: Array, data: Data, indices: Array | None) -> tuple[GANState, Metrics]:
-        """`count` steps, on data[indices[k]], or data[k] if these are the batches; metrics have a row each, (most_steps,)."""
-        one_step = jax.jit(one_step, inline=True)  # so that it is traced once, for the shapes of its metrics and for the loop
+    def _steps(self, one_step, state: GANState, data: Data, indices: Array | None) -> tuple[GANState, Metrics]:
+        """A step on each data[indices[k]], or data[k] if these are the batches; metrics have a row each."""
 
-        def batch(k: int | Array) -> Data:
-            rows = k if indices is None else indices[k]
-            return jax.tree.map(lambda x: x.at[rows].get(mode="promise_in_bounds"), data)
+        def body(state: GANState, own: Any) -> tuple[GANState, Metrics]:
+            batch = own if indices is None else jax.tree.map(lambda x: x.at[own].get(mode="promise_in_bounds"), data)
+            return one_step(state, *batch)
 
-        def body(k: Array, carry: tuple[GANState, Metrics]) -> tuple[GANState, Metrics]:
-            state, rows = carry
-            state, metrics = one_step(state, *batch(k))
-            return state, jax.tree.map(lambda rows, value: rows.at[k].set(value), rows, metrics)
+        return lax.scan(body, state, data if indices is None else indices)
 
-        _, metrics = jax.eval_shape(one_step, state, *batch(0))
-        rows = jax.tree.map(lambda value: jnp.zeros((self.most_steps,), value.dtype), metrics)
-        return lax.fori_loop(0, count, body, (state, rows))
-
-    def _feed(self, indices: np.ndarray) -> tuple[np.int32, Data, Array | None]:
+    def _feed(self, indices: np.ndarray) -> tuple[Data, Array | None]:
         """indices (count, images_per_step) -> what _steps takes besides the state. Each process reads its own rows only."""
-        count = len(indices)
-        indices = np.resize(indices, (self.most_steps, *self._batch_shape))  # rows beyond count are ignored
+        indices = indices.reshape(len(indices), *self._batch_shape)
         if self._resident is not None:
             own = jax.make_array_from_callback(indices.shape, self.split, lambda rows: indices[rows].astype(np.int32))
-            return np.int32(count), self._resident, own
+            return self._resident, own
 
         def gathered(x: np.ndarray) -> Array:
             shape = (*indices.shape, *x.shape[1:])
             return jax.make_array_from_callback(shape, self.split, lambda rows: x[indices[rows[: indices.ndim]]])
 
-        return np.int32(count), jax.tree.map(gathered, self.data), None
+        return jax.tree.map(gathered, self.data), None
+
+    def _program(self, count: int) -> jax.stages.Compiled:
+        """`count` steps, which XLA is to know: else a GPU waits for the host after each, to learn whether it was the last."""
+        if count not in self._programs:
+            feed = self._feed(np.zeros((count, self.images_per_step), np.int64))
+            self._programs[count] = self._step.lower(self.state_shape, *feed).compile()
+        return self._programs[count]
 
     def train_steps(self, state: GANState, indices: np.ndarray) -> tuple[GANState, Metrics]:
-        """A step for each row of int64 indices (count, images_per_step), count <= most_steps -> the state, metrics (most_steps,).
+        """A step for each row of int64 indices (count, images_per_step), count <= most_steps -> the state, metrics (count,).
 
         Doesn't wait for the device. The state is donated: use the one returned.
         """
-        return self._compiled(state, *self._feed(indices))
+        if len(indices) == self.most_steps:
+            return self._program(self.most_steps)(state, *self._feed(indices))
+        rows = []
+        for own in indices:  # at an epoch's end, one by one: a program for every count would be compiled for long
+            state, metrics = self._program(1)(state, *self._feed(own[None]))
+            rows.append(metrics)
+        return state, jax.tree.map(lambda *values: jnp.concatenate(values), *rows)
 
     def as_text(self) -> str:
         """The compiled program."""
-        return self._compiled.as_text()
+        return self._program(self.most_steps).as_text()
 
     def cost(self) -> dict[str, float]:
         """XLA's estimate of a step on one device: "flops", "bytes accessed"."""
-        return self._compiled.cost_analysis()
+        return self._program(self.most_steps).cost_analysis()
 
     def memory(self) -> int:
         """Bytes that XLA plans for on one device: arguments, results and all between."""
-        plan = self._compiled.memory_analysis()
+        plan = self._program(self.most_steps).memory_analysis()
         return plan.argument_size_in_bytes + plan.output_size_in_bytes - plan.alias_size_in_bytes + plan.temp_size_in_bytes
 
     def of_any_process(self, asked: Any) -> Any:

@@ -49,7 +49,7 @@ class Reporter:
         self._clock, self.logged = time.monotonic(), self.step
 
     def _report(self, count: int, metrics: Metrics) -> None:
-        columns = {name: values[:count].tolist() for name, values in jax.device_get(metrics).items()}  # waits for the device
+        columns = {name: values.tolist() for name, values in jax.device_get(metrics).items()}  # waits for the device
         due = [step for step in range(self.step + 1, self.step + count + 1) if step == 1 or step % self.config.log_every == 0]
         if due:  # all steps of a dispatch end at once, as far as the host can tell, and have one speed
             now = time.monotonic()

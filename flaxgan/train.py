@@ -149,11 +149,12 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             done += count
             reporter.take(count, metrics)
             stopping = done == total or bool(asked)
-            if stopping or done % (per_epoch * config.checkpoint_every) == 0:
+            keeping = stopping or done % (per_epoch * config.checkpoint_every) == 0
+            if keeping:
                 reporter.catch_up()
                 save(checkpoints, state)  # in the background, while training goes on
             evaluate()
-            if gallery and (stopping or done % per_epoch == 0):
+            if gallery and keeping:
                 reporter.catch_up()
                 gallery.add(on_one_device(state), done, stopping)
 

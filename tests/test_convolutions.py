@@ -11,7 +11,7 @@ from jax import lax
 from flaxgan import convolutions
 
 SIZES = [(8, 8), (14, 20), (7, 7), (5, 6), (2, 2)]
-LOWERINGS = [convolutions.IM2COL, convolutions.F2, convolutions.F4, convolutions.XLA]
+LOWERINGS = [convolutions.IM2COL, convolutions.F2, convolutions.F4, convolutions.XLA, convolutions.XLA_IN_BLOCKS]
 
 
 def xla_conv(x, kernel):

@@ -156,6 +156,7 @@ def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictur
     assert process.wait(timeout=300) == 0, process.stderr.read()
 
     assert steps(broken) == steps(unbroken)
+    assert sorted(path.stem for path in (unbroken / "generated_images").iterdir()) == [f"epoch_{i:04d}" for i in range(2, 17, 2)]
     assert int(state(unbroken).step) == 80
     same_state(broken, unbroken)
     assert without_timings(rows(broken)) == without_timings(rows(unbroken))

@@ -6,13 +6,14 @@ matrix products. Kernels are (4, 4, in, out) whatever the lowering, so that a ch
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jax.typing import DTypeLike
 
 from flaxgan.convolutions import stride1
 from flaxgan.convolutions.filtering import F2, F4
 from flaxgan.convolutions.im2col import IM2COL
 from flaxgan.convolutions.lowering import Lowering
+from flaxgan.convolutions.xla import XLA, XLA_IN_BLOCKS
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
 # Outputs in a batch; in jit that of all devices together, though each of them makes the larger kernel.
@@ -20,19 +21,6 @@ FEW_POSITIONS = 128  # for so few, F2's 9/4 times larger kernel costs more than 
 MANY_POSITIONS = 2048  # for fewer, F4's 25/4 times larger one costs more than it saves over F2
 
 __all__ = ["conv4x4", "conv4x4_transpose", "conv_stride1"]
-
-
-def _xla_conv(x: Array, kernel: Array) -> Array:
-    return lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-
-
-def _xla_transpose(y: Array, kernel: Array) -> Array:
-    n, h, w, _ = y.shape
-    x = jax.ShapeDtypeStruct((n, 2 * h, 2 * w, kernel.shape[3]), y.dtype)
-    return jax.linear_transpose(lambda x: _xla_conv(x, kernel.swapaxes(2, 3)), x)(y)[0]
-
-
-XLA = Lowering(_xla_conv, _xla_transpose)
 
 
 def on_cpu() -> bool:
@@ -43,7 +31,7 @@ def on_cpu() -> bool:
 def _lowering(n: int, h: int, w: int, channels: int, dtype: DTypeLike) -> Lowering:
     """For a y of (n, h, w) and an x with so many channels."""
     if not on_cpu():
-        return XLA
+        return XLA_IN_BLOCKS if channels < FEW_CHANNELS else XLA
     if channels < FEW_CHANNELS or n * h * w <= FEW_POSITIONS:
         return IM2COL
     # F4's outputs are differences of products weighed by up to 8^2: too coarse in bfloat16. Where it would pad by more than F2, it
