@@ -102,7 +102,13 @@ def test_the_choice_on_the_cpu(monkeypatch, y, channels, dtype, want):
     assert convolutions._lowering(*y, channels, jnp.dtype(dtype)) == want
 
 
-@pytest.mark.parametrize("lowering", LOWERINGS[:3])
+@pytest.mark.parametrize("channels, want", [(3, convolutions.XLA_IN_BLOCKS), (8, convolutions.XLA)])
+def test_the_choice_elsewhere(monkeypatch, channels, want):
+    monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
+    assert convolutions._lowering(8, 16, 16, channels, jnp.dtype("float32")) == want
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
 @pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
 def test_gradients_of_gradients(lowering, part, whole):
     """As a gradient penalty takes them."""
