@@ -1,7 +1,7 @@
 """A folder of abstract paintings at 64x64 with small batches, twice the learning rate and averaged weights; then translated, too.
 
     python -m experiments.abstract_art_best --dataset FOLDER --run-dir RUN
-    python -m experiments.abstract_art_best --run-dir RUN --augment translation --epochs 150
+    python -m flaxgan.main --run-dir RUN --augment translation --epochs 150
 
 By the 120th epoch the discriminator knows the paintings, and the generator no longer gets better; moved to and fro from then on,
 they are new to it. From the start that only slows the beginning: 118.6 after 80 epochs instead of 109.5.
