@@ -52,7 +52,7 @@ def _conv(lowering: Lowering, x: Array, kernel: Array) -> Array:
 
 def _conv_transpose(lowering: Lowering, y: Array, kernel: Array) -> Array:
     _, h, w, _ = y.shape
-    return lowering.transpose(_filled(y, max(lowering.multiple // 2, 1)), kernel[::-1, ::-1])[:, : 2 * h, : 2 * w]
+    return lowering.transpose(_filled(y, lowering.multiple // 2), kernel[::-1, ::-1])[:, : 2 * h, : 2 * w]
 
 
 def conv4x4(x: Array, kernel: Array) -> Array:

@@ -18,7 +18,7 @@ Bilinear = Callable[[Array, Array], Array]
 class Lowering(NamedTuple):
     conv: Bilinear  # x (N, H, W, C), kernel (4, 4, C, O) -> y (N, H/2, W/2, O)
     transpose: Bilinear  # y, kernel (4, 4, O, C), as the layer that it is has it -> x
-    multiple: int = 1  # of which H and W have to be
+    multiple: int  # even, of which H and W have to be
 
 
 def closed(
