@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.timing import ROUNDS, WARM_UP, compiled_step, finish, random_images, seconds, spread
+from benchmarks.timing import alternate, compiled_step, finish, random_images, spread
 from flaxgan.config import Config
 from flaxgan.parallel import Compiled, set_up_devices
 
@@ -34,9 +34,7 @@ KERNELS = {  # by name, the first that fits
 
 def times(run: Callable[[], Any]) -> list[float]:
     """Seconds a call."""
-    for _ in range(WARM_UP):
-        seconds(run)
-    return [seconds(lambda: [run() for _ in range(CALLS)][-1]) / CALLS for _ in range(ROUNDS)]
+    return [value / CALLS for value in alternate({"calls": lambda: [run() for _ in range(CALLS)][-1]})["calls"]]
 
 
 def most_operations(dtype: str, size: int) -> float:

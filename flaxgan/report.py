@@ -29,27 +29,28 @@ class Reporter:
         """`log`: of the process that writes; the others, with None, only look for divergence."""
         self.config, self.log, self.per_epoch = config, log, per_epoch
         self.step = self.logged = step
-        self._waiting: list[tuple[int, Metrics]] = []
+        self._waiting: list[Metrics] = []
         self._clock = self._printed = time.monotonic()
         self._bar = tqdm(initial=step, total=total, unit="step", disable=None if log else True, dynamic_ncols=True)
 
-    def take(self, count: int, metrics: Metrics) -> None:
-        """Of `count` steps, a row each. Waits for the dispatch before: one in flight keeps the device busy, and Ctrl-C prompt."""
-        self._waiting.append((count, metrics))
+    def take(self, metrics: Metrics) -> None:
+        """A row of each step. Waits for the dispatch before: one in flight keeps the device busy, and Ctrl-C prompt."""
+        self._waiting.append(metrics)
         if len(self._waiting) > 1:
-            self._report(*self._waiting.pop(0))
+            self._report(self._waiting.pop(0))
 
     def catch_up(self) -> None:
         """Report all there is. Waits for the device. Raises UserError if a step has lost its numbers."""
         while self._waiting:
-            self._report(*self._waiting.pop(0))
+            self._report(self._waiting.pop(0))
 
     def restart_clock(self) -> None:
         """Leave what was done between two steps out of images_per_second. To be called when caught up."""
         self._clock, self.logged = time.monotonic(), self.step
 
-    def _report(self, count: int, metrics: Metrics) -> None:
+    def _report(self, metrics: Metrics) -> None:
         columns = {name: values.tolist() for name, values in jax.device_get(metrics).items()}  # waits for the device
+        count = len(columns["d_loss"])
         due = [step for step in range(self.step + 1, self.step + count + 1) if step == 1 or step % self.config.log_every == 0]
         if due:  # all steps of a dispatch end at once, as far as the host can tell, and have one speed
             now = time.monotonic()

@@ -147,7 +147,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             indices = [batch_indices(config.seed, step, size, config.images_per_step) for step in range(done, done + count)]
             state, metrics = compiled.train_steps(state, np.stack(indices))
             done += count
-            reporter.take(count, metrics)
+            reporter.take(metrics)
             stopping = done == total or bool(asked)
             keeping = stopping or done % (per_epoch * config.checkpoint_every) == 0
             if keeping:
@@ -155,7 +155,6 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
                 save(checkpoints, state)  # in the background, while training goes on
             evaluate()
             if gallery and keeping:
-                reporter.catch_up()
                 gallery.add(on_one_device(state), done, stopping)
 
     if done < total:

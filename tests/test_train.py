@@ -214,7 +214,7 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
     with MetricsLog(tmp_path / "run", 0) as log, Reporter(Config(batch_size=8, log_every=3), log, 0, 40, 40) as reporter:
         for _ in range(5):
             now[0] += 2
-            reporter.take(8, {"d_loss": np.zeros(8), "g_loss": np.zeros(8)})
+            reporter.take({"d_loss": np.zeros(8), "g_loss": np.zeros(8)})
             reporter.catch_up()
     assert [row["step"] for row in log.rows] == [1, *range(3, 40, 3)]
     assert {row["images_per_second"] for row in log.rows} == {32}
