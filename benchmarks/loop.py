@@ -19,7 +19,7 @@ from benchmarks.timing import finish, seconds, spread
 from flaxgan.main import main as train
 from flaxgan.parallel import Compiled
 
-TURN = 10  # dispatches of each
+TURN = 4  # seconds of each: beside them what it takes to fill an emptied queue of the device's is nothing
 
 
 class Timed(Compiled):
@@ -30,36 +30,45 @@ class Timed(Compiled):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         Timed.last = self
-        self.began, self.dispatches = None, 0
-        self.steps, self.bare = [], []  # of each turn: the training's steps, and seconds of the bare steps before it
+        self.began = None
+        self.steps, self.bare = [], []  # of each turn: the training's steps; and before it, seconds of a bare one
         self.spare = self.create_state()  # of the bare steps
 
     def time_bare(self, state) -> float:
         """Waits for `state`, the training's. -> seconds that this took, without that wait."""
         jax.block_until_ready(state)
         paused = time.perf_counter()
-        indices = np.arange(self.images_per_step)[None].repeat(self.most_steps, 0)
-        times = []
-        for _ in range(1 + TURN):
-            began = time.perf_counter()
-            self.spare, _ = jax.block_until_ready(super().train_steps(self.spare, indices))
-            times.append((time.perf_counter() - began) / self.most_steps)
-        self.bare.append(times[1:])  # the first finds the caches as the training left them
+        running = self.bare_steps()
+        jax.block_until_ready(running)  # the first finds the caches as the training left them
+        began, dispatches = time.perf_counter(), 0
+        running = self.bare_steps()
+        while time.perf_counter() - began < TURN:
+            waiting, running = running, self.bare_steps()  # one ahead, as in the training
+            jax.block_until_ready(waiting)
+            dispatches += 1
+        self.bare.append((time.perf_counter() - began) / (dispatches * self.most_steps))
+        jax.block_until_ready(running)
+        self.turn_ends = time.perf_counter() + TURN
         return time.perf_counter() - paused
 
+    def bare_steps(self):
+        indices = np.arange(self.images_per_step)[None].repeat(self.most_steps, 0)
+        self.spare, metrics = super().train_steps(self.spare, indices)
+        return metrics
+
     def train_steps(self, state, indices):
-        if self.dispatches % TURN == 0:
+        if self.began is None or time.perf_counter() > self.turn_ends:
             paused = self.time_bare(state)
             self.began = time.perf_counter() if self.began is None else self.began + paused
             self.steps.append(0)
-        self.dispatches += 1
         self.steps[-1] += len(indices)
         return super().train_steps(state, indices)
 
     def expected(self) -> float:
-        """Seconds that the training's steps would have taken as bare ones. Means, since what they are compared with is a sum."""
-        turns = zip(self.steps, itertools.pairwise(self.bare), strict=True)
-        return sum(steps * float(np.mean(before + after)) for steps, (before, after) in turns)
+        """Seconds that the training's steps would have taken as bare ones."""
+        return sum(
+            steps * (before + after) / 2 for steps, (before, after) in zip(self.steps, itertools.pairwise(self.bare), strict=True)
+        )
 
 
 def main() -> None:
@@ -74,7 +83,7 @@ def main() -> None:
     row = {
         "flags": " ".join(flags),
         "steps": steps,
-        "bare step (images/s)": spread([timed.images_per_step / float(np.mean(times)) for times in timed.bare]),
+        "bare step (images/s)": spread([timed.images_per_step / pace for pace in timed.bare]),
         "training, all included (images/s)": f"{timed.images_per_step * steps / took:.3g}",
         "share": f"{timed.expected() / took:.3f}",
         "command (s)": f"{run:.1f}",

@@ -22,6 +22,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def require_writable(path: Path) -> None:
     """Raises UserError, before anything is computed for it, if the file --output can't be written; its folder is created."""
     trial = path.with_name(f".{path.name}.trial")
+    if path.is_dir():
+        raise UserError(f"--output {path} is a folder")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         trial.touch()
@@ -43,9 +45,10 @@ def locked(folder: Path) -> Iterator[None]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{folder} is being trained by another process; wait for it, or name another --run-dir") from error
         yield
-    except BlockingIOError as error:
-        raise UserError(f"{folder} is being trained by another process; wait for it, or name another --run-dir") from error
     finally:
         os.close(handle)

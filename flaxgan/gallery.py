@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +19,9 @@ from flaxgan.state import GANState
 
 NUM_PICTURES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
+MOST_WAITING = 8  # generators to be drawn; a GPU makes as many epochs while the sampler is compiled for the first
+
+_copied = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 
 
 def grid_of_epoch(run_dir: Path, epoch: int) -> Path:
@@ -37,16 +41,16 @@ class Gallery:
         save_picture(run.folder / "real_images.png", grid(self.reals))
         grid_of_epoch(run.folder, 0).parent.mkdir(exist_ok=True)
         self._pool = ThreadPoolExecutor(1)
-        self._drawn: Future[None] | None = None
+        self._drawn: deque[Future[None]] = deque()
         self._next_figures = 0.0
 
     def add(self, state: GANState, step: int, last: bool) -> None:
         """With each checkpoint. The state may be donated as soon as this returns."""
-        if self._drawn:
-            self._drawn.result()  # at most one is waiting; raises what drawing raised
+        while self._drawn and (self._drawn[0].done() or len(self._drawn) == MOST_WAITING):
+            self._drawn.popleft().result()  # raises what drawing raised
         # So that even compiling the sampler is left to the background.
-        kept = jax.tree.map(jnp.copy, (state.generator, state.ema_params))
-        self._drawn = self._pool.submit(self._draw, kept, list(self.log.rows), step, last)
+        kept = _copied((state.generator.replace(opt_state=()), state.ema_params))
+        self._drawn.append(self._pool.submit(self._draw, kept, list(self.log.rows), step, last))
 
     def _draw(self, kept: Any, rows: list[dict[str, Any]], step: int, last: bool) -> None:
         config, epoch = self.run.config, -(-step // self.per_epoch)
@@ -69,5 +73,5 @@ class Gallery:
 
     def __exit__(self, *_) -> None:
         self._pool.shutdown()
-        if self._drawn:
-            self._drawn.result()
+        for drawn in self._drawn:
+            drawn.result()

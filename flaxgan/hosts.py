@@ -56,12 +56,12 @@ def from_first(text: str) -> str:
     return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).rstrip(b"\0").decode()
 
 
-def require_equal(text: str) -> None:
-    """Raises UserError, on every process, if they don't all have the same."""
+def require_equal(text: str, otherwise: str) -> None:
+    """Raises UserError, on every process, if they don't all have the same: that they do what `otherwise` says."""
     if jax.process_count() > 1:
         digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
         if (multihost_utils.process_allgather(digest) != digest).any(0).any():
-            raise UserError("the processes were given different flags, or see different folders under --run-dir; give all the same")
+            raise UserError(f"the processes {otherwise}; give all the same")
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import mmap
 import os
 import platform
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -23,9 +24,8 @@ from flaxgan.steps import Metrics, train_step
 
 AXIS = "batch"
 ON_HUGE_PAGES = 2**32  # bytes at the beginning of the heap
-STEPS_PER_DISPATCH = (
-    8  # on a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly
-)
+# On a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly.
+STEPS_PER_DISPATCH = 8
 SHARE_FOR_PICTURES = 0.25  # of a device's memory
 Data = tuple[Any, Any]  # images, and labels or None
 
@@ -130,7 +130,11 @@ class Compiled:
         self.data = images, labels if config.conditional else None
         self.images_per_step = config.images_per_step
         self.most_steps = most_steps or (1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH)
-        self.create_state = jax.jit(functools.partial(create_state, config, total_steps), out_shardings=self.replicated)
+        # A program that runs once: most of what the CPU's compiler does for its speed would take longer than it saves.
+        options = {"xla_backend_optimization_level": 1} if devices[0].platform == "cpu" else None
+        self.create_state = jax.jit(
+            functools.partial(create_state, config, total_steps), out_shardings=self.replicated, compiler_options=options
+        )
         self.state_shape: GANState = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.replicated),
             jax.eval_shape(self.create_state),
@@ -152,7 +156,6 @@ class Compiled:
             data_axis = 1 if self._resident is None else None
             self._step = jax.pmap(steps, AXIS, in_axes=(None, data_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
         self._programs: dict[int, jax.stages.Compiled] = {}
-        self._program(self.most_steps)
 
     def _steps(self, one_step, state: GANState, data: Data, indices: Array | None) -> tuple[GANState, Metrics]:
         """A step on each data[indices[k]], or data[k] if these are the batches; metrics have a row each."""
@@ -176,6 +179,11 @@ class Compiled:
 
         return jax.tree.map(gathered, self.data), None
 
+    def compile(self, *counts: int) -> None:
+        """The programs of so many steps, side by side, instead of each when it is first called."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._program, set(counts)))
+
     def _program(self, count: int) -> jax.stages.Compiled:
         """`count` steps, which XLA is to know: else a GPU waits for the host after each, to learn whether it was the last."""
         if count not in self._programs:
@@ -191,7 +199,7 @@ class Compiled:
         if len(indices) == self.most_steps:
             return self._program(self.most_steps)(state, *self._feed(indices))
         rows = []
-        for own in indices:  # at an epoch's end, one by one: a program for every count would be compiled for long
+        for own in indices:  # before a checkpoint, one by one: a program for every count would be compiled for long
             state, metrics = self._program(1)(state, *self._feed(own[None]))
             rows.append(metrics)
         return state, jax.tree.map(lambda *values: jnp.concatenate(values), *rows)

@@ -24,10 +24,17 @@ def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
     """The two fields that may be paths, independent of the working directory."""
     fields = {}
     if data_dir is not None:
-        fields["data_dir"] = str(Path(data_dir).expanduser().resolve())
+        fields["data_dir"] = _resolved("--data-dir", data_dir)
     if dataset is not None:
-        fields["dataset"] = str(Path(dataset).expanduser().resolve()) if is_folder(dataset, data_dir) else dataset
+        fields["dataset"] = _resolved("--dataset", dataset) if is_folder(dataset, data_dir) else dataset
     return fields
+
+
+def _resolved(name: str, path: str) -> str:
+    try:
+        return str(Path(path).expanduser().resolve())
+    except (OSError, RuntimeError) as error:  # ~ of nobody, or links in a circle
+        raise UserError(f"{name} {path} can't be used: {error}") from error
 
 
 def _native_or_64(source: Source) -> tuple[int, int]:
@@ -140,7 +147,7 @@ class Run:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """The folder, created if it is a new run's, against other processes. Raises UserError if one has it, or it can't be had."""
+        """Hold the folder, created if it is a new run's. Raises UserError if another process has it, or it can't be created."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

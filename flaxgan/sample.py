@@ -19,10 +19,7 @@ def _check_output(output: Path) -> None:
             f"--output {output}: {output.suffix} is not known; name a .png (one grid), a .npy, a folder, "
             "or with --interpolate a .gif or .webp"
         )
-    if output.suffix:
-        if output.is_dir():
-            raise UserError(f"--output {output} is a folder")
-    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if not output.suffix and output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"--output {output} exists and is not an empty folder; name another")
     require_writable(output if output.suffix else output / "0.png")
 
@@ -68,8 +65,8 @@ def sample_run(args: argparse.Namespace) -> None:
         raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
     asked = _class_ids(args.classes, list(counts)) if args.classes else [None]
     state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
-    generator = sampler(state.generator, state.ema_params, counts)
     _check_output(args.output)
+    generator = sampler(state.generator, state.ema_params, counts)
 
     if args.interpolate:
         z = between(args.interpolate, args.frames, config.latent_dim, args.truncation)

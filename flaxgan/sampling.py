@@ -1,5 +1,6 @@
 """Pictures from a trained generator."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -18,21 +19,24 @@ BATCH = 64
 CALIBRATION_BATCHES = 16
 
 
-def latents(seed: int, start: int, stop: int, latent_dim: int, use: int = SAMPLING, truncation: float | None = None) -> Array:
-    """Rows start..stop of the z that belong to a seed and a use: float32 (stop - start, latent_dim), N(0, 1).
+def latents(seed: int, start: int, num: int, latent_dim: int, use: int = SAMPLING, truncation: float | None = None) -> Array:
+    """The z from row `start` on that belong to a seed and a use: float32 (num, latent_dim), N(0, 1).
 
     Row i depends on seed, use and i alone, so picture i is the same however many are asked for. `truncation`: the largest
     magnitude, what is beyond drawn anew (Brock et al. 2019, section 3.1): more typical pictures, and fewer kinds of them.
     """
-    key = random_key(seed, use)
+    return _rows_of_z(random_key(seed, use), start, num, latent_dim, truncation)
 
+
+@functools.partial(jax.jit, static_argnames=("num", "latent_dim", "truncation"))
+def _rows_of_z(key: Array, start: Array, num: int, latent_dim: int, truncation: float | None) -> Array:
     def row(i: Array) -> Array:
         own = jax.random.fold_in(key, i)
         if truncation is None:
             return jax.random.normal(own, (latent_dim,))
         return jax.random.truncated_normal(own, -truncation, truncation, (latent_dim,))
 
-    return jax.vmap(row)(jnp.arange(start, stop))
+    return jax.vmap(row)(start + jnp.arange(num))
 
 
 def random_classes(class_counts: dict[str, int], seed: int, num: int, use: int = SAMPLING) -> np.ndarray:
@@ -47,10 +51,8 @@ def random_classes(class_counts: dict[str, int], seed: int, num: int, use: int =
 def spread_classes(num_classes: int, num: int) -> np.ndarray:
     """For a square grid of `num` pictures: a class a row, spread evenly over all: int32 (num,)."""
     columns = math.isqrt(num)
-    rows = -(-num // columns)
-    return np.repeat(np.linspace(0, num_classes - 1, min(rows, num_classes)).round().astype(np.int32), columns)[
-        np.arange(num) % (min(rows, num_classes) * columns)
-    ]
+    rows = min(-(-num // columns), num_classes)
+    return np.resize(np.repeat(np.linspace(0, num_classes - 1, rows).round().astype(np.int32), columns), num)
 
 
 def between(seeds: list[int], frames: int, latent_dim: int, truncation: float | None = None) -> Array:
@@ -86,7 +88,7 @@ def _calibrated(generator: Network, labels: Array | None) -> Network:
 def sampler(generator: Network, ema_params: object, class_counts: dict[str, int]) -> Network:
     """The generator to sample from: with its averaged weights, and batch statistics that belong to them, if there are any.
 
-    `class_counts`: of the training data, as frequent as which the classes are in those statistics, if it is conditional.
+    `class_counts`: of the training data; if it is conditional, the classes are as frequent in those statistics.
     """
     if ema_params is None:
         return generator
@@ -114,7 +116,7 @@ def sample(
 ) -> np.ndarray:
     """The first `num` pictures of a seed, of these classes (num,) if conditional: uint8 (num, H, W, C). Waits for the device."""
     return draw(
-        generator, lambda start, stop: latents(seed, start, stop, generator.module.latent_dim, use, truncation), num, labels
+        generator, lambda start, stop: latents(seed, start, stop - start, generator.module.latent_dim, use, truncation), num, labels
     )
 
 

@@ -1,5 +1,6 @@
 """Evaluation while training, and the best checkpoint that it chooses."""
 
+import math
 from typing import Self
 
 from flaxgan.checkpoint import BEST, Checkpoints
@@ -47,11 +48,14 @@ class Selection:
     def _best_of_all(self, state: GANState, epoch: int) -> bool:
         step, name = int(state.step), self.extractor.network.FRECHET
         distances = {row["step"]: row[name] for row in self.log.rows if name in row}
-        if step not in distances:
+        measured_before = step in distances
+        if not measured_before:
             distances[step] = self._measure(state, epoch)
-            best = ", the best so far" if distances[step] == min(distances.values()) else ""
-            print(f"epoch {epoch}: {name} {distances[step]:.1f}{best}", flush=True)
-        return distances[step] == min(distances.values())
+        # Beside the one that is kept: the log's best may have been lost with the steps after the last checkpoint.
+        is_best = all(distances[step] <= distances.get(kept, math.inf) for kept in self.best.steps())
+        if not measured_before:
+            print(f"epoch {epoch}: {name} {distances[step]:.1f}{', the best so far' if is_best else ''}", flush=True)
+        return is_best
 
     def _measure(self, state: GANState, epoch: int) -> float:
         """Log what there is to say of a state, print what there is to mind -> its Frechet distance."""

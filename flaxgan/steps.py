@@ -53,7 +53,7 @@ def generate(generator: Network, z: Array, labels: Array | None = None, axis_nam
 
 
 def _mean(of: Callable[..., Any], arrays: tuple[Array | None, ...], accumulate: int, axis_name: str | None) -> Any:
-    """The tree `of(*arrays)`, all of it means over a batch, as the mean over `accumulate` parts of the batch and over devices.
+    """The tree `of(*arrays)`, averaged over `accumulate` parts of the batch and over devices.
 
     Each part is normalised by its own batch statistics (as gradient accumulation does everywhere); the running ones take in
     their mean.
@@ -74,7 +74,7 @@ def _noise(step: Array, config: Config) -> Array | None:
     """The standard deviation of the noise on what the discriminator sees, which falls linearly to 0."""
     if not config.instance_noise:
         return None
-    return config.instance_noise * jnp.maximum(0, 1 - step * config.images_per_step / config.instance_noise_images)
+    return config.instance_noise * jnp.maximum(0, 1 - step * (config.images_per_step / config.instance_noise_images))
 
 
 def discriminator_step(

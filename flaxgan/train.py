@@ -24,7 +24,7 @@ from flaxgan.parallel import Compiled, explaining_out_of_memory, on_one_device, 
 from flaxgan.report import Reporter, diverged
 from flaxgan.run import MetricsLog, Run
 from flaxgan.selection import Selection
-from flaxgan.state import NETWORKS, GANState, create_state
+from flaxgan.state import NETWORKS, GANState
 
 
 class Interrupt:
@@ -63,10 +63,9 @@ def save(checkpoints: Checkpoints, state: GANState) -> None:
     checkpoints.save(state)
 
 
-def describe(config: Config, dataset: ImageDataset, devices: list[jax.Device]) -> str:
+def describe(config: Config, dataset: ImageDataset, devices: list[jax.Device], state_shape: GANState) -> str:
     """Two lines on what is trained, for the person who started it."""
-    shape = jax.eval_shape(lambda: create_state(config))
-    sizes = {name: sum(leaf.size for leaf in jax.tree.leaves(getattr(shape, name).params)) for name in NETWORKS}
+    sizes = {name: sum(leaf.size for leaf in jax.tree.leaves(getattr(state_shape, name).params)) for name in NETWORKS}
     height, width = config.image_size
     classes = f", {len(dataset.class_names)} classes" if dataset.class_names else ""
     return (
@@ -86,13 +85,16 @@ def train(run: Run) -> None:
         require_divisible(run.config, devices)
         # A new run's folder is process 0's choice; and no process writes to it before all have looked what is in it.
         folder = Path(from_first(str(run.folder)))
-        require_equal(f"{run.config.to_dict()} {run.resumed}")
+        require_equal(
+            f"{run.config.to_dict()} {run.resumed}", "were given different flags, or see different folders under --run-dir"
+        )
         _train(dataclasses.replace(run, folder=folder), devices)
 
 
 def _train(run: Run, devices: list[jax.Device]) -> None:
     config = run.config
     dataset = prepare(run.source, config.image_size, config.channels)
+    require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
     if config.conditional and not dataset.class_names:
         raise UserError(
             f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
@@ -117,8 +119,10 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
             return
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
-        say(f"{describe(config, dataset, devices)}\n{run.folder}: {what}; compiling ...", flush=True)
         compiled = Compiled(config, devices, images, dataset.labels, total_steps=total)
+        say(f"{describe(config, dataset, devices, compiled.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
+        if done < total:
+            compiled.compile(1, compiled.most_steps)
         state = checkpoints.restore(compiled.state_shape) if done else compiled.create_state()
         log = gallery = None
         if first:
@@ -141,9 +145,10 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         stopping = done == total
         if gallery and done and is_undrawn(run.folder, done, per_epoch):
             gallery.add(on_one_device(state), done, stopping)
+        periods = [per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
         while not stopping:
             asked = compiled.of_any_process(interrupt)
-            count = min(compiled.most_steps, total - done, per_epoch - done % per_epoch)
+            count = min(compiled.most_steps, total - done, *(period - done % period for period in periods))
             indices = [batch_indices(config.seed, step, size, config.images_per_step) for step in range(done, done + count)]
             state, metrics = compiled.train_steps(state, np.stack(indices))
             done += count

@@ -171,6 +171,20 @@ def test_a_run_killed_in_its_last_evaluation_makes_up_for_it(run_dir, tmp_path, 
         assert "is finished" in printed(main, "--run-dir", broken)
 
 
+def test_a_best_checkpoint_that_was_lost_is_replaced(run_dir, tmp_path):
+    """As by a crash after an evaluation, before the next checkpoint: the log's best, of step 10, is nowhere any more."""
+    broken = shutil.copytree(run_dir, tmp_path / "broken")
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines() if json.loads(line)["step"] <= 15]
+    for row in rows:
+        if row["step"] == 10 and "precision" in row:
+            row["fd_efficientnet_lite0"] = 1e-3
+    (broken / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for lost in (broken / "checkpoints" / "20", *(broken / "best_checkpoint").iterdir()):
+        shutil.rmtree(lost)
+    main(["--run-dir", str(broken)])
+    assert [path.name for path in (broken / "best_checkpoint").iterdir()] == ["20"]
+
+
 def test_held_out_pictures_are_made_as_the_runs_own(run_dir, measure, tmp_path, pictures):
     """The folder's are 24x24, the run's 16x16; an array is taken as it is, and its pictures can't be judged."""
     measure(run_dir, "--real", pictures / "discs", "--output", tmp_path / "a.json", "--metrics", "accuracy")
@@ -212,6 +226,7 @@ def test_what_is_not_looked_through_is_said(measure, pictures):
         (["RUN", "--checkpoint", "7"], "no checkpoint of step 7"),
         (["RUN", "--checkpoint", "newest"], "neither a step nor the word best"),
         (["RUN", "--output", "numbers.txt"], "must be a .json"),
+        (["RUN", "--output", "folder.json"], "folder.json is a folder"),
         (["RUN", "--generated", "float.npy"], "is float64 (4, 8, 8, 3); write pictures as uint8"),
         (["RUN", "--generated", "object.npy"], "can't read object.npy"),
         (["RUN", "--generated", "sizes"], "differ in size (8x8, 9x8, …); give --image-size"),
@@ -225,6 +240,7 @@ def test_mistakes_are_one_line(run_dir, refused, tmp_path, monkeypatch, argv, me
     np.save("float.npy", np.zeros((4, 8, 8, 3)))
     np.save("one.npy", np.zeros((1, 8, 8, 3), np.uint8))
     np.save("object.npy", np.array([{}]), allow_pickle=True)
+    (tmp_path / "folder.json").mkdir()
     (tmp_path / "sizes").mkdir()
     for height in (8, 9):
         Image.new("RGB", (8, height)).save(f"sizes/{height}.png")

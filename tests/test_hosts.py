@@ -10,15 +10,18 @@ import pytest
 from conftest import TINY, start
 from test_train import rows, steps, without_timings
 
+from flaxgan.data import open_source, prepare
+
 TIME_TO_NOTICE = 60  # that another process is gone
 
 
-def start_pair(*argv, only_second=()):
+def start_pair(*argv, only_second=(), env_of_second=None):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     joining = ["--distributed", "--coordinator-address", f"127.0.0.1:{port}", "--num-processes", 2, "--process-id"]
-    return [start(*argv, *joining, i, *(only_second if i else ()), devices=4) for i in range(2)]
+    first = start(*argv, *joining, 0, devices=4)
+    return [first, start(*argv, *joining, 1, *only_second, devices=4, environment=env_of_second)]
 
 
 def wait_for_step(processes, run_dir, step):
@@ -61,7 +64,7 @@ def test_two_processes_train_stop_die_and_resume_as_one_would(tmp_path, pictures
         first == -signal.SIGABRT and "most likely indicates that another task died" in error
     )
 
-    (first, output, error), (second, _, _) = end(start_pair("--run-dir", two))
+    (first, output, error), (second, _, _) = end(start_pair("--run-dir", two), seconds=300)
     assert (first, second) == (0, 0), error
     assert "finished 40 steps" in output
     train(*argv, "--run-dir", one)
@@ -93,6 +96,18 @@ def test_processes_started_differently_are_told(tmp_path, pictures):
     pair = start_pair("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY, only_second=["--max-steps", 2])
     assert all(status == 2 and "were given different flags" in error for status, _, error in end(pair))
     assert not run_dir.exists()
+
+
+def test_processes_with_different_pictures_are_told(tmp_path, pictures, monkeypatch):
+    argv = ["--dataset", pictures, "--run-dir", tmp_path / "run", *TINY]
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
+    prepare(open_source(str(pictures)), (16, 16), 3)
+    (meta,) = tmp_path.rglob("meta.json")
+    meta.write_text(json.dumps(json.loads(meta.read_text()) | {"sha256": "of other pictures"}))
+    monkeypatch.undo()
+    pair = start_pair(*argv, env_of_second={"FLAXGAN_CACHE": str(tmp_path)})
+    assert all(status == 2 and "find different pictures" in error for status, _, error in end(pair))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

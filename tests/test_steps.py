@@ -327,8 +327,8 @@ def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images
 
 def test_instance_noise_falls_to_nothing():
     config = dataclasses.replace(CONFIG, instance_noise=0.4, instance_noise_images=80)
-    levels = [float(steps._noise(jnp.int32(step), config)) for step in (0, 5, 10, 20)]
-    np.testing.assert_allclose(levels, [0.4, 0.2, 0, 0], atol=1e-6)
+    levels = [float(steps._noise(jnp.int32(step), config)) for step in (0, 5, 10, 20, 2**31 // config.batch_size + 1)]
+    np.testing.assert_allclose(levels, [0.4, 0.2, 0, 0, 0], atol=1e-6)
 
 
 def test_a_penalty_is_added_to_what_the_discriminator_minimises(state, images, z):

@@ -1,5 +1,6 @@
 """The training command from end to end: what a run leaves behind, how it stops, resumes and refuses."""
 
+import functools
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.config import Config
 from flaxgan.errors import UserError
 from flaxgan.files import locked
+from flaxgan.parallel import Compiled
 from flaxgan.report import Reporter
 from flaxgan.run import MetricsLog, Run, load_config
 from flaxgan.train import train as training
@@ -220,6 +222,24 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
     assert {row["images_per_second"] for row in log.rows} == {32}
 
 
+def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictures, finished, train, monkeypatch):
+    """As on a GPU; the epoch of five steps ends within one."""
+    counts = []
+
+    class Noted(Compiled):
+        def train_steps(self, state, indices):
+            counts.append(len(indices))
+            return super().train_steps(state, indices)
+
+    monkeypatch.setattr("flaxgan.train.Compiled", functools.partial(Noted, most_steps=4))
+    run_dir = tmp_path / "run"
+    train("--dataset", pictures, "--epochs", 2, "--checkpoint-every", 2, "--run-dir", run_dir, "--log-every", 2, *TINY)
+    assert counts == [4, 4, 2] and steps(run_dir) == [10]
+    assert [path.name for path in (run_dir / "generated_images").iterdir()] == ["epoch_0002.png"]
+    got, want = ([[row[name] for name in sorted(row)] for row in without_timings(rows(run))] for run in (run_dir, finished[0]))
+    np.testing.assert_allclose(got, want, atol=1e-4)
+
+
 def test_rows_of_lost_steps_and_half_lines_are_dropped(run_dir, train):
     with (run_dir / "metrics.jsonl").open("a") as log:
         log.write(json.dumps(rows(run_dir)[-1] | {"step": 12}) + '\n{"step": 14, "d_lo')
@@ -249,6 +269,10 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
         (["--dataset", "./nowhere"], "there is no folder "),
         (["--dataset", "nowhere/pictures"], "no folder of that name"),
         (["--dataset", "my pictures"], "neither a folder nor the name"),
+        (["--dataset", "~nobody-of-that-name/pictures"], "--dataset ~nobody-of-that-name/pictures can't be used"),
+        (["--dataset", "x" * 300], "there is no folder of that name"),
+        (["--dataset", "./" + "x" * 300], "File name too long"),
+        (["--data-dir", "~nobody-of-that-name"], "--data-dir ~nobody-of-that-name can't be used"),
         (["--image-size", "30"], "can't be built"),
         (["--batch-size", "48"], "there are 40; lower --batch-size"),
         (["--batch-size", "12"], "evenly among 8 devices"),

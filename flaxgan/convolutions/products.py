@@ -14,7 +14,7 @@ from jax.typing import DTypeLike
 def by_itself(function: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
     """`function` compiled as a computation that XLA doesn't merge with what is around it.
 
-    Else XLA works out the arrays that it is given again in each of its pieces, in whatever order the piece reads them.
+    Else XLA fuses it into each of its consumers, which compute its inputs anew, in whatever order they read them.
     """
     compiled = jax.jit(function, static_argnames=static)
 
@@ -39,7 +39,7 @@ def _turned(matrices: Sequence[Array]) -> list[Array]:
 def multiply(
     left: Sequence[Array], right: Sequence[Array], dtype: DTypeLike, turn_left: bool = False, turn_right: bool = False
 ) -> list[Array]:
-    """Of each two matrices, transposed if said so, computed in `dtype`; float32, as everything around them is."""
+    """The product of each pair of matrices, transposed as asked, computed in `dtype`; the result is float32."""
     left, right = ([m.astype(dtype) for m in matrices] for matrices in (left, right))
     if turn_left:
         left = _turned(left)

@@ -93,6 +93,9 @@ def _build(source: Source, image_size: tuple[int, int], channels: int, folder: P
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-", ignore_cleanup_errors=True) as building:
         shape = (len(source), *image_size, channels)
         images = np.lib.format.open_memmap(Path(building) / "images.npy", "w+", np.uint8, shape)
+        if hasattr(os, "posix_fallocate"):  # a map to a full disk would kill the process as it is written to
+            with (Path(building) / "images.npy").open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         labels = np.zeros(len(source), np.int32)
 
         def decode(i: int) -> bool:

@@ -14,7 +14,7 @@ def open_folder(root: Path) -> Source:
     try:
         if not root.is_dir():
             raise UserError(f"there is no folder {root}" + (" (it is a file)" if root.exists() else ""))
-    except PermissionError as error:
+    except OSError as error:  # no permission, or too long a name
         raise UserError(f"can't read the folder {root}: {error.strerror}") from error
     root = root.resolve()
 

@@ -15,7 +15,7 @@ def is_folder(dataset: str, data_dir: str | None) -> bool:
     if dataset == synthetic_flowers.NAME:
         return False
     looks_like_path = dataset.startswith((".", "~", os.sep))
-    return looks_like_path or (data_dir is None and Path(dataset).is_dir())
+    return looks_like_path or (data_dir is None and os.path.isdir(dataset))
 
 
 def open_source(dataset: str, data_dir: str | None = None, split: str | None = None) -> Source:

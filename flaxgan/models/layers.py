@@ -18,7 +18,7 @@ DCGAN_INIT = nn.initializers.normal(0.02)  # of Radford et al. 2015
 
 
 class Kernel(nn.Module):
-    """A layer with a kernel whose last axis are its output features.
+    """A layer with a kernel whose last axis is the output features.
 
     `spectral_norm`: divided by an estimate of its largest singular value, which improves by one power iteration each time it is
     used in training (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
@@ -121,7 +121,7 @@ class BatchNormOfClass(nn.Module):
 def batch_norm(
     x: Array, train: bool, dtype: DTypeLike, axis_name: str | None, num_classes: int | None = None, labels: Array | None = None
 ) -> Array:
-    """Running statistics keep 0.9 of themselves a step, scale N(1, 0.02), of each class if there are; statistics in float32."""
+    """Momentum 0.9; the scale begins as N(1, 0.02), each class's own if there are classes; statistics in float32."""
     options = {"use_running_average": not train, "momentum": MOMENTUM, "dtype": dtype, "axis_name": axis_name}
     if num_classes is None:
         return nn.BatchNorm(scale_init=_scale_init, **options)(x)
