@@ -72,7 +72,7 @@ class Config:
     dropout: float = option(0.0, "share of the discriminator's activations that are left out")
     instance_noise: float = option(0.0, "standard deviation of noise on what the discriminator sees, at first")
     instance_noise_images: int = option(100_000, "pictures seen until that noise has fallen to nothing")
-    augment: str | None = option(None, "color,translation,cutout or some of them: what the discriminator sees is changed so")
+    augment: str | None = option(None, "some of color,translation,cutout: what the discriminator sees is changed so; or none")
     feature_matching: float = option(0.0, "weight of the distance of mean discriminator features in the generator's loss")
     d_steps: int = option(1, "updates of the discriminator for each of the generator, with new pictures each", fixed=True)
     ema: int = option(
@@ -133,7 +133,7 @@ class Config:
         for name in ("label_smoothing", "dropout"):
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
         unknown = set(self.augmentations) - {"color", "translation", "cutout"}
-        self._require("augment", not unknown, "must be some of color,translation,cutout, with commas between,")
+        self._require("augment", not unknown, "must be none, or some of color,translation,cutout")
         if self.label_smoothing and self.loss not in ("bce", "lsgan"):
             raise UserError(
                 f"--label-smoothing is for --loss bce and lsgan, whose real pictures have a target; {self.loss} has none"
@@ -175,7 +175,8 @@ class Config:
 
     @property
     def augmentations(self) -> tuple[str, ...]:
-        return tuple(self.augment.split(",")) if self.augment else ()
+        names = [name.strip() for name in (self.augment or "none").split(",")]
+        return () if names == ["none"] else tuple(names)
 
     @property
     def images_per_step(self) -> int:

@@ -8,19 +8,19 @@ from flaxgan.errors import exit_on_user_error
 
 
 def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:
-    """Train as the flags say, on top of what a recipe says; a run that exists is resumed."""
+    """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed as it was."""
     recipe = recipe or Config()
     parser = Parser(prog="python -m flaxgan.main", description="Train a GAN on a collection of pictures.")
     add_flags(parser, recipe)
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and the networks, and stop")
     parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")
     with exit_on_user_error():
-        given = recipe.chosen() | vars(parser.parse_args(argv))
+        given = vars(parser.parse_args(argv))
         dry_run = given.pop("dry_run")
 
         from flaxgan.run import Run  # the heavy imports begin here, after --help has answered
 
-        run = Run.open(given)
+        run = Run.open(given, recipe.chosen())
         if dry_run:
             from flaxgan.summary import summary
 

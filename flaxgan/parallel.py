@@ -56,6 +56,7 @@ def set_up_devices(device: str) -> list[jax.Device]:
     # XLA divides a CPU's program among the cores that there are when it compiles, which JAX's cache doesn't ask when it loads.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "xla" / f"{cores}_cores"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)  # a start needs dozens of small programs
     keep_freed_memory()
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")

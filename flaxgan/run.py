@@ -60,7 +60,10 @@ def resolve(config: Config) -> tuple[Config, Source]:
         "num_classes": len(source.class_names) or None if config.conditional else None,
     }
     if config.conditional and not source.class_names:
-        raise UserError(f"--conditional takes labelled pictures, and {source.title} has no classes; a folder has one a sub-folder")
+        raise UserError(
+            f"--conditional takes labelled pictures, and {source.title} has no classes; "
+            "a folder's are its sub-folders, beside which no pictures may lie"
+        )
     require_resolution(config.attention, derived["image_size"])
     return dataclasses.replace(config, **derived), source
 
@@ -105,8 +108,8 @@ class Run:
         return self.saved is not None
 
     @classmethod
-    def open(cls, given: dict[str, Any]) -> Self:
-        """A new run with these fields, or the one in `given["run_dir"]` with these fields changed. Writes nothing yet.
+    def open(cls, given: dict[str, Any], recipe: dict[str, Any] | None = None) -> Self:
+        """A new run with the recipe's fields and these, or the one in `given["run_dir"]` with these changed. Writes nothing yet.
 
         Raises UserError if the folder is something else, or if what is given contradicts what the run is.
         """
@@ -122,7 +125,7 @@ class Run:
             except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
                 raise UserError(f"--run-dir {given['run_dir']} can't be used: {error}; name a new folder or a run's") from error
         if not content:
-            config, source = resolve(Config(**given))
+            config, source = resolve(Config(**((recipe or {}) | given)))
             return cls(folder or _new_folder(source.name), config, source, None)
         if "config.json" not in content:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,10 +27,11 @@ def _check_output(output: Path) -> None:
 
 def _class_ids(asked: str, names: list[str]) -> list[int]:
     """'all', or names and numbers with commas between -> ids. Raises UserError for a class that is not there."""
-    if asked == "all":
+    if asked == "all" and asked not in names:
         return list(range(len(names)))
     ids = []
-    for word in asked.split(","):
+    for word in asked.split(",") if asked not in names else [asked]:
+        word = word if word in names else word.strip()
         if word in names:
             ids.append(names.index(word))
         elif word.isdecimal() and int(word) < len(names):
@@ -38,7 +40,7 @@ def _class_ids(asked: str, names: list[str]) -> list[int]:
             near = difflib.get_close_matches(word, names, 3)
             raise UserError(
                 f"--class {word}: there is no such class"
-                + (f"; did you mean {' or '.join(near)}?" if near else "")
+                + (f"; did you mean {' or '.join(near)}?" if near else ".")
                 + f" There are {len(names)}, by name or number: {', '.join(names[:12])}"
                 + (", …" if len(names) > 12 else "")
             )
@@ -117,10 +119,12 @@ def _write(output: Path, rows: list[Any], columns: int | None) -> None:
 
 
 def _seeds(text: str) -> list[int]:
-    seeds = text.split(",")
-    if len(seeds) < 2 or not all(seed.isdecimal() and int(seed) < 2**32 for seed in seeds) or len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of two or more different seeds, as in 1,2,3")
-    return [int(seed) for seed in seeds]
+    seeds = [int(seed) if seed.strip().isdecimal() else -1 for seed in text.split(",")]
+    if len(seeds) < 2 or not all(0 <= seed < 2**32 for seed in seeds) or any(a == b for a, b in itertools.pairwise(seeds)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of two or more seeds, each another than the one before, as in 1,2,3"
+        )
+    return seeds
 
 
 def main(argv: Sequence[str] | None = None) -> None:

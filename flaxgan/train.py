@@ -121,6 +121,8 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
         compiled = Compiled(config, devices, images, dataset.labels, total_steps=total)
         say(f"{describe(config, dataset, devices, compiled.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
+        if config.instance_noise and done * config.images_per_step >= config.instance_noise_images:
+            say(f"note: --instance-noise has ended, with the run's first {config.instance_noise_images} pictures; see --help")
         if done < total:
             compiled.compile(1, compiled.most_steps)
         state = checkpoints.restore(compiled.state_shape) if done else compiled.create_state()

@@ -29,3 +29,13 @@ def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     }
     assert kept == {field: config[field] for field in kept}
     assert (tmp_path / "checkpoints" / "2").is_dir()
+
+
+def test_a_resumed_run_stays_what_it_was_made(tmp_path, pictures):
+    recipe = dataclasses.replace(importlib.import_module("experiments.own_images").CONFIG, evaluate_every=None)
+    argv = ["--dataset", pictures, "--run-dir", tmp_path, *TINY, "--augment", "color", "--learning-rate", 0.001, "--max-steps", 1]
+    main([str(arg) for arg in argv], recipe)
+    main(["--run-dir", str(tmp_path), "--max-steps", "2"], recipe)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert (config["augment"], config["learning_rate"]) == ("color", 0.001)
+    assert config["changes"] == [{"step": 1, "max_steps": 2}]

@@ -151,6 +151,7 @@ def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, p
     assert "no such class; did you mean discs" in sample_refused(conditional, "--class", "disc")
     assert "--conditional" in sample_refused(run_dir, "--class", "discs")
     assert "two or more" in sample_refused(run_dir, "--interpolate", "3")
+    assert "another than the one before" in sample_refused(run_dir, "--interpolate", "1,2,02")
     assert "takes --interpolate" in sample_refused(run_dir, "--output", tmp_path / "a.gif")
     assert "--truncation" in sample_refused(run_dir, "--truncation", 0)
     assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--num", 5)

@@ -381,11 +381,19 @@ def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
     assert len(rows(run_dir)) == 6
 
 
-@pytest.mark.parametrize("argv", [["--image-size", "16x40", "--conditional"], ["--channels", "1", "--image-size", "28"]])
-def test_other_shapes_train(tmp_path, pictures, train, argv):
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--image-size", "16x40", "--conditional"],
+        ["--channels", "1", "--image-size", "28"],
+        ["--architecture", "resnet", "--loss", "hinge", "--spectral-norm", "--conditional", "--d-steps", "2"],
+        ["--architecture", "dense", "--loss", "wgan", "--gradient-penalty", "10", "--channels", "1"],
+    ],
+)
+def test_other_shapes_and_networks_train(tmp_path, pictures, train, argv):
     train("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--max-steps", 2, *argv)
     assert steps(tmp_path / "run") == [2]
-    if "--conditional" in argv:
+    if "16x40" in argv:
         size = Image.open(tmp_path / "run" / "generated_images" / "epoch_0001.png").size
         assert size == (8 * 42 + 2, 8 * 18 + 2), "eight in a row, one class, whatever the shape"
 

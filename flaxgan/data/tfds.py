@@ -30,7 +30,8 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     except tfds.core.DatasetNotFoundError as error:
         names = [BUILT_IN, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(dataset, names, 1)
-        hint = f"did you mean {near[0]}?" if near else "write the name of a TFDS data set, a folder's path, or synthetic_flowers"
+        wanted = "--dataset takes the name of a TFDS data set, a folder's path, or synthetic_flowers"
+        hint = f"did you mean {near[0]}? {wanted}" if near else wanted
         raise UserError(f"unknown data set {dataset}, and there is no folder of that name; {hint}") from error
     except (ValueError, AssertionError) as error:  # no name at all, or no such configuration or version
         reason = str(error).strip().partition("\n")[0]
