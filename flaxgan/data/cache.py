@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import mmap
@@ -84,6 +85,18 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
     return ImageDataset(images, labels, class_names, meta["sha256"])
 
 
+def _reserve(path: Path) -> None:
+    """Have the disk set the file's space aside: a map to a full one would kill the process as it is written to. Raises OSError."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # file systems that can't
+                raise
+
+
 def _build(source: Source, image_size: tuple[int, int], channels: int, folder: Path) -> None:
     """Write beside the final place, then rename: two processes may build at once, and the first to finish wins."""
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -93,9 +106,7 @@ def _build(source: Source, image_size: tuple[int, int], channels: int, folder: P
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-", ignore_cleanup_errors=True) as building:
         shape = (len(source), *image_size, channels)
         images = np.lib.format.open_memmap(Path(building) / "images.npy", "w+", np.uint8, shape)
-        if hasattr(os, "posix_fallocate"):  # a map to a full disk would kill the process as it is written to
-            with (Path(building) / "images.npy").open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+        _reserve(Path(building) / "images.npy")
         labels = np.zeros(len(source), np.int32)
 
         def decode(i: int) -> bool:
