@@ -48,12 +48,12 @@ class Selection:
     def _best_of_all(self, state: GANState, epoch: int) -> bool:
         step, name = int(state.step), self.extractor.network.FRECHET
         distances = {row["step"]: row[name] for row in self.log.rows if name in row}
-        measured_before = step in distances
-        if not measured_before:
+        new = step not in distances
+        if new:
             distances[step] = self._measure(state, epoch)
         # Beside the one that is kept: the log's best may have been lost with the steps after the last checkpoint.
         is_best = all(distances[step] <= distances.get(kept, math.inf) for kept in self.best.steps())
-        if not measured_before:
+        if new:
             print(f"epoch {epoch}: {name} {distances[step]:.1f}{', the best so far' if is_best else ''}", flush=True)
         return is_best
 

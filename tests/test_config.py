@@ -133,3 +133,8 @@ def test_remedies_that_do_not_go_together_or_make_no_sense(fields, said):
 def test_the_discriminators_normalisation_follows_from_what_is_asked():
     kinds = [{}, {"r1": 1.0}, {"spectral_norm": True}, {"spectral_norm": True, "d_norm": "layer"}]
     assert [Config(**fields).discriminator_norm for fields in kinds] == ["batch", "layer", "none", "layer"]
+
+
+def test_augmentations_are_a_list_or_none():
+    asked = [Config(augment=text).augmentations for text in (None, "none", "color, translation")]
+    assert asked == [(), (), ("color", "translation")]
