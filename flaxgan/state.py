@@ -27,7 +27,7 @@ class Network(struct.PyTreeNode):
     ) -> tuple[Array, Any, Any]:
         """Apply with the statistics of this batch -> (output, updated running statistics, features that were sown).
 
-        `labels`: (N,) if conditional. `options`: axis_name, and of the discriminator keys.
+        `labels`: (N,) if conditional. `options`: axis_name, and of the discriminator keys and kinds.
         """
         variables = {"params": params, "batch_stats": batch_stats}
         output, updates = self.module.apply(variables, x, labels, train=True, mutable=["batch_stats", "features"], **options)

@@ -89,8 +89,8 @@ def discriminator_step(
 ) -> tuple[GANState, Metrics]:
     """One update of the discriminator on pictures and on those `generated` from z, which have the same labels.
 
-    The two pass separately, each normalised by its own batch's statistics (DCGAN practice); the running statistics
-    take in both. The generator is left as it was. Without `generated`, the pictures are made here.
+    Both pass at once, each kind normalised by its own batch statistics (DCGAN practice); the running statistics take in
+    both. The generator is left as it was. Without `generated`, the pictures are made here.
     """
     d, noise = state.discriminator, _noise(state.step, config)
     penalties = [(getattr(config, name), penalty) for name, penalty in PENALTIES.items() if getattr(config, name)]
@@ -99,10 +99,12 @@ def discriminator_step(
         fakes = (generated or generate(state.generator, z, labels, axis_name)).images
         real_keys, fake_keys, *seen_keys, penalty_keys = _split(keys, 5)
         images, fakes = (seen(x, own, config.augmentations, noise) for x, own in zip((images, fakes), seen_keys, strict=True))
+        both = _in_turns(images, fakes), _in_turns(labels, labels)
+        both_keys = _in_turns(real_keys, fake_keys)
 
         def loss_fn(params):
-            real_logits, batch_stats, _ = d.train_mode(params, d.batch_stats, images, labels, keys=real_keys, axis_name=axis_name)
-            fake_logits, batch_stats, _ = d.train_mode(params, batch_stats, fakes, labels, keys=fake_keys, axis_name=axis_name)
+            logits, batch_stats, _ = d.train_mode(params, d.batch_stats, *both, keys=both_keys, axis_name=axis_name, kinds=2)
+            real_logits, fake_logits = logits[::2], logits[1::2]
             loss = LOSSES[config.loss].discriminator(real_logits, fake_logits, 1 - config.label_smoothing)
             real_right, fake_right = LOSSES[config.loss].judged_right(real_logits, fake_logits)
             metrics = {"d_loss": loss, "d_real_accuracy": real_right.mean(), "d_fake_accuracy": fake_right.mean()}
@@ -172,6 +174,11 @@ def averaged(ema_params: Any, params: Any, step: Array, config: Config) -> Any:
     half_life = jnp.minimum(config.ema, EMA_RAMP * step * config.images_per_step)
     decay = 0.5 ** (config.images_per_step / half_life)
     return jax.tree.map(lambda average, new: decay * average + (1 - decay) * new, ema_params, params)
+
+
+def _in_turns(first: Array | None, second: Array | None) -> Array | None:
+    """Two (N, ...) -> (2N, ...), one of each in turns: so both stay on the device that has them."""
+    return None if first is None else jnp.stack([first, second], 1).reshape(-1, *first.shape[1:])
 
 
 def _split(keys: Array, num: int) -> Array:

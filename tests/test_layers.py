@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from flaxgan.models.attention import SelfAttention, attend, max_pool, plainly_attend
-from flaxgan.models.layers import BatchNormOfClass, Conv, Dense, dropout, half, project, twice
+from flaxgan.models.layers import BatchNorm, BatchNormOfClass, Conv, Dense, dropout, half, project, twice
 from flaxgan.models.resnet import Block
 
 X = jax.random.normal(jax.random.key(0), (6, 4, 4, 8))
@@ -94,8 +94,32 @@ def test_a_residual_block_that_resamples_is_a_block_and_the_resampling(features,
     np.testing.assert_allclose(apply(down, X), half(apply(plain, X)), atol=1e-4)
 
 
+def test_batch_norm_of_two_kinds_is_that_of_each_by_itself():
+    first, second = X[:3], 2 * X[3:] + 1
+    plain = BatchNorm(True, jnp.float32, None)
+    variables = plain.init(jax.random.key(0), first)
+    assert (variables["batch_stats"]["mean"] == 0).all() and (variables["batch_stats"]["var"] == 1).all()
+    y1, after = plain.apply(variables, first, mutable="batch_stats")
+    want = (first - first.mean((0, 1, 2), keepdims=True)) / jnp.sqrt(first.var((0, 1, 2), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(y1, want * variables["params"]["scale"][None, None, None], atol=1e-5)
+    np.testing.assert_allclose(after["batch_stats"]["mean"], 0.1 * first.mean((0, 1, 2)), atol=1e-6)
+    np.testing.assert_allclose(after["batch_stats"]["var"], 0.9 + 0.1 * first.var((0, 1, 2)), atol=1e-5)
+
+    y2, after = plain.apply({**variables, **after}, second, mutable="batch_stats")
+    in_turns = jnp.stack([first, second], 1).reshape(X.shape)
+    y, both = BatchNorm(True, jnp.float32, None, kinds=2).apply(variables, in_turns, mutable="batch_stats")
+    np.testing.assert_allclose(y[::2], y1, atol=1e-5)
+    np.testing.assert_allclose(y[1::2], y2, atol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), both, after)
+    evaluated = BatchNorm(False, jnp.float32, None).apply({**variables, **both}, X)
+    mean, var = (both["batch_stats"][name][None, None, None] for name in ("mean", "var"))
+    np.testing.assert_allclose(
+        evaluated, (X - mean) / jnp.sqrt(var + 1e-5) * variables["params"]["scale"][None, None, None], atol=1e-5
+    )
+
+
 def test_each_class_has_its_own_scale_and_bias():
-    layer = BatchNormOfClass(3, use_running_average=False, momentum=0.9, dtype=jnp.float32, axis_name=None)
+    layer = BatchNormOfClass(3, train=True, dtype=jnp.float32, axis_name=None)
     labels = jnp.array([0, 1, 2, 0, 1, 2])
     variables = jax.jit(lambda: layer.init(jax.random.key(1), X, labels))()
     scale = jnp.array([[1.0], [2.0], [3.0]]) * jnp.ones((3, 8))

@@ -66,6 +66,22 @@ def test_kernel_distance_has_no_spread_where_every_subset_is_the_whole():
     assert kernel.kernel_distance(real, generated, 30)[1] == 0
 
 
+@pytest.mark.parametrize("sizes", [(60, 40), (400, 300)])
+def test_kernel_distance_is_the_mean_over_subsets(sizes, monkeypatch):
+    """Whether the kernel is computed subset by subset or once for all pairs, and whoever knows the real side."""
+    monkeypatch.setattr(kernel, "BLOCK", 7)
+    rng = np.random.default_rng(5)
+    real, generated = (rng.normal(size=(size, 8)).astype(np.float32) for size in sizes)
+    rng = np.random.default_rng(5)
+    drawn = [[x[rng.choice(len(x), 20, replace=False)] for x in (real, generated)] for _ in range(kernel.SUBSETS)]
+    values = [kernel.mmd2(*pair) for pair in drawn]
+    want = pytest.approx((np.mean(values), np.std(values)), rel=1e-5)
+    assert kernel.kernel_distance(real, generated, 20, 5) == want
+    asked = []
+    assert kernel.kernel_distance(real, generated, 20, 5, lambda rows: asked.append(rows) or kernel.mean_within(real, rows)) == want
+    assert asked[0].shape == (kernel.SUBSETS, 20)
+
+
 def brute_force(real, generated):
     """Precision, recall, density, coverage straight from their definitions, a pair at a time."""
 
@@ -133,17 +149,18 @@ def test_class_shares_of_a_generator_that_knows_half_of_the_classes():
     labels = RNG.integers(8, size=2000)
     real = centres[labels] + normal(2000, 30)
     half = labels < 4
-    whole, lost = (classes.class_shares(real, labels, x) for x in (real, real[half]))
-    assert whole.accuracy > 0.97 and whole.coverage == 1 and whole.balance > 0.99
+    known = classes.learn(real, labels)
+    whole, lost = (classes.class_shares(known, x) for x in (real, real[half]))
+    assert known.accuracy > 0.97 and whole.coverage == 1 and whole.balance > 0.99
     assert lost.coverage == 0.5
     assert lost.balance == pytest.approx(np.log(4) / np.log(8), abs=0.01)
-    single = classes.class_shares(real, labels, real[labels == 2])
+    single = classes.class_shares(known, real[labels == 2])
     assert single.coverage == 1 / 8 and single.balance < 0.1
 
 
 def test_classes_that_are_rare_or_absent():
     features, labels = normal(30, 4), np.array([7] * 20 + [3] * 9 + [5])
-    result = classes.class_shares(features, labels, features)
+    result = classes.class_shares(classes.learn(features, labels), features)
     assert len(result.shares) == 3 and result.shares.sum() == pytest.approx(1)
 
 

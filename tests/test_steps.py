@@ -222,16 +222,13 @@ def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated()
     config = Config(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
     compiled = Compiled(config, jax.devices()[:1], np.zeros((64, 32, 32, 3), np.uint8))
     products = compiled.as_text().count(" dot(")
-    # The inner layers by F(4x4, 2x2) and by F(2x2, 2x2), that of three channels, the dense one.
-    filtered, gathered, dense = 25 + 9, 1, 1
-    # One network pass, and its gradients by parameters and by inputs.
-    d_forward = d_params = filtered + gathered + dense
-    d_inputs_inside = filtered + dense  # down to the first layer's output, not to the real pictures
-    g_forward = g_params = dense + filtered + gathered
-    g_inputs = filtered + gathered  # not to z
-    d_step = 2 * (d_forward + d_params + d_inputs_inside)
-    g_step = d_forward + (d_inputs_inside + gathered) + g_params + g_inputs
-    assert 0.8 * (g_forward + d_step + g_step) < products <= g_forward + d_step + g_step
+    # Two inner layers, by F(4x4, 2x2) where there are outputs enough, else by F(2x2, 2x2); that of three channels; the dense one.
+    filtered, filtered_of_both, gathered, dense = 25 + 9, 25 + 25, 1, 1
+    # The discriminator passes both kinds of pictures at once; its gradients are by parameters and by the first layer's output.
+    d_step = 3 * (filtered_of_both + dense) + 2 * gathered
+    # The generator, the discriminator, back through it to the pictures, and the generator's gradients but that by z.
+    g_step = 2 * (dense + filtered + gathered) + (dense + filtered + gathered) + 2 * (filtered + gathered) + dense
+    assert 0.8 * (d_step + g_step) < products <= d_step + g_step
 
 
 # What is off unless asked for.
@@ -249,8 +246,9 @@ def test_abilities_that_are_off_cost_nothing(images):
         fakes, pullback, g_stats = jax.vjp(lambda p: g.train_mode(p, g.batch_stats, z)[:2], g.params, has_aux=True)
 
         def d_loss(params):
-            real_logits, stats, _ = d.train_mode(params, d.batch_stats, reals)
-            fake_logits, stats, _ = d.train_mode(params, stats, fakes)
+            both = jnp.stack([reals, fakes], 1).reshape(-1, *reals.shape[1:])
+            logits, stats, _ = d.train_mode(params, d.batch_stats, both, kinds=2)
+            real_logits, fake_logits = logits[::2], logits[1::2]
             loss = jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()
             return loss, (stats, {"d_loss": loss, "real": (real_logits > 0).mean(), "fake": (fake_logits < 0).mean()})
 

@@ -31,12 +31,32 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Classifier:
     return Classifier(weights, -0.5 * np.einsum("cd,dc->c", means, weights))
 
 
+class Classes(NamedTuple):
+    """What is known of the real pictures' classes."""
+
+    present: np.ndarray  # those that there are: others can't be missed (C,)
+    shares: np.ndarray  # of the pictures, by class (C,)
+    classify: Classifier  # -> indices into `present`
+    accuracy: float  # of the classifier, on pictures that it was not fitted to
+
+
+def learn(real: np.ndarray, labels: np.ndarray, seed: int = 0) -> Classes:
+    """Features (N, D) and labels (N,) of at least two classes, each with enough pictures to hold some out."""
+    present, labels = np.unique(labels, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(real))
+    first = np.sort(np.unique(labels[order], return_index=True)[1])  # one of each class is always fitted to
+    order = np.concatenate([order[first], np.delete(order, first)])
+    fitted, held_out = np.split(order, [max(len(first), round(len(order) * (1 - HELD_OUT)))])
+    classify = fit(real[fitted], labels[fitted])
+    accuracy = float((classify(real[held_out]) == labels[held_out]).mean()) if len(held_out) else float("nan")
+    return Classes(present, np.bincount(labels) / len(labels), classify, accuracy)
+
+
 class ClassShares(NamedTuple):
     guesses: np.ndarray  # the class that each generated picture is taken for (M,)
     shares: np.ndarray  # of the generated pictures, by class (C,)
     coverage: float  # share of classes drawn at least a tenth as often as they are among the real pictures
     balance: float  # entropy of the shares over that of the real pictures: 1 is as varied, 0 a single class
-    accuracy: float  # of the classifier, on real pictures it was not fitted to
 
 
 def _entropy(shares: np.ndarray) -> float:
@@ -44,23 +64,9 @@ def _entropy(shares: np.ndarray) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
-def class_shares(real: np.ndarray, labels: np.ndarray, generated: np.ndarray, seed: int = 0) -> ClassShares:
-    """Features (N, D) and (M, D); labels (N,) of at least two classes, each with enough pictures to hold some out."""
-    present, labels = np.unique(labels, return_inverse=True)  # classes that are not there can't be missed
-    order = np.random.default_rng(seed).permutation(len(real))
-    first = np.sort(np.unique(labels[order], return_index=True)[1])  # one of each class is always fitted to
-    order = np.concatenate([order[first], np.delete(order, first)])
-    fitted, held_out = np.split(order, [max(len(first), round(len(order) * (1 - HELD_OUT)))])
-    classify = fit(real[fitted], labels[fitted])
-    guesses = classify(real[held_out])
-    count = labels.max() + 1
-    real_shares = np.bincount(labels, minlength=count) / len(labels)
-    generated_guesses = classify(generated)
-    shares = np.bincount(generated_guesses, minlength=count) / len(generated)
-    return ClassShares(
-        present[generated_guesses],
-        shares,
-        float((shares >= real_shares / 10).mean()),
-        _entropy(shares) / _entropy(real_shares),
-        float((guesses == labels[held_out]).mean()) if len(held_out) else float("nan"),
-    )
+def class_shares(real: Classes, generated: np.ndarray) -> ClassShares:
+    """Of generated pictures, by their features (M, D)."""
+    guesses = real.classify(generated)
+    shares = np.bincount(guesses, minlength=len(real.shares)) / len(generated)
+    coverage = float((shares >= real.shares / 10).mean())
+    return ClassShares(real.present[guesses], shares, coverage, _entropy(shares) / _entropy(real.shares))

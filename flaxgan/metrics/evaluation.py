@@ -97,7 +97,7 @@ def _kid(c: Comparison) -> dict[str, Measured]:
     name = f"kid_{c.extractor.name}"
     if size < SUBSET_SIZE:
         c.caveats.append(f"{name}: subsets of {size} pictures instead of {SUBSET_SIZE}, for there are no more")
-    mean, std = kernel_distance(c.real.features, c.features, size, c.seed)
+    mean, std = kernel_distance(c.real.features, c.features, size, c.seed, c.real.kernel_within)
     return {name: {"value": mean, "std": std, "subsets": SUBSETS, "subset_size": size, "reference": 0.0}}
 
 
@@ -149,15 +149,16 @@ def _memorisation(c: Comparison) -> dict[str, Measured]:
 def _classes(c: Comparison) -> dict[str, Measured]:
     if c.real.pictures.labels is None or len(np.unique(c.real.pictures.labels)) < 2:
         raise NotApplicable("the real pictures have no two classes, so that none can be missed")
-    result = class_shares(c.real.features, c.real.pictures.labels, c.features, c.seed)
-    how = {"classifier": "linear discriminant analysis of the features", "classifier_accuracy": result.accuracy, "reference": 1.0}
-    if not result.accuracy >= 0.8:
+    classes = c.real.classes(c.seed)
+    result, accuracy = class_shares(classes, c.features), classes.accuracy
+    how = {"classifier": "linear discriminant analysis of the features", "classifier_accuracy": accuracy, "reference": 1.0}
+    if not accuracy >= 0.8:
         c.caveats.append(
-            f"class_coverage, class_balance: the classifier is right about only {result.accuracy:.0%} of held-out real pictures"
+            f"class_coverage, class_balance: the classifier is right about only {accuracy:.0%} of held-out real pictures"
         )
     measured = {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
     if c.generated.labels is not None and c.generated.class_names == c.real.pictures.class_names:
-        measured["class_agreement"] = _per_class(c, result.guesses) | how | {"reference": result.accuracy}
+        measured["class_agreement"] = _per_class(c, result.guesses) | how | {"reference": accuracy}
     return measured
 
 

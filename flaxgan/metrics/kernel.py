@@ -1,35 +1,67 @@
 """The kernel distance (KID): squared maximum mean discrepancy, which unlike the Frechet distance has an unbiased estimate."""
 
 import statistics
+from collections.abc import Callable
 
 import numpy as np
 
 SUBSETS, SUBSET_SIZE = 100, 1000
+BLOCK = 512  # rows of a kernel matrix held at a time
 
 
-def _kernel_sum(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """Sum of the kernel (a.b / D + 1)^3 over all pairs, and over equal rows."""
-    kernel = (a @ b.T).astype(np.float64) / a.shape[1] + 1
+def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(x.y / D + 1)^3 of all pairs of rows (N, D) and (M, D): float64 (N, M)."""
+    kernel = (x @ y.T).astype(np.float64) / x.shape[1] + 1
     kernel *= kernel * kernel
-    return kernel.sum(), np.trace(kernel)
+    return kernel
+
+
+def _sums(x: np.ndarray, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Of the kernel over all pairs of x[rows[s]] and y[columns[s]], for each subset s: float64 (S,)."""
+    if len(x) * len(y) > rows.size * columns.shape[1]:
+        return np.array([_kernel(x[i], y[j]).sum() for i, j in zip(rows, columns, strict=True)])
+    # The subsets overlap so much that the kernel of all pairs, once, is less work.
+    of_x, of_y = np.zeros((len(rows), len(x))), np.zeros((len(columns), len(y)))
+    np.put_along_axis(of_x, rows, 1, axis=1)
+    np.put_along_axis(of_y, columns, 1, axis=1)
+    blocks = (slice(start, start + BLOCK) for start in range(0, len(x), BLOCK))
+    return np.sum([((of_x[:, block] @ _kernel(x[block], y)) * of_y).sum(1) for block in blocks], axis=0)
+
+
+def mean_within(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The kernel's mean over all pairs of different members of each subset, rows (S, size) of x (N, D): float64 (S,)."""
+    size = rows.shape[1]
+    itself = (np.einsum("nd,nd->n", x, x, dtype=np.float64) / x.shape[1] + 1) ** 3
+    return (_sums(x, x, rows, rows) - itself[rows].sum(1)) / (size * (size - 1))
+
+
+def _mmd2(real: np.ndarray, generated: np.ndarray, rows: np.ndarray, columns: np.ndarray, real_within: np.ndarray) -> np.ndarray:
+    between = _sums(real, generated, rows, columns) / (rows.shape[1] * columns.shape[1])
+    return real_within + mean_within(generated, columns) - 2 * between
 
 
 def mmd2(real: np.ndarray, generated: np.ndarray) -> float:
     """Unbiased squared MMD of two feature arrays (N, D) and (M, D) (Gretton et al. 2012, equation 3; may come out negative)."""
-    n, m = len(real), len(generated)
-    real_sum, real_trace = _kernel_sum(real, real)
-    generated_sum, generated_trace = _kernel_sum(generated, generated)
-    cross = _kernel_sum(real, generated)[0]
-    return float((real_sum - real_trace) / (n * (n - 1)) + (generated_sum - generated_trace) / (m * (m - 1)) - 2 * cross / (n * m))
+    rows, columns = (np.arange(len(x))[None] for x in (real, generated))
+    return float(_mmd2(real, generated, rows, columns, mean_within(real, rows))[0])
 
 
-def kernel_distance(real: np.ndarray, generated: np.ndarray, subset_size: int = SUBSET_SIZE, seed: int = 0) -> tuple[float, float]:
+def kernel_distance(
+    real: np.ndarray,
+    generated: np.ndarray,
+    subset_size: int = SUBSET_SIZE,
+    seed: int = 0,
+    real_within: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> tuple[float, float]:
     """Mean and standard deviation of mmd2 over SUBSETS pairs of random subsets (Binkowski et al. 2018, arXiv:1801.01401).
 
-    Each set must have at least `subset_size` rows, and that be at least 2.
+    Each set must have at least `subset_size` rows, and that be at least 2. `real_within`: what mean_within says of such rows of
+    `real`, from one who may know it already.
     """
     rng = np.random.default_rng(seed)
-    values = [
-        mmd2(*(x[np.sort(rng.choice(len(x), subset_size, replace=False))] for x in (real, generated))) for _ in range(SUBSETS)
-    ]
-    return statistics.fmean(values), statistics.pstdev(values)  # of equal values exactly 0, where numpy's has a rounding error
+    count = SUBSETS if max(len(real), len(generated)) > subset_size else 1  # else there is only one
+    drawn = [[rng.choice(len(x), subset_size, replace=False) for x in (real, generated)] for _ in range(count)]
+    rows, columns = np.swapaxes(drawn, 0, 1)
+    within = real_within(rows) if real_within else mean_within(real, rows)
+    values = _mmd2(real, generated, rows, columns, within)
+    return statistics.fmean(values), statistics.pstdev(values)

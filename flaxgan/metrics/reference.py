@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from flaxgan.metrics import neighbours
+from flaxgan.metrics.classes import Classes, learn
 from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.frechet import Gaussian, frechet, gaussian
+from flaxgan.metrics.kernel import mean_within
 from flaxgan.metrics.ms_ssim import pairwise_ms_ssim
 
 
@@ -39,6 +41,8 @@ class Reference:
         """`mirror`: whether memorisation looks at mirrored pictures too."""
         self.pictures, self.extractor, self.mirror = pictures, extractor, mirror
         self._within: dict[int, neighbours.Within] = {}
+        self._kernel_within: dict[bytes, np.ndarray] = {}
+        self._classes: dict[int, Classes] = {}
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -67,6 +71,19 @@ class Reference:
         if count not in self._within:
             self._within[count] = neighbours.within(self.features[:count])
         return self._within[count]
+
+    def kernel_within(self, rows: np.ndarray) -> np.ndarray:
+        """kernel.mean_within of the features of these pictures."""
+        key = rows.tobytes()
+        if key not in self._kernel_within:
+            self._kernel_within[key] = mean_within(self.features, rows)
+        return self._kernel_within[key]
+
+    def classes(self, seed: int) -> Classes:
+        """A classifier of them. They must have two classes."""
+        if seed not in self._classes:
+            self._classes[seed] = learn(self.features, self.pictures.labels, seed)
+        return self._classes[seed]
 
     @property
     def _halves(self) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import Conv4x4, ConvTranspose4x4, Dense, batch_norm, discriminator_norm, dropout, project
+from flaxgan.models.layers import Conv4x4, ConvTranspose4x4, Dense, discriminator_norm, dropout, generator_norm, project
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 
@@ -14,7 +14,7 @@ class Generator(GeneratorNetwork):
     @nn.compact
     def __call__(self, z: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None) -> Array:
         def norm(x: Array) -> Array:
-            return batch_norm(x, train, self.dtype, axis_name, self.num_classes, labels)
+            return generator_norm(x, train, self.dtype, axis_name, self.num_classes, labels)
 
         height, width = base_size(self.image_size)
         *widths, base_width = stage_widths(self.image_size, self.features)
@@ -34,13 +34,20 @@ class Generator(GeneratorNetwork):
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
     def __call__(
-        self, x: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None, keys: Array | None = None
+        self,
+        x: Array,
+        labels: Array | None = None,
+        *,
+        train: bool,
+        axis_name: str | None = None,
+        keys: Array | None = None,
+        kinds: int = 1,
     ) -> Array:
         options = (self.dtype, self.spectral_norm)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
             x = Conv4x4(features, *options)(x)
             if number > 0:
-                x = discriminator_norm(self.norm, x, train, self.dtype, axis_name)
+                x = discriminator_norm(self.norm, x, train, self.dtype, axis_name, kinds)
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)

@@ -34,13 +34,20 @@ class Generator(GeneratorNetwork):
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
     def __call__(
-        self, x: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None, keys: Array | None = None
+        self,
+        x: Array,
+        labels: Array | None = None,
+        *,
+        train: bool,
+        axis_name: str | None = None,
+        keys: Array | None = None,
+        kinds: int = 1,
     ) -> Array:
         options = (self.dtype, self.spectral_norm, INIT)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
             x = Conv(features, *options, size=5, convolution=conv_down)(x)
             if number > 0:
-                x = discriminator_norm(self.norm, x, train, self.dtype, axis_name)
+                x = discriminator_norm(self.norm, x, train, self.dtype, axis_name, kinds)
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)
             if self.attends(x):
                 x = SelfAttention(*options[:2])(x)

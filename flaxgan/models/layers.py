@@ -12,7 +12,8 @@ from jax.typing import DTypeLike
 from flaxgan.convolutions import conv4x4, conv4x4_transpose, conv_stride1
 from flaxgan.convolutions.products import matrix
 
-MOMENTUM = 0.9  # what batch norm's running statistics keep of themselves each step
+MOMENTUM = 0.9  # what batch norm's running statistics keep of themselves each time
+EPSILON = 1e-5  # added to batch norm's variance
 POWER_ITERATIONS_AT_FIRST = 15
 DCGAN_INIT = nn.initializers.normal(0.02)  # of Radford et al. 2015
 
@@ -100,32 +101,67 @@ def _scale_init(key, shape, dtype=jnp.float32):
     return 1 + DCGAN_INIT(key, shape, dtype)
 
 
+class BatchNorm(nn.Module):
+    """Each channel normalised by its mean and variance over batch, height and width (Ioffe & Szegedy 2015, arXiv:1502.03167).
+
+    In training those of the batch, in float32, of which running ones keep MOMENTUM of themselves each time. `kinds`: so many kinds
+    of pictures take turns in the batch, each normalised by itself; the running statistics take them in one after the other.
+    """
+
+    train: bool
+    dtype: DTypeLike
+    axis_name: str | None  # of pmap, whose devices share the statistics
+    kinds: int = 1
+    affine: bool = True
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        width = x.shape[-1]
+        running = [self.variable("batch_stats", name, init, (width,)) for name, init in (("mean", jnp.zeros), ("var", jnp.ones))]
+        of_kinds = x.reshape(-1, self.kinds, *x.shape[1:])
+        if self.train:
+            mean, var = _moments(of_kinds.astype(jnp.float32), self.axis_name)
+            if not self.is_initializing():
+                for kind in range(self.kinds):
+                    for average, new in zip(running, (mean, var), strict=True):
+                        average.value = MOMENTUM * average.value + (1 - MOMENTUM) * new[kind]
+        else:
+            mean, var = (average.value[None] for average in running)
+        factor = lax.rsqrt(var + EPSILON)
+        if self.affine:
+            factor = factor * self.param("scale", _scale_init, (width,))[None]
+
+        def spread(values: Array) -> Array:
+            return values.reshape(1, -1, *[1] * (x.ndim - 2), width)
+
+        y = (of_kinds - spread(mean)) * spread(factor)
+        if self.affine:
+            y = y + spread(self.param("bias", nn.initializers.zeros, (width,)))
+        return y.astype(self.dtype).reshape(x.shape)
+
+
+def _moments(x: Array, axis_name: str | None) -> tuple[Array, Array]:
+    """(N, K, ..., C) -> mean and variance (K, C). In one pass over x."""
+    axes = (0, *range(2, x.ndim - 1))
+    moments = x.mean(axes), jnp.square(x).mean(axes)
+    mean, mean_square = moments if axis_name is None else lax.pmean(moments, axis_name)
+    return mean, jnp.maximum(mean_square - jnp.square(mean), 0)
+
+
 class BatchNormOfClass(nn.Module):
     """Batch norm whose scale and bias are the class's own (de Vries et al. 2017, arXiv:1707.00683)."""
 
     num_classes: int
-    use_running_average: bool
-    momentum: float
+    train: bool
     dtype: DTypeLike
     axis_name: str | None
 
     @nn.compact
     def __call__(self, x: Array, labels: Array) -> Array:
-        options = {name: getattr(self, name) for name in ("use_running_average", "momentum", "dtype", "axis_name")}
-        x = nn.BatchNorm(use_scale=False, use_bias=False, **options)(x)
+        x = BatchNorm(self.train, self.dtype, self.axis_name, affine=False)(x)
         scale = nn.Embed(self.num_classes, x.shape[-1], self.dtype, embedding_init=_scale_init, name="scale")(labels)
         bias = nn.Embed(self.num_classes, x.shape[-1], self.dtype, embedding_init=nn.initializers.zeros, name="bias")(labels)
         return x * scale[:, None, None] + bias[:, None, None]
-
-
-def batch_norm(
-    x: Array, train: bool, dtype: DTypeLike, axis_name: str | None, num_classes: int | None = None, labels: Array | None = None
-) -> Array:
-    """Momentum 0.9; the scale begins as N(1, 0.02), each class's own if there are classes; statistics in float32."""
-    options = {"use_running_average": not train, "momentum": MOMENTUM, "dtype": dtype, "axis_name": axis_name}
-    if num_classes is None:
-        return nn.BatchNorm(scale_init=_scale_init, **options)(x)
-    return BatchNormOfClass(num_classes, **options)(x, labels)
 
 
 class Embedding(Kernel):
@@ -151,11 +187,20 @@ def class_embedding(z: Array, labels: Array | None, num_classes: int | None) -> 
     return jnp.concatenate([z, nn.Embed(num_classes, z.shape[-1], embedding_init=nn.initializers.normal(1.0))(labels)], -1)
 
 
-def discriminator_norm(kind: str, x: Array, train: bool, dtype: DTypeLike, axis_name: str | None) -> Array:
-    """`kind`: batch, layer (over height, width and channels of each picture by itself) or none."""
-    if kind == "batch":
-        return batch_norm(x, train, dtype, axis_name)
-    return nn.GroupNorm(num_groups=1, dtype=dtype)(x) if kind == "layer" else x
+def generator_norm(
+    x: Array, train: bool, dtype: DTypeLike, axis_name: str | None, num_classes: int | None, labels: Array | None
+) -> Array:
+    """Batch norm, whose scale and bias are each class's own if there are classes."""
+    if num_classes is None:
+        return BatchNorm(train, dtype, axis_name)(x)
+    return BatchNormOfClass(num_classes, train, dtype, axis_name)(x, labels)
+
+
+def discriminator_norm(norm: str, x: Array, train: bool, dtype: DTypeLike, axis_name: str | None, kinds: int) -> Array:
+    """`norm`: batch, layer (over height, width and channels of each picture by itself) or none."""
+    if norm == "batch":
+        return BatchNorm(train, dtype, axis_name, kinds)(x)
+    return nn.GroupNorm(num_groups=1, dtype=dtype)(x) if norm == "layer" else x
 
 
 def twice(x: Array) -> Array:

@@ -30,7 +30,8 @@ class GeneratorNetwork(_Network):
 class DiscriminatorNetwork(_Network):
     """Pictures (N, H, W, C) in [-1, 1], labels if conditional -> logits (N,), float32, higher for what looks more real.
 
-    `keys` (N,): a key a picture, for dropout. Its last features are sown as "features". `axis_name`: as the generator's.
+    `keys` (N,): a key a picture, for dropout. Its last features are sown as "features". `axis_name`: as the generator's. `kinds`:
+    so many kinds of pictures take turns in the batch, each with batch statistics of its own.
     """
 
     norm: str = "batch"  # batch, layer or none

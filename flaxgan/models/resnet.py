@@ -76,7 +76,14 @@ class Generator(GeneratorNetwork):
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
     def __call__(
-        self, x: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None, keys: Array | None = None
+        self,
+        x: Array,
+        labels: Array | None = None,
+        *,
+        train: bool,
+        axis_name: str | None = None,
+        keys: Array | None = None,
+        kinds: int = 1,
     ) -> Array:
         options = (self.dtype, self.spectral_norm)
         widths = stage_widths(self.image_size, self.features)
