@@ -7,8 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from flaxgan.data import ImageDataset, batch_indices
@@ -20,8 +18,6 @@ from flaxgan.state import GANState
 NUM_PICTURES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
 MOST_WAITING = 8  # generators to be drawn; a GPU makes as many epochs while the sampler is compiled for the first
-
-_copied = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 
 
 def grid_of_epoch(run_dir: Path, epoch: int) -> Path:
@@ -45,11 +41,11 @@ class Gallery:
         self._next_figures = 0.0
 
     def add(self, state: GANState, step: int, last: bool) -> None:
-        """With each checkpoint. The state may be donated as soon as this returns."""
+        """With each checkpoint. The state must not be donated."""
         while self._drawn and (self._drawn[0].done() or len(self._drawn) == MOST_WAITING):
             self._drawn.popleft().result()  # raises what drawing raised
-        # So that even compiling the sampler is left to the background.
-        kept = _copied((state.generator.replace(opt_state=()), state.ema_params))
+        # Even compiling the sampler is left to the background. Adam's moments need not be kept for so long.
+        kept = state.generator.replace(opt_state=()), state.ema_params
         self._drawn.append(self._pool.submit(self._draw, kept, list(self.log.rows), step, last))
 
     def _draw(self, kept: Any, rows: list[dict[str, Any]], step: int, last: bool) -> None:

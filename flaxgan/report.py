@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from typing import Self
 
 import jax
@@ -13,6 +14,8 @@ from flaxgan.run import MetricsLog
 from flaxgan.steps import Metrics
 
 SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar
+SECONDS_AHEAD = 0.2  # of steps that the device has waiting, while the host saves a checkpoint or Python is busy with a picture
+MOST_AHEAD = 16  # dispatches
 
 
 def diverged(step: int) -> UserError:
@@ -23,26 +26,28 @@ def diverged(step: int) -> UserError:
 
 
 class Reporter:
-    """Takes in the metrics of each dispatch as they come from the device, one late, so that the device is never idle."""
+    """Takes in the metrics of each dispatch as they come from the device, some late, so that the device is never idle."""
 
     def __init__(self, config: Config, log: MetricsLog | None, step: int, total: int, per_epoch: int):
         """`log`: of the process that writes; the others, with None, only look for divergence."""
         self.config, self.log, self.per_epoch = config, log, per_epoch
-        self.step = self.logged = step
-        self._waiting: list[Metrics] = []
+        self.step = self.logged = self._began = step
+        self._spent = 0.0  # seconds, on the steps that are logged
+        self._waiting: deque[Metrics] = deque()
+        self._ahead = 1  # dispatches that may wait
         self._clock = self._printed = time.monotonic()
         self._bar = tqdm(initial=step, total=total, unit="step", disable=None if log else True, dynamic_ncols=True)
 
     def take(self, metrics: Metrics) -> None:
-        """A row of each step. Waits for the dispatch before: one in flight keeps the device busy, and Ctrl-C prompt."""
+        """A row of each step. Waits until the device has no more than SECONDS_AHEAD or one dispatch left: so Ctrl-C is prompt."""
         self._waiting.append(metrics)
-        if len(self._waiting) > 1:
-            self._report(self._waiting.pop(0))
+        while len(self._waiting) > self._ahead:
+            self._report(self._waiting.popleft())
 
     def catch_up(self) -> None:
         """Report all there is. Waits for the device. Raises UserError if a step has lost its numbers."""
         while self._waiting:
-            self._report(self._waiting.pop(0))
+            self._report(self._waiting.popleft())
 
     def restart_clock(self) -> None:
         """Leave what was done between two steps out of images_per_second. To be called when caught up."""
@@ -55,7 +60,11 @@ class Reporter:
         if due:  # all steps of a dispatch end at once, as far as the host can tell, and have one speed
             now = time.monotonic()
             speed = (self.step + count - self.logged) * self.config.images_per_step / (now - self._clock)
+            self._spent += now - self._clock
             self._clock, self.logged = now, self.step + count
+            if jax.process_count() == 1:  # several have to do all in the same order
+                of_a_dispatch = count * self._spent / (self.logged - self._began)
+                self._ahead = max(1, round(SECONDS_AHEAD / max(of_a_dispatch, SECONDS_AHEAD / MOST_AHEAD)))
         for values in zip(*columns.values(), strict=True):
             self.step += 1
             if not all(map(math.isfinite, values)):

@@ -5,6 +5,7 @@ import dataclasses
 import shlex
 import signal
 import sys
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,30 @@ def _all_finite(params: Any) -> Array:
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params)]).all()
 
 
-def save(checkpoints: Checkpoints, state: GANState) -> None:
-    """Save, unless the weights are lost, so that the last checkpoint is always a good one. Waits for the device."""
-    if not _all_finite((state.generator.params, state.discriminator.params)):
-        raise diverged(int(state.step))
-    checkpoints.save(state)
+_copied = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
+
+
+class Keeper:
+    """Saves states, and has them drawn, each once its losses have been reported: meanwhile the device has later steps to do."""
+
+    def __init__(self, checkpoints: Checkpoints, gallery: Gallery | None, reporter: Reporter):
+        """`gallery`: of the first process."""
+        self.checkpoints, self.gallery, self.reporter = checkpoints, gallery, reporter
+        self._waiting: deque[tuple[int, GANState]] = deque()
+
+    def take(self, state: GANState, step: int) -> None:
+        """The state may be donated as soon as this returns."""
+        self._waiting.append((step, _copied(state)))
+
+    def work(self, stopping: bool) -> None:
+        """Unless the weights are lost: so the last checkpoint is always a good one."""
+        while self._waiting and self._waiting[0][0] <= self.reporter.step:
+            step, state = self._waiting.popleft()
+            if not _all_finite((state.generator.params, state.discriminator.params)):
+                raise diverged(step)
+            self.checkpoints.save(state)
+            if self.gallery:
+                self.gallery.add(on_one_device(state), step, stopping)
 
 
 def describe(config: Config, dataset: ImageDataset, devices: list[jax.Device], state_shape: GANState) -> str:
@@ -136,17 +156,21 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
 
         selection = stack.enter_context(Selection(run, dataset, log, done)) if config.evaluate_every else None
 
+        def is_due(every: int) -> bool:
+            """Of what is done every so many epochs."""
+            return bool(every) and done > 0 and (done == total or done % (per_epoch * every) == 0)
+
         def evaluate() -> None:
-            """If that is due after this step, and not done yet."""
-            if selection and done and (done == total or done % (per_epoch * config.evaluate_every) == 0):
+            if selection and is_due(config.evaluate_every):
                 reporter.catch_up()
                 selection(state, -(-done // per_epoch))
                 reporter.restart_clock()
 
         evaluate()
+        keeper = Keeper(checkpoints, gallery, reporter)
         stopping = done == total
         if gallery and done and is_undrawn(run.folder, done, per_epoch):
-            gallery.add(on_one_device(state), done, stopping)
+            gallery.add(on_one_device(_copied(state)), done, stopping)
         periods = [per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
         while not stopping:
             asked = compiled.of_any_process(interrupt)
@@ -156,13 +180,12 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             done += count
             reporter.take(metrics)
             stopping = done == total or bool(asked)
-            keeping = stopping or done % (per_epoch * config.checkpoint_every) == 0
-            if keeping:
+            if stopping or is_due(config.checkpoint_every):
+                keeper.take(state, done)
+            if stopping or is_due(config.evaluate_every):
                 reporter.catch_up()
-                save(checkpoints, state)  # in the background, while training goes on
+            keeper.work(stopping)
             evaluate()
-            if gallery and keeping:
-                gallery.add(on_one_device(state), done, stopping)
 
     if done < total:
         say(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")

@@ -1,6 +1,7 @@
 """The training command from end to end: what a run leaves behind, how it stops, resumes and refuses."""
 
 import functools
+import itertools
 import json
 import os
 import random
@@ -220,6 +221,19 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
             reporter.catch_up()
     assert [row["step"] for row in log.rows] == [1, *range(3, 40, 3)]
     assert {row["images_per_second"] for row in log.rows} == {32}
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(2.0, 1), (0.05, 4), (0.001, 16)])
+def test_a_fifth_of_a_second_of_steps_is_left_to_the_device(monkeypatch, seconds, left):
+    now, ticks = [0.0], itertools.count()
+    monkeypatch.setattr("time.monotonic", lambda: now[0] + 1e-9 * next(ticks))  # no two times are the same
+    reporter = Reporter(Config(batch_size=8, log_every=2), None, 0, 400, 40)
+    for _ in range(100):
+        now[0] += seconds
+        reporter.take({"d_loss": np.zeros(2), "g_loss": np.zeros(2)})
+    assert reporter.step == 200 - 2 * left
+    reporter.catch_up()
+    assert reporter.step == 200
 
 
 def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictures, finished, train, monkeypatch):
