@@ -3,6 +3,7 @@
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Self
 
 import jax
@@ -15,7 +16,8 @@ from flaxgan.steps import Metrics
 
 SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar
 SECONDS_AHEAD = 0.2  # of steps that the device has waiting, while the host saves a checkpoint or Python is busy with a picture
-MOST_AHEAD = 16  # dispatches
+MOST_AHEAD = 128  # steps
+SECONDS_TIMED = 1  # at least: a host that was late finds several dispatches done at once
 
 
 def diverged(step: int) -> UserError:
@@ -31,40 +33,44 @@ class Reporter:
     def __init__(self, config: Config, log: MetricsLog | None, step: int, total: int, per_epoch: int):
         """`log`: of the process that writes; the others, with None, only look for divergence."""
         self.config, self.log, self.per_epoch = config, log, per_epoch
-        self.step = self.logged = self._began = step
-        self._spent = 0.0  # seconds, on the steps that are logged
-        self._waiting: deque[Metrics] = deque()
-        self._ahead = 1  # dispatches that may wait
-        self._clock = self._printed = time.monotonic()
+        self.step = step
+        self._waiting: deque[tuple[Metrics, Callable[[], None] | None]] = deque()
+        self._sent = step
+        self._ahead = 0  # steps that may wait beyond one dispatch
+        self._printed = time.monotonic()
+        self._times = deque([(self._printed, step)])  # when so many steps were done
         self._bar = tqdm(initial=step, total=total, unit="step", disable=None if log else True, dynamic_ncols=True)
 
-    def take(self, metrics: Metrics) -> None:
-        """A row of each step. Waits until the device has no more than SECONDS_AHEAD or one dispatch left: so Ctrl-C is prompt."""
-        self._waiting.append(metrics)
-        while len(self._waiting) > self._ahead:
-            self._report(self._waiting.popleft())
+    def take(self, metrics: Metrics, then: Callable[[], None] | None = None) -> None:
+        """A row of each step; once they are reported, `then` is called, one dispatch's at a time.
+
+        Waits until the device has no more than SECONDS_AHEAD, or one dispatch, left to do: so Ctrl-C is prompt.
+        """
+        while then and any(waiting for _, waiting in self._waiting):
+            self._report()
+        self._waiting.append((metrics, then))
+        self._sent += len(metrics["d_loss"])
+        while len(self._waiting) > 1 and self._sent - self.step > self._ahead:
+            self._report()
 
     def catch_up(self) -> None:
         """Report all there is. Waits for the device. Raises UserError if a step has lost its numbers."""
         while self._waiting:
-            self._report(self._waiting.popleft())
+            self._report()
 
     def restart_clock(self) -> None:
         """Leave what was done between two steps out of images_per_second. To be called when caught up."""
-        self._clock, self.logged = time.monotonic(), self.step
+        self._times = deque([(time.monotonic(), self.step)])
 
-    def _report(self, metrics: Metrics) -> None:
+    def _report(self) -> None:
+        metrics, then = self._waiting.popleft()
         columns = {name: values.tolist() for name, values in jax.device_get(metrics).items()}  # waits for the device
         count = len(columns["d_loss"])
         due = [step for step in range(self.step + 1, self.step + count + 1) if step == 1 or step % self.config.log_every == 0]
         if due:  # all steps of a dispatch end at once, as far as the host can tell, and have one speed
-            now = time.monotonic()
-            speed = (self.step + count - self.logged) * self.config.images_per_step / (now - self._clock)
-            self._spent += now - self._clock
-            self._clock, self.logged = now, self.step + count
+            speed = self._speed(self.step + count)
             if jax.process_count() == 1:  # several have to do all in the same order
-                of_a_dispatch = count * self._spent / (self.logged - self._began)
-                self._ahead = max(1, round(SECONDS_AHEAD / max(of_a_dispatch, SECONDS_AHEAD / MOST_AHEAD)))
+                self._ahead = min(MOST_AHEAD, int(SECONDS_AHEAD * speed / self.config.images_per_step))
         for values in zip(*columns.values(), strict=True):
             self.step += 1
             if not all(map(math.isfinite, values)):
@@ -72,6 +78,17 @@ class Reporter:
             if self.log and self.step in due:
                 self._log(dict(zip(columns, values, strict=True)), speed)
         self._bar.update(count)
+        if then:
+            then()
+
+    def _speed(self, step: int) -> float:
+        """Images a second up to this step, since the last one that is logged and SECONDS_TIMED ago."""
+        now = time.monotonic()
+        while len(self._times) > 1 and now - self._times[1][0] >= SECONDS_TIMED:
+            self._times.popleft()
+        began, first = self._times[0]
+        self._times.append((now, step))
+        return (step - first) * self.config.images_per_step / (now - began)
 
     def _log(self, metrics: dict[str, float], speed: float) -> None:
         epoch = -(-self.step // self.per_epoch)

@@ -200,7 +200,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 class MetricsLog:
-    """metrics.jsonl: a line each logging step, on disk before the next step begins; and one each evaluation."""
+    """metrics.jsonl: a line each logging step, on disk as soon as its losses are known; and one each evaluation."""
 
     def __init__(self, run_dir: Path, step: int):
         """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are dropped."""

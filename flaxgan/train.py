@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from flaxgan.state import NETWORKS, GANState
 
 
 class Interrupt:
-    """Whether Ctrl-C or SIGTERM came. The first ends the run after the current step; a second Ctrl-C ends it at once."""
+    """Whether Ctrl-C or SIGTERM came. The first ends the run after the steps under way; a second Ctrl-C ends it at once."""
 
     name = ""  # of the signal that came
 
@@ -60,27 +60,18 @@ def _all_finite(params: Any) -> Array:
 _copied = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 
 
-class Keeper:
-    """Saves states, and has them drawn, each once its losses have been reported: meanwhile the device has later steps to do."""
+def saving(state: GANState, step: int, checkpoints: Checkpoints, saved: deque[tuple[int, GANState]]) -> Callable[[], None]:
+    """To be called once the losses of this step are known. Meanwhile the state may be donated, and the device do later steps."""
+    kept = _copied(state)
+    finite = _all_finite((kept.generator.params, kept.discriminator.params))
 
-    def __init__(self, checkpoints: Checkpoints, gallery: Gallery | None, reporter: Reporter):
-        """`gallery`: of the first process."""
-        self.checkpoints, self.gallery, self.reporter = checkpoints, gallery, reporter
-        self._waiting: deque[tuple[int, GANState]] = deque()
+    def save() -> None:
+        if not finite:  # so the last checkpoint is always a good one
+            raise diverged(step)
+        checkpoints.save(kept)
+        saved.append((step, kept))
 
-    def take(self, state: GANState, step: int) -> None:
-        """The state may be donated as soon as this returns."""
-        self._waiting.append((step, _copied(state)))
-
-    def work(self, stopping: bool) -> None:
-        """Unless the weights are lost: so the last checkpoint is always a good one."""
-        while self._waiting and self._waiting[0][0] <= self.reporter.step:
-            step, state = self._waiting.popleft()
-            if not _all_finite((state.generator.params, state.discriminator.params)):
-                raise diverged(step)
-            self.checkpoints.save(state)
-            if self.gallery:
-                self.gallery.add(on_one_device(state), step, stopping)
+    return save
 
 
 def describe(config: Config, dataset: ImageDataset, devices: list[jax.Device], state_shape: GANState) -> str:
@@ -161,16 +152,15 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             return bool(every) and done > 0 and (done == total or done % (per_epoch * every) == 0)
 
         def evaluate() -> None:
-            if selection and is_due(config.evaluate_every):
-                reporter.catch_up()
+            if is_due(config.evaluate_every):
                 selection(state, -(-done // per_epoch))
                 reporter.restart_clock()
 
         evaluate()
-        keeper = Keeper(checkpoints, gallery, reporter)
+        saved: deque[tuple[int, GANState]] = deque()  # and not drawn yet
         stopping = done == total
         if gallery and done and is_undrawn(run.folder, done, per_epoch):
-            gallery.add(on_one_device(_copied(state)), done, stopping)
+            gallery.add(_copied(on_one_device(state)), done, stopping)
         periods = [per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
         while not stopping:
             asked = compiled.of_any_process(interrupt)
@@ -178,14 +168,16 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             indices = [batch_indices(config.seed, step, size, config.images_per_step) for step in range(done, done + count)]
             state, metrics = compiled.train_steps(state, np.stack(indices))
             done += count
-            reporter.take(metrics)
             stopping = done == total or bool(asked)
-            if stopping or is_due(config.checkpoint_every):
-                keeper.take(state, done)
+            keeping = stopping or is_due(config.checkpoint_every)
+            reporter.take(metrics, saving(state, done, checkpoints, saved) if keeping else None)
             if stopping or is_due(config.evaluate_every):
                 reporter.catch_up()
-            keeper.work(stopping)
             evaluate()
+            while saved:
+                step, kept = saved.popleft()
+                if gallery:
+                    gallery.add(on_one_device(kept), step, stopping and step == done)
 
     if done < total:
         say(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")

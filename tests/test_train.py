@@ -223,7 +223,7 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
     assert {row["images_per_second"] for row in log.rows} == {32}
 
 
-@pytest.mark.parametrize(("seconds", "left"), [(2.0, 1), (0.05, 4), (0.001, 16)])
+@pytest.mark.parametrize(("seconds", "left"), [(2.0, 2), (0.05, 8), (0.001, 128)])
 def test_a_fifth_of_a_second_of_steps_is_left_to_the_device(monkeypatch, seconds, left):
     now, ticks = [0.0], itertools.count()
     monkeypatch.setattr("time.monotonic", lambda: now[0] + 1e-9 * next(ticks))  # no two times are the same
@@ -231,7 +231,7 @@ def test_a_fifth_of_a_second_of_steps_is_left_to_the_device(monkeypatch, seconds
     for _ in range(100):
         now[0] += seconds
         reporter.take({"d_loss": np.zeros(2), "g_loss": np.zeros(2)})
-    assert reporter.step == 200 - 2 * left
+    assert 0 <= reporter.step - (200 - left) <= 2, "at most so many steps, in whole dispatches"
     reporter.catch_up()
     assert reporter.step == 200
 

@@ -15,7 +15,7 @@ from flaxgan.metrics.classes import class_shares
 from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.frechet import frechet_distance, gaussian
 from flaxgan.metrics.inception_score import SPLITS, inception_score
-from flaxgan.metrics.kernel import SUBSET_SIZE, SUBSETS, kernel_distance
+from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
 from flaxgan.metrics.reference import PictureSet, Reference
 from flaxgan.state import Network
@@ -97,8 +97,8 @@ def _kid(c: Comparison) -> dict[str, Measured]:
     name = f"kid_{c.extractor.name}"
     if size < SUBSET_SIZE:
         c.caveats.append(f"{name}: subsets of {size} pictures instead of {SUBSET_SIZE}, for there are no more")
-    mean, std = kernel_distance(c.real.features, c.features, size, c.seed, c.real.kernel_within)
-    return {name: {"value": mean, "std": std, "subsets": SUBSETS, "subset_size": size, "reference": 0.0}}
+    mean, std, subsets = kernel_distance(c.real.features, c.features, size, c.seed, c.real.kernel_within)
+    return {name: {"value": mean, "std": std, "subsets": subsets, "subset_size": size, "reference": 0.0}}
 
 
 def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measured]]:

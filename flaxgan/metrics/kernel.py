@@ -1,7 +1,7 @@
 """The kernel distance (KID): squared maximum mean discrepancy, which unlike the Frechet distance has an unbiased estimate."""
 
-import statistics
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,13 +46,19 @@ def mmd2(real: np.ndarray, generated: np.ndarray) -> float:
     return float(_mmd2(real, generated, rows, columns, mean_within(real, rows))[0])
 
 
+class KernelDistance(NamedTuple):
+    mean: float
+    std: float
+    subsets: int
+
+
 def kernel_distance(
     real: np.ndarray,
     generated: np.ndarray,
     subset_size: int = SUBSET_SIZE,
     seed: int = 0,
     real_within: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> tuple[float, float]:
+) -> KernelDistance:
     """Mean and standard deviation of mmd2 over SUBSETS pairs of random subsets (Binkowski et al. 2018, arXiv:1801.01401).
 
     Each set must have at least `subset_size` rows, and that be at least 2. `real_within`: what mean_within says of such rows of
@@ -64,4 +70,4 @@ def kernel_distance(
     rows, columns = np.swapaxes(drawn, 0, 1)
     within = real_within(rows) if real_within else mean_within(real, rows)
     values = _mmd2(real, generated, rows, columns, within)
-    return statistics.fmean(values), statistics.pstdev(values)
+    return KernelDistance(float(values.mean()), float(values.std()), count)
