@@ -11,6 +11,7 @@ from PIL import Image
 from flaxgan.evaluate import main as evaluate
 from flaxgan.main import main
 from flaxgan.metrics.evaluation import METRICS
+from flaxgan.plots import save_losses
 from flaxgan.sample import main as sample
 
 BY_RUN = {"d_real_accuracy", "d_fake_accuracy"}
@@ -21,11 +22,21 @@ ALL = {
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory, pictures):
+def curves():
+    """The rows of each figure that the run drew."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory, pictures, curves):
     """40 pictures, 5 steps an epoch, evaluated after epochs 2 and 4."""
     run_dir = tmp_path_factory.mktemp("evaluate") / "run"
     flags = ["--epochs", "4", "--evaluate-every", "2", "--evaluate-num", "40", "--keep-checkpoints", "4"]
-    main(["--dataset", str(pictures), "--run-dir", str(run_dir), *flags, *TINY])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "flaxgan.gallery.save_losses", lambda path, rows, *more: curves.append(rows) or save_losses(path, rows, *more)
+        )
+        main(["--dataset", str(pictures), "--run-dir", str(run_dir), *flags, *TINY])
     return run_dir
 
 
@@ -56,6 +67,11 @@ def test_a_run_is_measured_against_its_training_data(run_dir, measure):
     assert any("covariance is singular" in caveat for caveat in result["caveats"]) and "covariance is singular" in printed
     for name in ("neighbours", "typical"):
         assert Image.open(run_dir / f"evaluation_{name}.png").width > 1000
+
+
+def test_the_last_curves_have_all_that_was_logged(run_dir, curves):
+    assert curves[-1] == [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    assert "fd_efficientnet_lite0" in curves[-1][-1]
 
 
 def test_the_same_command_gives_the_same_numbers(run_dir, measure, tmp_path):

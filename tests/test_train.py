@@ -236,6 +236,24 @@ def test_a_fifth_of_a_second_of_steps_is_left_to_the_device(monkeypatch, seconds
     assert reporter.step == 200
 
 
+def test_what_waits_for_its_losses_is_done_before_later_ones_are_looked_at(monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr("time.monotonic", lambda: 1e-6 * next(ticks))  # so fast that all may wait
+    reporter, done = Reporter(Config(batch_size=8, log_every=1), None, 0, 40, 40), []
+    good, lost = {"d_loss": np.zeros(2), "g_loss": np.zeros(2)}, {"d_loss": np.zeros(2), "g_loss": np.array([0, np.nan])}
+    reporter.take(good)
+    reporter.take(good, lambda: done.append(reporter.step))
+    reporter.take(good)
+    assert done == []
+    reporter.take(good, lambda: done.append(reporter.step))
+    assert done == [4], "one waits at a time"
+    reporter.take(lost, lambda: done.append("lost"))
+    assert done == [4, 8]
+    with pytest.raises(UserError, match="at step 10 "):
+        reporter.catch_up()
+    assert done == [4, 8]
+
+
 def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictures, finished, train, monkeypatch):
     """As on a GPU; the epoch of five steps ends within one."""
     counts = []
