@@ -3,7 +3,6 @@
 import datetime
 import json
 import multiprocessing
-import os
 import platform
 import statistics
 import time
@@ -74,7 +73,6 @@ def elsewhere(build: Callable[[], Callable[[], Any]]) -> Callable[[], None]:
 
 
 def _serve(connection: Connection, build: Callable[[], Callable[[], Any]]) -> None:
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several share a GPU
     run = None
     while True:
         try:

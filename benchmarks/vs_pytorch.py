@@ -114,6 +114,7 @@ def main() -> None:
     parser.add_argument("--modes", nargs="*", help="of torch.compile (default: default, and reduce-overhead on a GPU)")
     args = parser.parse_args()
 
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process and those of all contenders share a GPU
     platform = set_up_devices("auto")[0].platform
     config = Config(image_size=64, channels=3, flip=False)
     flaxgan, pytorch = first_losses(config, random_images(config))

@@ -1,6 +1,7 @@
 """The pictures and curves of a run, drawn in the background: matplotlib takes a second, for which no device should wait."""
 
 import math
+import sys
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +19,7 @@ from flaxgan.state import GANState
 NUM_PICTURES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
 MOST_WAITING = 8  # generators to be drawn; a GPU makes as many epochs while the sampler is compiled for the first
+SWITCH_INTERVAL = 5e-4  # seconds that drawing keeps Python from the thread that feeds the device, whose steps may be as short
 
 
 def grid_of_epoch(run_dir: Path, epoch: int) -> Path:
@@ -36,7 +38,7 @@ class Gallery:
         self.reals = np.asarray(dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_PICTURES))])
         save_picture(run.folder / "real_images.png", grid(self.reals))
         grid_of_epoch(run.folder, 0).parent.mkdir(exist_ok=True)
-        self._pool = ThreadPoolExecutor(1)
+        self._pool, self._switch_interval = ThreadPoolExecutor(1), sys.getswitchinterval()
         self._drawn: deque[Future[None]] = deque()
         self._next_figures = 0.0
 
@@ -65,9 +67,11 @@ class Gallery:
             self._next_figures = now + (now - began) / SHARE_OF_TIME
 
     def __enter__(self) -> Self:
+        sys.setswitchinterval(SWITCH_INTERVAL)
         return self
 
     def __exit__(self, *_) -> None:
         self._pool.shutdown()
+        sys.setswitchinterval(self._switch_interval)
         for drawn in self._drawn:
             drawn.result()

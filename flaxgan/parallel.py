@@ -27,6 +27,9 @@ ON_HUGE_PAGES = 2**32  # bytes at the beginning of the heap
 # On a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly.
 STEPS_PER_DISPATCH = 8
 SHARE_FOR_PICTURES = 0.25  # of a device's memory
+# Off: XLA compiles and times dozens of Triton programs for each matrix product on a GPU, a minute for some of our networks, and
+# cuBLAS's are no slower here.
+TRITON = "xla_gpu_enable_triton_gemm"
 Data = tuple[Any, Any]  # images, and labels or None
 
 
@@ -60,6 +63,8 @@ def set_up_devices(device: str) -> list[jax.Device]:
     keep_freed_memory()
     if device == "cpu":
         jax.config.update("jax_platforms", "cpu")
+    elif TRITON not in os.environ.get("XLA_FLAGS", ""):
+        os.environ["XLA_FLAGS"] = f"--{TRITON}=false " + os.environ.get("XLA_FLAGS", "")
     try:
         return jax.devices(None if device in ("auto", "cpu") else device)
     except (RuntimeError, AssertionError) as error:  # an assertion where JAX_PLATFORMS names what no plugin brings

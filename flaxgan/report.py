@@ -15,8 +15,8 @@ from flaxgan.run import MetricsLog
 from flaxgan.steps import Metrics
 
 SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar
-SECONDS_AHEAD = 0.2  # of steps that the device has waiting, while the host saves a checkpoint or Python is busy with a picture
-MOST_AHEAD = 128  # steps
+SECONDS_AHEAD = 0.5  # of steps that the device has waiting, while the host saves a checkpoint or Python is busy with a picture
+MOST_AHEAD = 512  # steps
 SECONDS_TIMED = 1  # at least: a host that was late finds several dispatches done at once
 
 

@@ -110,8 +110,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         raise UserError(
             f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
         )
-    images, size = dataset.images, len(dataset.images)
-    per_epoch = steps_per_epoch(size, config.images_per_step)
+    per_epoch = steps_per_epoch(len(dataset.images), config.images_per_step)
     total = min(config.epochs * per_epoch, config.max_steps or sys.maxsize)
     first = is_first()
     say = print if first else lambda *_, **__: None
@@ -130,7 +129,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
             return
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
-        compiled = Compiled(config, devices, images, dataset.labels, total_steps=total)
+        compiled = Compiled(config, devices, dataset.images, dataset.labels, total_steps=total)
         say(f"{describe(config, dataset, devices, compiled.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
         if config.instance_noise and done * config.images_per_step >= config.instance_noise_images:
             say(f"note: --instance-noise has ended, with the run's first {config.instance_noise_images} pictures; see --help")
@@ -144,43 +143,65 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             log = stack.enter_context(MetricsLog(run.folder, done))
             gallery = stack.enter_context(Gallery(run, dataset, log, per_epoch))
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
-
         selection = stack.enter_context(Selection(run, dataset, log, done)) if config.evaluate_every else None
-
-        def is_due(every: int) -> bool:
-            """Of what is done every so many epochs."""
-            return bool(every) and done > 0 and (done == total or done % (per_epoch * every) == 0)
-
-        def evaluate() -> None:
-            if is_due(config.evaluate_every):
-                selection(state, -(-done // per_epoch))
-                reporter.restart_clock()
-
-        evaluate()
-        saved: deque[tuple[int, GANState]] = deque()  # and not drawn yet
-        stopping = done == total
-        if gallery and done and is_undrawn(run.folder, done, per_epoch):
-            gallery.add(_copied(on_one_device(state)), done, stopping)
-        periods = [per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
-        while not stopping:
-            asked = compiled.of_any_process(interrupt)
-            count = min(compiled.most_steps, total - done, *(period - done % period for period in periods))
-            indices = [batch_indices(config.seed, step, size, config.images_per_step) for step in range(done, done + count)]
-            state, metrics = compiled.train_steps(state, np.stack(indices))
-            done += count
-            stopping = done == total or bool(asked)
-            keeping = stopping or is_due(config.checkpoint_every)
-            reporter.take(metrics, saving(state, done, checkpoints, saved) if keeping else None)
-            if stopping or is_due(config.evaluate_every):
-                reporter.catch_up()
-            evaluate()
-            while saved:
-                step, kept = saved.popleft()
-                if gallery:
-                    gallery.add(on_one_device(kept), step, stopping and step == done)
+        loop = Loop(run, len(dataset.images), per_epoch, total, compiled, checkpoints, reporter, selection, gallery, interrupt)
+        done = loop(state, done)
 
     if done < total:
         say(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")
         say(f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}")
     else:
         say(f"finished {done} steps; to sample: python -m flaxgan.sample {shlex.quote(str(run.folder))}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Loop:
+    """The steps of a run, and what is done between them."""
+
+    run: Run
+    num_pictures: int
+    per_epoch: int
+    total: int
+    compiled: Compiled
+    checkpoints: Checkpoints
+    reporter: Reporter
+    selection: Selection | None
+    gallery: Gallery | None  # of the process that draws
+    interrupt: Interrupt
+
+    def __call__(self, state: GANState, done: int) -> int:
+        """Go on from a state after `done` steps -> how many are done in the end, all saved, evaluated and drawn."""
+        config, compiled, reporter = self.run.config, self.compiled, self.reporter
+        periods = [self.per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
+        saved: deque[tuple[int, GANState]] = deque()  # and not drawn yet
+        stopping = done == self.total
+        self._evaluate(state, done)
+        if self.gallery and done and is_undrawn(self.run.folder, done, self.per_epoch):
+            self.gallery.add(_copied(on_one_device(state)), done, stopping)
+        while not stopping:
+            asked = compiled.of_any_process(self.interrupt)
+            count = min(compiled.most_steps, self.total - done, *(period - done % period for period in periods))
+            steps = range(done, done + count)
+            indices = [batch_indices(config.seed, step, self.num_pictures, config.images_per_step) for step in steps]
+            state, metrics = compiled.train_steps(state, np.stack(indices))
+            done += count
+            stopping = done == self.total or bool(asked)
+            keeping = stopping or self._is_due(config.checkpoint_every, done)
+            reporter.take(metrics, saving(state, done, self.checkpoints, saved) if keeping else None)
+            if stopping or self._is_due(config.evaluate_every, done):
+                reporter.catch_up()
+            self._evaluate(state, done)
+            while saved:
+                step, kept = saved.popleft()
+                if self.gallery:
+                    self.gallery.add(on_one_device(kept), step, stopping and step == done)
+        return done
+
+    def _is_due(self, every: int | None, done: int) -> bool:
+        """Of what is done every so many epochs."""
+        return bool(every) and done > 0 and (done == self.total or done % (self.per_epoch * every) == 0)
+
+    def _evaluate(self, state: GANState, done: int) -> None:
+        if self._is_due(self.run.config.evaluate_every, done):
+            self.selection(state, -(-done // self.per_epoch))
+            self.reporter.restart_clock()
