@@ -14,7 +14,7 @@ from flaxgan.data import ImageDataset, batch_indices
 from flaxgan.plots import grid, save_losses, save_picture, save_side_by_side
 from flaxgan.run import MetricsLog, Run
 from flaxgan.sampling import sample, sampler, spread_classes
-from flaxgan.state import GANState
+from flaxgan.state import GANState, Network
 
 NUM_PICTURES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
@@ -30,6 +30,11 @@ def is_undrawn(run_dir: Path, step: int, per_epoch: int) -> bool:
     return not grid_of_epoch(run_dir, -(-step // per_epoch)).exists()
 
 
+def _drawn_from(state: GANState) -> tuple[Network, Any]:
+    """The generator and its averaged weights. Adam's moments need not be kept until a picture's turn comes."""
+    return state.generator.replace(opt_state=()), state.ema_params
+
+
 class Gallery:
     def __init__(self, run: Run, dataset: ImageDataset, log: MetricsLog, per_epoch: int):
         """Saves a grid of real pictures now."""
@@ -42,20 +47,23 @@ class Gallery:
         self._drawn: deque[Future[None]] = deque()
         self._next_figures = 0.0
 
+    def rehearse(self, state: GANState) -> None:
+        """Compile what drawing takes. Waits for the device.
+
+        On a GPU XLA times candidates while it compiles: beside a training either would slow the other to a crawl.
+        """
+        self._generated(*_drawn_from(state))
+
     def add(self, state: GANState, step: int, last: bool) -> None:
         """With each checkpoint. The state must not be donated."""
         while self._drawn and (self._drawn[0].done() or len(self._drawn) == MOST_WAITING):
             self._drawn.popleft().result()  # raises what drawing raised
-        # Even compiling the sampler is left to the background. Adam's moments need not be kept for so long.
-        kept = state.generator.replace(opt_state=()), state.ema_params
-        self._drawn.append(self._pool.submit(self._draw, kept, list(self.log.rows), step, last))
+        self._drawn.append(self._pool.submit(self._draw, _drawn_from(state), list(self.log.rows), step, last))
 
-    def _draw(self, kept: Any, rows: list[dict[str, Any]], step: int, last: bool) -> None:
-        config, epoch = self.run.config, -(-step // self.per_epoch)
-        labels, columns = None, None
-        if config.conditional:
-            labels, columns = spread_classes(config.num_classes, NUM_PICTURES), math.isqrt(NUM_PICTURES)
-        generated = sample(sampler(*kept, self.class_counts), config.seed, NUM_PICTURES, labels)
+    def _draw(self, drawn_from: Any, rows: list[dict[str, Any]], step: int, last: bool) -> None:
+        epoch = -(-step // self.per_epoch)
+        generated = self._generated(*drawn_from)
+        columns = math.isqrt(NUM_PICTURES) if self.run.config.conditional else None
         save_picture(grid_of_epoch(self.run.folder, epoch), grid(generated, columns))
         began = time.monotonic()
         if last or began >= self._next_figures:
@@ -65,6 +73,11 @@ class Gallery:
             save_losses(self.run.folder / "losses.png", rows, title, self.per_epoch)
             now = time.monotonic()
             self._next_figures = now + (now - began) / SHARE_OF_TIME
+
+    def _generated(self, generator: Network, ema_params: Any) -> np.ndarray:
+        config = self.run.config
+        labels = spread_classes(config.num_classes, NUM_PICTURES) if config.conditional else None
+        return sample(sampler(generator, ema_params, self.class_counts), config.seed, NUM_PICTURES, labels)
 
     def __enter__(self) -> Self:
         sys.setswitchinterval(SWITCH_INTERVAL)

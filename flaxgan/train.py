@@ -17,6 +17,7 @@ from jax import Array
 
 from flaxgan.checkpoint import Checkpoints
 from flaxgan.config import Config
+from flaxgan.convolutions import on_cpu
 from flaxgan.data import ImageDataset, batch_indices, prepare, steps_per_epoch
 from flaxgan.errors import UserError
 from flaxgan.gallery import Gallery, is_undrawn
@@ -142,6 +143,8 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
                 run.write_config(dataset, done)
             log = stack.enter_context(MetricsLog(run.folder, done))
             gallery = stack.enter_context(Gallery(run, dataset, log, per_epoch))
+            if done < total and not on_cpu():
+                gallery.rehearse(on_one_device(state))
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
         selection = stack.enter_context(Selection(run, dataset, log, done)) if config.evaluate_every else None
         loop = Loop(run, len(dataset.images), per_epoch, total, compiled, checkpoints, reporter, selection, gallery, interrupt)

@@ -18,6 +18,7 @@ import pytest
 from conftest import TINY, start
 from PIL import Image
 
+from flaxgan import sampling
 from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.config import Config
 from flaxgan.errors import UserError
@@ -270,6 +271,25 @@ def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictur
     assert [path.name for path in (run_dir / "generated_images").iterdir()] == ["epoch_0002.png"]
     got, want = ([[row[name] for name in sorted(row)] for row in without_timings(rows(run))] for run in (run_dir, finished[0]))
     np.testing.assert_allclose(got, want, atol=1e-4)
+
+
+@pytest.mark.parametrize("flags", [(), ("--ema", 0)])
+def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_path, pictures, train, monkeypatch, flags):
+    compiled = []
+
+    def train_steps(self, *args, _step=Compiled.train_steps):
+        compiled.append((sampling.pictures._cache_size(), sampling._calibrated._cache_size()))
+        return _step(self, *args)
+
+    monkeypatch.setattr("flaxgan.train.on_cpu", lambda: False)
+    monkeypatch.setattr(Compiled, "train_steps", train_steps)
+    sampling.pictures.clear_cache()
+    sampling._calibrated.clear_cache()
+    run_dir = tmp_path / "run"
+    train("--dataset", pictures, "--run-dir", run_dir, "--epochs", 2, *TINY, *flags)
+    assert len(list((run_dir / "generated_images").iterdir())) == 2
+    assert compiled[0] == compiled[-1] == (1, 0 if flags else 1)
+    assert compiled[0] == (sampling.pictures._cache_size(), sampling._calibrated._cache_size())
 
 
 def test_rows_of_lost_steps_and_half_lines_are_dropped(run_dir, train):
