@@ -23,7 +23,7 @@ from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.config import Config
 from flaxgan.errors import UserError
 from flaxgan.files import locked
-from flaxgan.parallel import Compiled
+from flaxgan.parallel import Compiled, set_up_devices
 from flaxgan.report import Reporter
 from flaxgan.run import MetricsLog, Run, load_config
 from flaxgan.train import train as training
@@ -275,10 +275,12 @@ def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictur
 
 @pytest.mark.parametrize("flags", [(), ("--ema", 0)])
 def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_path, pictures, train, monkeypatch, flags):
-    compiled = []
+    """And while something may be drawn beside it, the thread that trains gets Python back sooner."""
+    compiled, before = [], sys.getswitchinterval()
 
     def train_steps(self, *args, _step=Compiled.train_steps):
         compiled.append((sampling.pictures._cache_size(), sampling._calibrated._cache_size()))
+        assert sys.getswitchinterval() < before
         return _step(self, *args)
 
     monkeypatch.setattr("flaxgan.train.on_cpu", lambda: False)
@@ -290,6 +292,7 @@ def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_p
     assert len(list((run_dir / "generated_images").iterdir())) == 2
     assert compiled[0] == compiled[-1] == (1, 0 if flags else 1)
     assert compiled[0] == (sampling.pictures._cache_size(), sampling._calibrated._cache_size())
+    assert sys.getswitchinterval() == before
 
 
 def test_rows_of_lost_steps_and_half_lines_are_dropped(run_dir, train):
@@ -380,6 +383,20 @@ jax.jit(lambda x: x @ x)(1.0 * jax.numpy.ones((64, 64)))
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="only Linux lets a process have fewer cores, and there must be fewer to have",
 )
+@pytest.mark.parametrize(
+    ("device", "given", "want"),
+    [
+        ("auto", "--xla_dump_to=x", "--xla_gpu_enable_triton_gemm=false --xla_dump_to=x"),
+        ("auto", "--xla_gpu_enable_triton_gemm=true", "--xla_gpu_enable_triton_gemm=true"),
+        ("cpu", "--xla_dump_to=x", "--xla_dump_to=x"),
+    ],
+)
+def test_what_a_person_sets_in_xla_flags_stands(monkeypatch, device, given, want):
+    monkeypatch.setenv("XLA_FLAGS", given)  # read by XLA when it begins, which it has here
+    set_up_devices(device)
+    assert os.environ["XLA_FLAGS"] == want
+
+
 def test_a_cached_program_is_not_used_with_another_number_of_cores(tmp_path, monkeypatch):
     """It was divided among the cores that compiled it."""
     monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
