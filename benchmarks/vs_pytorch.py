@@ -12,7 +12,6 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -73,18 +72,13 @@ def compare(config: Config, steps: int, rounds: int, modes: list[str], precision
             name = f"PyTorch {dtype} {'channels_last' if channels_last else 'NCHW'}" + (f", compiled ({mode})" if mode else "")
             builds[name] = functools.partial(theirs, own, steps, channels_last, mode)
     contenders, built = {}, {}
-
-    def add(name: str) -> None:
+    for name, build in builds.items():  # one by one: each tries a GPU's convolutions, and chooses badly if another is at work
         began = time.perf_counter()
         try:
-            contenders[name] = elsewhere(builds[name])
+            contenders[name] = elsewhere(build)
         except RuntimeError as error:  # torch.compile does not work everywhere
             print(f"{name} does not run here: {error}", flush=True)
         built[name] = time.perf_counter() - began
-
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1)) as pool:
-        list(pool.map(add, builds))
-    contenders = {name: contenders[name] for name in builds if name in contenders}  # in the order of the table
     times = alternate(contenders, rounds)
     times = {name: [value / steps for value in values] for name, values in times.items()}
     rows = []

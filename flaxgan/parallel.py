@@ -7,7 +7,6 @@ import mmap
 import os
 import platform
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -186,9 +185,13 @@ class Compiled:
         return jax.tree.map(gathered, self.data), None
 
     def compile(self, *counts: int) -> None:
-        """The programs of so many steps, side by side, instead of each when it is first called."""
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(self._program, set(counts)))
+        """The programs of so many steps, instead of each when it is first called.
+
+        One after the other: on a GPU XLA times candidates, in which programs compiled side by side block each other until they
+        time out (openxla/xla pull request 42415), and the second finds what the first has chosen.
+        """
+        for count in dict.fromkeys(counts):
+            self._program(count)
 
     def _program(self, count: int) -> jax.stages.Compiled:
         """`count` steps, which XLA is to know: else a GPU waits for the host after each, to learn whether it was the last."""
