@@ -18,7 +18,7 @@ from flaxgan.state import GANState, Network
 
 NUM_PICTURES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
-MOST_WAITING = 8  # generators to be drawn; a GPU makes as many epochs while the sampler is compiled for the first
+MOST_WAITING = 8  # generators to be drawn; on a GPU an epoch may be over sooner than its picture is drawn
 SWITCH_INTERVAL = 5e-4  # seconds that drawing keeps Python from the thread that feeds the device, whose steps may be as short
 
 

@@ -367,6 +367,20 @@ def test_a_platform_that_is_absent(tmp_path, pictures, monkeypatch):
     assert "Traceback" not in error and not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("device", "given", "want"),
+    [
+        ("auto", "--xla_dump_to=x", "--xla_gpu_enable_triton_gemm=false --xla_dump_to=x"),
+        ("auto", "--xla_gpu_enable_triton_gemm=true", "--xla_gpu_enable_triton_gemm=true"),
+        ("cpu", "--xla_dump_to=x", "--xla_dump_to=x"),
+    ],
+)
+def test_what_a_person_sets_in_xla_flags_stands(monkeypatch, device, given, want):
+    monkeypatch.setenv("XLA_FLAGS", given)  # read by XLA when it begins, which it has here
+    set_up_devices(device)
+    assert os.environ["XLA_FLAGS"] == want
+
+
 LOADED = "/jax/compilation_cache/cache_hits"
 COMPILE_ON = """
 import os, sys, jax
@@ -383,20 +397,6 @@ jax.jit(lambda x: x @ x)(1.0 * jax.numpy.ones((64, 64)))
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="only Linux lets a process have fewer cores, and there must be fewer to have",
 )
-@pytest.mark.parametrize(
-    ("device", "given", "want"),
-    [
-        ("auto", "--xla_dump_to=x", "--xla_gpu_enable_triton_gemm=false --xla_dump_to=x"),
-        ("auto", "--xla_gpu_enable_triton_gemm=true", "--xla_gpu_enable_triton_gemm=true"),
-        ("cpu", "--xla_dump_to=x", "--xla_dump_to=x"),
-    ],
-)
-def test_what_a_person_sets_in_xla_flags_stands(monkeypatch, device, given, want):
-    monkeypatch.setenv("XLA_FLAGS", given)  # read by XLA when it begins, which it has here
-    set_up_devices(device)
-    assert os.environ["XLA_FLAGS"] == want
-
-
 def test_a_cached_program_is_not_used_with_another_number_of_cores(tmp_path, monkeypatch):
     """It was divided among the cores that compiled it."""
     monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
