@@ -1,4 +1,4 @@
-"""Fashion-MNIST, 28x28 grey, with a plain DCGAN for 50 epochs.
+"""Fashion-MNIST, 28x28 grey, with a DCGAN (averaged weights) for 50 epochs.
 
     python -m experiments.fashion_mnist_dcgan --data-dir FOLDER
 

@@ -11,11 +11,13 @@ from typing import Any, Literal, Self
 
 from flaxgan.errors import UserError
 
+PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in penalties.py
+
 
 def parse_image_size(text: str) -> tuple[int, int]:
     """'64' -> (64, 64); '48x64' -> (48, 64), height first."""
     sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size; write 64, or HEIGHTxWIDTH as in 48x64")
     return int(sides[0]), int(sides[-1])
 
@@ -31,7 +33,7 @@ def option(
     """A field that is a flag too, unless `flag` is False.
 
     `fixed`: it says what the network or the data is, so a resumed run can't change it.
-    `saved`: in the run's config.json; not so what says where the run is and which processes train it.
+    `saved`: in the run's config.json; not so what says where the run or a file is, and which processes train it.
     """
     return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag})
 
@@ -56,6 +58,7 @@ class Config:
     epochs: int = option(25, "how often to go through the data")
     max_steps: int | None = option(None, "stop after this many training steps, whatever --epochs says")
     features: int = option(64, "base width of both networks", fixed=True)
+    d_features: int | None = option(None, "the discriminator's (default: --features)", fixed=True)
     latent_dim: int = option(100, "length of the generator's input z", fixed=True)
     architecture: Literal["dcgan", "dense", "resnet"] = option("dcgan", "of both networks", fixed=True)
     conditional: bool = option(False, "learn the classes: pictures of each can be asked for", fixed=True)
@@ -97,7 +100,7 @@ class Config:
     extractor: Literal["efficientnet_lite0", "inception"] = option(
         "efficientnet_lite0", "network whose features are compared; inception is what FID is defined by"
     )
-    inception_weights: str | None = option(None, "its published .pth (default: downloaded once into the cache)")
+    inception_weights: str | None = option(None, "its published .pth (default: downloaded once into the cache)", saved=False)
     device: Literal["auto", "cpu", "gpu", "tpu"] = option("auto", "what to compute on (default: the best there is)")
     dtype: Literal["float32", "bfloat16"] = option("float32", "what the layers compute in; parameters and losses stay float32")
     accumulate: int = option(1, "go through each batch in this many parts: less memory, the same number of pictures a step")
@@ -117,8 +120,10 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         elif isinstance(self.image_size, list):  # as JSON has it
             object.__setattr__(self, "image_size", tuple(self.image_size))
-        counts = ("batch_size", "accumulate", "epochs", "max_steps", "features", "latent_dim", "d_steps", "instance_noise_images")
-        for name in (*counts, "checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every"):
+        sizes = ("batch_size", "accumulate", "d_steps", "features", "d_features", "latent_dim")
+        lengths = ("epochs", "max_steps", "instance_noise_images")
+        periods = ("checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every")
+        for name in (*sizes, *lengths, *periods):
             self._require(name, getattr(self, name) is None or getattr(self, name) >= 1, "must be at least 1")
         self._require("accumulate", self.batch_size % self.accumulate == 0, f"must divide --batch-size {self.batch_size}")
         self._require("evaluate_num", self.evaluate_num >= 2, "must be at least 2")
@@ -127,7 +132,7 @@ class Config:
             self._require(name, rate is None or (rate > 0 and math.isfinite(rate)), "must be a positive number")
         for name in ("beta1", "beta2"):
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
-        for name in ("r1", "r2", "gradient_penalty", "instance_noise", "feature_matching", "ema"):
+        for name in (*PENALTIES, "instance_noise", "feature_matching", "ema"):
             value = getattr(self, name)
             self._require(name, value >= 0 and math.isfinite(value), "must not be negative")
         for name in ("label_smoothing", "dropout"):
@@ -146,7 +151,6 @@ class Config:
                 "bound each picture's own gradient, have none to bound; leave it out, or give --d-norm layer or none"
             )
         self._require("seed", 0 <= self.seed < 2**32, "must lie in [0, 2**32)")
-        self._require("image_size", self.image_size is None or min(self.image_size) >= 1, "must be at least 1")
         for name in FIELDS:
             choices = _choices(_type_of(name))
             self._require(name, not choices or getattr(self, name) in (None, *choices), f"must be one of {choices}")
@@ -167,7 +171,7 @@ class Config:
 
     @property
     def _penalised(self) -> bool:
-        return bool(self.r1 or self.r2 or self.gradient_penalty)
+        return any(getattr(self, name) for name in PENALTIES)
 
     @property
     def discriminator_norm(self) -> str:

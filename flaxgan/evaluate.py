@@ -17,12 +17,13 @@ def evaluate_command(args: argparse.Namespace) -> None:
     from flaxgan.metrics.results import check_output, save_pictures, table, write
     from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
     from flaxgan.parallel import set_up_devices
-    from flaxgan.run import class_counts, load_config
+    from flaxgan.run import load_run
 
     if unknown := set(args.metrics or ()) - set(METRICS):
         raise UserError(f"--metrics {','.join(sorted(unknown))}: there is no such metric; there are {', '.join(METRICS)}")
     output = args.output or (args.run_dir and args.run_dir / "evaluation.json")
-    config = load_config(args.run_dir) if args.run_dir else None
+    run = load_run(args.run_dir) if args.run_dir else None
+    config = run and run.config
     devices = set_up_devices(args.device)
     extractor = Extractor(args.extractor, own_devices(), args.inception_weights)
     state = load(args.run_dir, config, args.checkpoint, devices[0]) if not args.generated else None
@@ -33,11 +34,11 @@ def evaluate_command(args: argparse.Namespace) -> None:
     if args.real:
         real = open_set(args.real, args.num_real, args.image_size, like=config)
     else:
-        real = open_training_set(args.run_dir, config, args.data_dir, args.num_real, caveats)
+        real = open_training_set(run, args.data_dir, args.num_real, caveats)
     if args.generated:
         generated = open_set(args.generated, args.num, args.image_size)
     else:
-        generated = sampled_set(state, class_counts(args.run_dir), args.seed, args.num or len(real))
+        generated = sampled_set(state, run.class_counts, args.seed, args.num or len(real))
     mirror = config.flip if config else real.images.shape[-1] == 3
     comparison = Comparison(Reference(real, extractor, mirror), generated, seed=args.seed, caveats=caveats)
     if state:
@@ -57,7 +58,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("run_dir", type=Path, nargs="?", metavar="RUN_DIR", help="a run: its samples against its training data")
     add("--real", type=Path, metavar="PATH", help="real pictures instead of those: a folder, or a .npy of uint8 (N, H, W, C)")
     add("--generated", type=Path, metavar="PATH", help="pictures to measure instead of a run's samples: a folder, or a .npy")
-    add("--num", type=int, metavar="INT", help="how many generated pictures (default: as many as real ones)")
+    add(
+        "--num",
+        type=int,
+        metavar="INT",
+        help="how many generated pictures (default: of a run as many as real ones, of --generated all, but at most 10000)",
+    )
     add("--num-real", type=int, metavar="INT", help="how many real pictures (default: all, but at most 10000)")
     add(
         "--metrics",

@@ -22,12 +22,10 @@ MOST_WAITING = 8  # generators to be drawn; on a GPU an epoch may be over sooner
 SWITCH_INTERVAL = 5e-4  # seconds that drawing keeps Python from the thread that feeds the device, whose steps may be as short
 
 
-def grid_of_epoch(run_dir: Path, epoch: int) -> Path:
-    return run_dir / "generated_images" / f"epoch_{epoch:04d}.png"
-
-
-def is_undrawn(run_dir: Path, step: int, per_epoch: int) -> bool:
-    return not grid_of_epoch(run_dir, -(-step // per_epoch)).exists()
+def grid_after(step: int, run_dir: Path, per_epoch: int) -> Path:
+    """The grid's file: named by the epoch that the step ends, or by the step. It is saved last: if it is there, all is drawn."""
+    epoch, rest = divmod(step, per_epoch)
+    return run_dir / "generated_images" / (f"step_{step:08d}.png" if rest else f"epoch_{epoch:04d}.png")
 
 
 def _drawn_from(state: GANState) -> tuple[Network, Any]:
@@ -42,7 +40,7 @@ class Gallery:
         size = len(dataset.images)
         self.reals = np.asarray(dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_PICTURES))])
         save_picture(run.folder / "real_images.png", grid(self.reals))
-        grid_of_epoch(run.folder, 0).parent.mkdir(exist_ok=True)
+        grid_after(0, run.folder, per_epoch).parent.mkdir(exist_ok=True)
         self._pool, self._switch_interval = ThreadPoolExecutor(1), sys.getswitchinterval()
         self._drawn: deque[Future[None]] = deque()
         self._next_figures = 0.0
@@ -61,18 +59,17 @@ class Gallery:
         self._drawn.append(self._pool.submit(self._draw, _drawn_from(state), list(self.log.rows), step, last))
 
     def _draw(self, drawn_from: Any, rows: list[dict[str, Any]], step: int, last: bool) -> None:
-        epoch = -(-step // self.per_epoch)
         generated = self._generated(*drawn_from)
-        columns = math.isqrt(NUM_PICTURES) if self.run.config.conditional else None
-        save_picture(grid_of_epoch(self.run.folder, epoch), grid(generated, columns))
         began = time.monotonic()
         if last or began >= self._next_figures:
-            title = f"{self.run.source.name}, epoch {epoch}, step {step}"
+            title = f"{self.run.source.name}, epoch {-(-step // self.per_epoch)}, step {step}"
             grids = {"real": self.reals, "generated": generated}
             save_side_by_side(self.run.folder / "real_vs_generated.png", grids, title)
             save_losses(self.run.folder / "losses.png", rows, title, self.per_epoch)
             now = time.monotonic()
             self._next_figures = now + (now - began) / SHARE_OF_TIME
+        columns = math.isqrt(NUM_PICTURES) if self.run.config.conditional else None
+        save_picture(grid_after(step, self.run.folder, self.per_epoch), grid(generated, columns))
 
     def _generated(self, generator: Network, ema_params: Any) -> np.ndarray:
         config = self.run.config

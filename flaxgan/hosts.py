@@ -56,6 +56,11 @@ def from_first(text: str) -> str:
     return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).rstrip(b"\0").decode()
 
 
+def agreed(holds: bool) -> bool:
+    """Process 0's answer, on all processes."""
+    return from_first("yes" if holds else "") == "yes"
+
+
 def require_equal(text: str, otherwise: str) -> None:
     """Raises UserError, on every process, if they don't all have the same: that they do what `otherwise` says."""
     if jax.process_count() > 1:

@@ -22,8 +22,10 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
 
         run = Run.open(given, recipe.chosen())
         if dry_run:
+            from flaxgan.parallel import set_up_devices
             from flaxgan.summary import summary
 
+            set_up_devices(run.config.device)
             print(summary(run))
         else:
             from flaxgan.hosts import join

@@ -6,7 +6,7 @@ import functools
 import mmap
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -30,6 +30,7 @@ SHARE_FOR_PICTURES = 0.25  # of a device's memory
 # cuBLAS's are no slower here.
 TRITON = "xla_gpu_enable_triton_gemm"
 Data = tuple[Any, Any]  # images, and labels or None
+Step = Callable[..., tuple[GANState, Metrics]]  # of a state, images and labels
 
 
 @functools.cache
@@ -113,6 +114,16 @@ def _own_rows(drawn: Array) -> Array:
     return lax.dynamic_slice_in_dim(drawn, lax.axis_index(AXIS) * rows, rows)
 
 
+def _scan(one_step: Step, state: GANState, data: Data, indices: Array | None) -> tuple[GANState, Metrics]:
+    """A step on each data[indices[k]], or data[k] if these are the batches; metrics have a row each."""
+
+    def body(state: GANState, own: Any) -> tuple[GANState, Metrics]:
+        batch = own if indices is None else jax.tree.map(lambda x: x.at[own].get(mode="promise_in_bounds"), data)
+        return one_step(state, *batch)
+
+    return lax.scan(body, state, data if indices is None else indices)
+
+
 class Compiled:
     """The state is replicated on all devices, batches are split among them, and batch norm sees the whole batch.
 
@@ -151,28 +162,18 @@ class Compiled:
         if config.parallelism == "jit":
             self._batch_shape = (self.images_per_step,)
             rows = NamedSharding(mesh, PartitionSpec(AXIS))
-            steps = functools.partial(
-                self._steps, functools.partial(one_step, split=lambda x: lax.with_sharding_constraint(x, rows))
-            )
-            self._step = jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
+            one_step = functools.partial(one_step, split=lambda x: lax.with_sharding_constraint(x, rows))
+            steps = functools.partial(_scan, one_step)
+            self._steps = jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
         else:
             self._batch_shape = (len(devices), self.images_per_step // len(devices))
-            steps = functools.partial(self._steps, functools.partial(one_step, axis_name=AXIS, split=_own_rows))
+            steps = functools.partial(_scan, functools.partial(one_step, axis_name=AXIS, split=_own_rows))
             data_axis = 1 if self._resident is None else None
-            self._step = jax.pmap(steps, AXIS, in_axes=(None, data_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
+            self._steps = jax.pmap(steps, AXIS, in_axes=(None, data_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
         self._programs: dict[int, jax.stages.Compiled] = {}
 
-    def _steps(self, one_step, state: GANState, data: Data, indices: Array | None) -> tuple[GANState, Metrics]:
-        """A step on each data[indices[k]], or data[k] if these are the batches; metrics have a row each."""
-
-        def body(state: GANState, own: Any) -> tuple[GANState, Metrics]:
-            batch = own if indices is None else jax.tree.map(lambda x: x.at[own].get(mode="promise_in_bounds"), data)
-            return one_step(state, *batch)
-
-        return lax.scan(body, state, data if indices is None else indices)
-
     def _feed(self, indices: np.ndarray) -> tuple[Data, Array | None]:
-        """indices (count, images_per_step) -> what _steps takes besides the state. Each process reads its own rows only."""
+        """indices (count, images_per_step) -> what _scan takes besides the state. Each process reads its own rows only."""
         indices = indices.reshape(len(indices), *self._batch_shape)
         if self._resident is not None:
             own = jax.make_array_from_callback(indices.shape, self.split, lambda rows: indices[rows].astype(np.int32))
@@ -197,7 +198,7 @@ class Compiled:
         """`count` steps, which XLA is to know: else a GPU waits for the host after each, to learn whether it was the last."""
         if count not in self._programs:
             feed = self._feed(np.zeros((count, self.images_per_step), np.int64))
-            self._programs[count] = self._step.lower(self.state_shape, *feed).compile()
+            self._programs[count] = self._steps.lower(self.state_shape, *feed).compile()
         return self._programs[count]
 
     def train_steps(self, state: GANState, indices: np.ndarray) -> tuple[GANState, Metrics]:

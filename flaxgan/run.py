@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import flaxgan
 from flaxgan.config import FIELDS, Config, flag
@@ -68,28 +68,28 @@ def resolve(config: Config) -> tuple[Config, Source]:
     return dataclasses.replace(config, **derived), source
 
 
-def load_config(run_dir: Path) -> Config:
-    """The configuration that a run was trained with. Raises UserError if the folder is no run."""
-    return Config.from_dict(_load_json(run_dir), run_dir=str(run_dir))
+class TrainedRun(NamedTuple):
+    """What sampling and evaluation need to know of a run."""
+
+    config: Config
+    class_counts: dict[str, int]  # how many pictures of each class it was trained on; empty if they have none
+    sha256: str | None  # of those pictures
 
 
-def class_counts(run_dir: Path) -> dict[str, int]:
-    """How many pictures each class has that a run was trained on; empty if there are none."""
-    data = _load_json(run_dir).get("data", {})
-    return dict(zip(data.get("class_names", ()), data.get("class_counts", ()), strict=False))  # old runs have no counts
+def load_run(run_dir: Path) -> TrainedRun:
+    """Raises UserError if the folder is no run."""
+    saved, config = _read(run_dir)
+    data = saved.get("data", {})
+    counts = dict(zip(data.get("class_names", ()), data.get("class_counts", ()), strict=False))  # old runs have no counts
+    return TrainedRun(config, counts, data.get("sha256"))
 
 
-def trained_on(run_dir: Path) -> str:
-    """The SHA-256 of the pictures that a run was trained on."""
-    return _load_json(run_dir)["data"]["sha256"]
-
-
-def _load_json(run_dir: Path) -> dict[str, Any]:
+def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
+    """config.json as it is, and the configuration in it."""
     path = run_dir / "config.json"
     try:
         saved = json.loads(path.read_text())
-        Config.from_dict(saved)
-        return saved
+        return saved, Config.from_dict(saved, run_dir=str(run_dir))
     except FileNotFoundError as error:
         raise UserError(f"{run_dir} is no run of flaxgan: there is no {path}") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -129,8 +129,7 @@ class Run:
             return cls(folder or _new_folder(source.name), config, source, None)
         if "config.json" not in content:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
-        saved = _load_json(folder)
-        before = Config.from_dict(saved)
+        saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
         after = dataclasses.replace(before, **given)
         wrong = [

@@ -56,11 +56,10 @@ def sample_run(args: argparse.Namespace) -> None:
 
     from flaxgan.checkpoint import load
     from flaxgan.parallel import set_up_devices
-    from flaxgan.run import class_counts, load_config
+    from flaxgan.run import load_run
     from flaxgan.sampling import between, draw, random_classes, sample, sampler
 
-    config = load_config(args.run_dir)
-    counts = class_counts(args.run_dir)
+    config, counts, _ = load_run(args.run_dir)
     if args.classes and not config.conditional:
         raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
     if args.output.suffix in (".gif", ".webp") and not args.interpolate:

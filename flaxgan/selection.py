@@ -5,9 +5,9 @@ from typing import Self
 
 from flaxgan.checkpoint import BEST, Checkpoints
 from flaxgan.data import ImageDataset
-from flaxgan.hosts import from_first
+from flaxgan.hosts import agreed
 from flaxgan.metrics.evaluation import Comparison, evaluate
-from flaxgan.metrics.features import Extractor, own_devices
+from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.sets import sampled_set, training_set
 from flaxgan.parallel import on_one_device
@@ -22,12 +22,11 @@ class Selection:
     the first measures, on its own devices, while the others wait; all of them save.
     """
 
-    def __init__(self, run: Run, dataset: ImageDataset, log: MetricsLog | None, step: int):
-        """`log`: of the first process; `step`: where the run goes on. Raises UserError if the extractor's weights can't be had."""
-        self.config, self.log = run.config, log
-        if log:
-            self.extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
-            self.real = Reference(training_set(run.config, dataset), self.extractor, mirror=run.config.flip)
+    def __init__(self, run: Run, dataset: ImageDataset, extractor: Extractor | None, log: MetricsLog | None, step: int):
+        """`extractor` and `log`: of the first process; `step`: where the run goes on."""
+        self.config, self.extractor, self.log = run.config, extractor, log
+        if extractor:
+            self.real = Reference(training_set(run.config, dataset), extractor, mirror=run.config.flip)
             self.caveats: set[str] = set()
             self.class_counts = dataset.class_counts
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
@@ -42,7 +41,7 @@ class Selection:
     def __call__(self, state: GANState, epoch: int) -> None:
         """Evaluate a state, unless it is already in the log; keep it if it is the best so far. Waits for the device."""
         is_best = bool(self.log) and self._best_of_all(on_one_device(state), epoch)
-        if from_first("best" if is_best else ""):
+        if agreed(is_best):
             self.best.save(state)
 
     def _best_of_all(self, state: GANState, epoch: int) -> bool:

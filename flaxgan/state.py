@@ -98,7 +98,7 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
     )
     discriminator = architecture.Discriminator(
         config.image_size,
-        config.features,
+        config.d_features or config.features,
         norm=config.discriminator_norm,
         spectral_norm=config.spectral_norm,
         dropout=config.dropout,

@@ -20,8 +20,9 @@ from flaxgan.config import Config
 from flaxgan.convolutions import on_cpu
 from flaxgan.data import ImageDataset, batch_indices, prepare, steps_per_epoch
 from flaxgan.errors import UserError
-from flaxgan.gallery import Gallery, is_undrawn
-from flaxgan.hosts import ending_together, from_first, is_first, require_equal
+from flaxgan.gallery import Gallery, grid_after
+from flaxgan.hosts import agreed, ending_together, from_first, is_first, require_equal
+from flaxgan.metrics.features import Extractor, own_devices
 from flaxgan.parallel import Compiled, explaining_out_of_memory, on_one_device, require_divisible, set_up_devices
 from flaxgan.report import Reporter, diverged
 from flaxgan.run import MetricsLog, Run
@@ -61,16 +62,16 @@ def _all_finite(params: Any) -> Array:
 _copied = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 
 
-def saving(state: GANState, step: int, checkpoints: Checkpoints, saved: deque[tuple[int, GANState]]) -> Callable[[], None]:
+def saving(state: GANState, step: int, checkpoints: Checkpoints, to_draw: deque[tuple[int, GANState]]) -> Callable[[], None]:
     """To be called once the losses of this step are known. Meanwhile the state may be donated, and the device do later steps."""
-    kept = _copied(state)
-    finite = _all_finite((kept.generator.params, kept.discriminator.params))
+    copy = _copied(state)
+    finite = _all_finite((copy.generator.params, copy.discriminator.params))
 
     def save() -> None:
         if not finite:  # so the last checkpoint is always a good one
             raise diverged(step)
-        checkpoints.save(kept)
-        saved.append((step, kept))
+        checkpoints.save(copy)
+        to_draw.append((step, copy))
 
     return save
 
@@ -115,6 +116,9 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
     total = min(config.epochs * per_epoch, config.max_steps or sys.maxsize)
     first = is_first()
     say = print if first else lambda *_, **__: None
+    extractor = None
+    if first and config.evaluate_every:  # before anything is written: its weights may not be there
+        extractor = Extractor(config.extractor, own_devices(), config.inception_weights)
 
     with contextlib.ExitStack() as stack:
         if first:
@@ -125,8 +129,9 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         checkpoints = stack.enter_context(Checkpoints(run.folder, config.keep_checkpoints))
         done = max(checkpoints.steps(), default=0)
         # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
-        undone = first and done == total and (is_undrawn(run.folder, done, per_epoch) or run.lacks_evaluation(done))
-        if done >= total and not from_first("undone" if undone else ""):
+        is_drawn = grid_after(done, run.folder, per_epoch).exists()
+        undone = done == total and (not is_drawn or run.lacks_evaluation(done))
+        if done >= total and not agreed(undone):
             say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
             return
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
@@ -146,7 +151,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             if done < total and not on_cpu():
                 gallery.rehearse(on_one_device(state))
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
-        selection = stack.enter_context(Selection(run, dataset, log, done)) if config.evaluate_every else None
+        selection = stack.enter_context(Selection(run, dataset, extractor, log, done)) if config.evaluate_every else None
         loop = Loop(run, len(dataset.images), per_epoch, total, compiled, checkpoints, reporter, selection, gallery, interrupt)
         done = loop(state, done)
 
@@ -176,10 +181,10 @@ class Loop:
         """Go on from a state after `done` steps -> how many are done in the end, all saved, evaluated and drawn."""
         config, compiled, reporter = self.run.config, self.compiled, self.reporter
         periods = [self.per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
-        saved: deque[tuple[int, GANState]] = deque()  # and not drawn yet
+        to_draw: deque[tuple[int, GANState]] = deque()  # what has been saved
         stopping = done == self.total
         self._evaluate(state, done)
-        if self.gallery and done and is_undrawn(self.run.folder, done, self.per_epoch):
+        if self.gallery and done and not grid_after(done, self.run.folder, self.per_epoch).exists():
             self.gallery.add(_copied(on_one_device(state)), done, stopping)
         while not stopping:
             asked = compiled.of_any_process(self.interrupt)
@@ -189,15 +194,15 @@ class Loop:
             state, metrics = compiled.train_steps(state, np.stack(indices))
             done += count
             stopping = done == self.total or bool(asked)
-            keeping = stopping or self._is_due(config.checkpoint_every, done)
-            reporter.take(metrics, saving(state, done, self.checkpoints, saved) if keeping else None)
+            save_due = stopping or self._is_due(config.checkpoint_every, done)
+            reporter.take(metrics, saving(state, done, self.checkpoints, to_draw) if save_due else None)
             if stopping or self._is_due(config.evaluate_every, done):
                 reporter.catch_up()
             self._evaluate(state, done)
-            while saved:
-                step, kept = saved.popleft()
+            while to_draw:
+                step, copy = to_draw.popleft()
                 if self.gallery:
-                    self.gallery.add(on_one_device(kept), step, stopping and step == done)
+                    self.gallery.add(on_one_device(copy), step, stopping and step == done)
         return done
 
     def _is_due(self, every: int | None, done: int) -> bool:

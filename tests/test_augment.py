@@ -19,6 +19,18 @@ def test_color_keeps_the_shape_of_a_picture_and_shifts_its_mean():
     assert (abs(shift) <= 0.5).all() and len(np.unique(shift)) == 16
 
 
+def test_color_spreads_grey_pictures_and_the_channels_of_colourful_ones_by_random_factors():
+    grey = jnp.broadcast_to(jnp.linspace(-0.5, 0.5, 64).reshape(8, 8, 1), (200, 8, 8, 3))
+    keys = jax.random.split(jax.random.key(4), 200)
+    changed = jax.vmap(color)(grey, keys)
+    np.testing.assert_allclose(changed.std(-1), 0, atol=1e-6)  # whatever the saturation
+    contrast = np.asarray(changed[..., 0].std((1, 2)) / grey[0, ..., 0].std())
+    assert 0.5 <= contrast.min() < 0.55 and 1.45 < contrast.max() <= 1.5
+    red = jnp.zeros((200, 8, 8, 3)).at[..., 0].set(0.9)  # all pixels alike: a mean of their own, and no contrast but of channels
+    saturation = np.asarray(jnp.ptp(jax.vmap(color)(red, keys), -1)[:, 0, 0] / 0.9) / contrast
+    assert saturation.min() < 0.05 and 1.95 < saturation.max() <= 2.01
+
+
 def test_translation_moves_by_at_most_an_eighth_and_fills_with_grey():
     images = jnp.ones((200, 16, 16, 1))
     moved = jax.vmap(translation)(images, jax.random.split(jax.random.key(1), 200))

@@ -7,6 +7,7 @@ import typing
 
 import pytest
 
+from flaxgan import config
 from flaxgan.augment import AUGMENTATIONS
 from flaxgan.config import FIELDS, Config, Parser, add_flags, flag
 from flaxgan.errors import UserError
@@ -48,7 +49,7 @@ def test_the_names_are_those_of_what_is_there():
     for field, table in {"loss": LOSSES, "architecture": ARCHITECTURES}.items():
         assert typing.get_args(typing.get_type_hints(Config)[field]) == tuple(table)
     assert Config(augment=",".join(AUGMENTATIONS)).augmentations == tuple(AUGMENTATIONS)
-    assert set(PENALTIES) <= set(FIELDS)
+    assert tuple(PENALTIES) == config.PENALTIES and set(PENALTIES) <= set(FIELDS)
 
 
 def test_json_round_trip():
@@ -57,7 +58,7 @@ def test_json_round_trip():
 
 
 @pytest.mark.parametrize(
-    "name", ["batch_size", "epochs", "max_steps", "features", "latent_dim", "learning_rate", "g_learning_rate"]
+    "name", ["batch_size", "epochs", "max_steps", "features", "d_features", "latent_dim", "learning_rate", "g_learning_rate"]
 )
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_zero_negative_and_nan_are_refused(name, value):

@@ -151,6 +151,19 @@ def test_sub_folders_become_labels_however_deep(tmp_path):
     assert dataset.images.shape == (3, 16, 16, 3) and dataset.images.dtype == np.uint8
 
 
+def test_files_that_are_no_pictures_decide_nothing_about_classes(tmp_path):
+    for name in ("roses", "tulips", "notes"):
+        (tmp_path / name).mkdir()
+    folder_of(tmp_path, **{"roses/a": Image.new("RGB", (20, 20)), "tulips/b": Image.new("RGB", (20, 20))})
+    (tmp_path / "tulips/b.png").rename(tmp_path / "tulips/b")  # known by its first bytes
+    for name in ("labels.csv", "notes/read.me"):
+        (tmp_path / name).write_text("no picture")
+    dataset = prepare(open_source(str(tmp_path)), (16, 16), 3)
+    assert dataset.class_counts == {"roses": 1, "tulips": 1} and dataset.labels.tolist() == [0, 1]
+    folder_of(tmp_path, c=Image.new("RGB", (20, 20)))
+    assert open_source(str(tmp_path)).class_names == [], "a picture beside the classes has none"
+
+
 def test_a_flat_folder_has_no_classes(tmp_path):
     dataset = prepare(open_source(str(folder_of(tmp_path, a=Image.new("L", (9, 9)), b=Image.new("L", (9, 9))))), (16, 16), 1)
     assert dataset.class_names == () and dataset.labels.tolist() == [0, 0]
@@ -226,13 +239,13 @@ def test_pictures_some_of_which_have_no_class_have_none(pictures):
 
 
 def test_a_changed_folder_is_prepared_anew_and_its_old_pictures_go(tmp_path, cache):
-    folder = tmp_path / "changing"
+    folder = tmp_path / "chang[ing]"
     folder.mkdir()
     folder_of(folder, a=Image.new("RGB", (9, 9), "red"))
     old = pixels(folder)
     folder_of(folder, b=Image.new("RGB", (9, 9), "blue"))
     assert len(pixels(folder)) == 2
-    assert len(cached(cache, "changing")) == 1
+    assert len(cached(cache, "chang[[]ing]")) == 1
     assert len(old) == 1 and (old[0] == (255, 0, 0)).all(), "a run that reads the old ones goes on"
 
 
@@ -246,6 +259,30 @@ def test_two_at_once(pictures, cache, monkeypatch, tmp_path):
         thread.join()
     assert len(results) == 4 and all((images == results[0]).all() for images in results)
     assert len(list((tmp_path / "data").iterdir())) == 1, "nothing half-built is left"
+
+
+@pytest.mark.parametrize("damage", [os.unlink, lambda path: os.truncate(path, 5), lambda path: os.truncate(path, 0)])
+@pytest.mark.parametrize("name", ["meta.json", "images.npy", "labels.npy"])
+def test_a_cache_that_cannot_be_read(pictures, monkeypatch, tmp_path, name, damage):
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
+    pixels(pictures)
+    (entry,) = (tmp_path / "data").iterdir()
+    damage(entry / name)
+    with pytest.raises(UserError, match=f"can't use the picture cache.* remove {entry}"):
+        pixels(pictures)
+    shutil.rmtree(entry)
+    assert len(pixels(pictures)) == 40
+
+
+def test_a_cache_may_be_shared(pictures, monkeypatch, tmp_path):
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
+    umask = os.umask(0o022)
+    try:
+        pixels(pictures)
+    finally:
+        os.umask(umask)
+    (entry,) = (tmp_path / "data").iterdir()
+    assert [path.stat().st_mode & 0o777 for path in (entry, entry / "images.npy")] == [0o755, 0o644]
 
 
 def test_a_cache_that_cannot_be_written(pictures, monkeypatch, tmp_path):

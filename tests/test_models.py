@@ -24,6 +24,17 @@ def test_parameter_counts_are_pytorchs():
     assert count(state.discriminator.params) == 2_765_568
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_discriminator_may_have_a_width_of_its_own(architecture):
+    wide, narrow, mixed = (
+        jax.eval_shape(lambda fields=fields: create_state(Config(image_size=16, channels=3, architecture=architecture, **fields)))
+        for fields in ({"features": 8}, {"features": 4}, {"features": 4, "d_features": 8})
+    )
+    assert count(wide.discriminator.params) > 2 * count(narrow.discriminator.params)
+    assert count(mixed.discriminator.params) == count(wide.discriminator.params)
+    assert count(mixed.generator.params) == count(narrow.generator.params)
+
+
 @pytest.mark.parametrize(
     ("size", "base", "widths"),
     [

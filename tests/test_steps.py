@@ -9,7 +9,7 @@ import pytest
 
 from flaxgan import steps
 from flaxgan.config import Config
-from flaxgan.losses import LOSSES
+from flaxgan.losses import LOSSES, feature_matching
 from flaxgan.parallel import Compiled
 from flaxgan.sampling import sampler
 from flaxgan.state import TRAINING, create_state, random_key
@@ -303,6 +303,43 @@ def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
     rare, even, only = (mean_of_the_second_norm({"a": a, "b": b}) for a, b in ((19, 1), (1, 1), (0, 1)))
     share = np.linalg.lstsq((only - even)[:, None], rare - even)[0]
     np.testing.assert_allclose(share, (0.05 - 0.5) / (1 - 0.5), atol=0.2)  # of 1,024 that are drawn
+
+
+@pytest.mark.parametrize("name", ["discriminator_step", "generator_step"])
+def test_the_discriminator_judges_nothing_but_what_it_is_shown(state, images, z, monkeypatch, name):
+    """Shown grey pictures only, its loss is the same whatever the pictures are, and the generator learns nothing."""
+    asked = []
+    monkeypatch.setattr(steps, "seen", lambda x, keys, *how: asked.append(how) or jnp.zeros_like(x))
+    config = dataclasses.replace(CONFIG, augment="color,cutout", instance_noise=0.1, loss="relativistic")
+    step = jax.jit(lambda images, z: getattr(steps, name)(state, preprocess(images), None, z, KEYS, config))
+    (after, metrics), (_, others) = step(images, z), step(255 - images, -z)
+    assert len(asked) == 2, "real and generated pictures"
+    assert all(augmentations == ("color", "cutout") and noise is not None for augmentations, noise in asked)
+    loss = "d_loss" if name == "discriminator_step" else "g_loss"
+    assert metrics[loss] == others[loss]
+    assert not any(leaf.any() for leaf in jax.tree.leaves(optax.tree.get(after.generator.opt_state, "mu")))
+
+
+def test_dropout_is_on_in_both_steps(images, z):
+    losses = []
+    for dropout in (0.0, 0.3):
+        config = dataclasses.replace(CONFIG, dropout=dropout)
+        state = jax.jit(lambda config=config: create_state(config))()
+        both = [step(state, preprocess(images), z, config=config)[1] for step in (discriminator_step, generator_step)]
+        losses.append((both[0]["d_loss"], both[1]["g_loss"]))
+    assert (np.not_equal(*losses)).all()
+
+
+def test_feature_matching_is_added_to_what_the_generator_minimises(state, images, z):
+    d = state.discriminator
+    of_real, of_fakes = (train_mode(d, x)[2]["last"][0] for x in (preprocess(images), train_mode(state.generator, z)[0]))
+    distance = feature_matching(of_real, of_fakes)
+    plain, matching = (
+        generator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, feature_matching=weight))[1]["g_loss"]
+        for weight in (0.0, 3.0)
+    )
+    assert distance > 1e-3
+    np.testing.assert_allclose(matching - plain, 3 * distance, rtol=1e-3)
 
 
 def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images):

@@ -25,7 +25,7 @@ from flaxgan.errors import UserError
 from flaxgan.files import locked
 from flaxgan.parallel import Compiled, set_up_devices
 from flaxgan.report import Reporter
-from flaxgan.run import MetricsLog, Run, load_config
+from flaxgan.run import MetricsLog, Run, load_run
 from flaxgan.train import train as training
 
 ROW = ["step", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
@@ -41,7 +41,7 @@ def steps(run_dir):
 
 
 def state(run_dir):
-    return load(run_dir, load_config(run_dir), None, jax.devices()[0])
+    return load(run_dir, load_run(run_dir).config, None, jax.devices()[0])
 
 
 def same_state(a, b):
@@ -193,6 +193,20 @@ def test_the_last_grid_is_drawn_if_the_run_was_killed_before(run_dir, finished, 
     assert "is finished" in train("--run-dir", run_dir)
 
 
+def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, monkeypatch):
+    """Stopped in the second epoch, after step 7; then killed at its end, between the figures and the grid."""
+    run_dir = tmp_path / "run"
+    train("--dataset", pictures, "--epochs", 2, "--max-steps", 7, "--run-dir", run_dir, *TINY)
+    assert sorted(path.name for path in (run_dir / "generated_images").iterdir()) == ["epoch_0001.png", "step_00000007.png"]
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr("flaxgan.gallery.save_losses", lambda *_: 1 / 0)
+        train("--run-dir", run_dir, "--max-steps", 10)
+    (run_dir / "losses.png").unlink()
+    assert "is finished" not in train("--run-dir", run_dir) and (run_dir / "losses.png").exists()
+    name = "generated_images/epoch_0002.png"
+    assert (run_dir / name).read_bytes() == (finished[0] / name).read_bytes()
+
+
 def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
     """The second finds it empty, as the first did, and comes to train when the first has."""
     second = Run.open(
@@ -201,7 +215,7 @@ def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
     shutil.copytree(run_dir, tmp_path / "new")
     with pytest.raises(UserError, match="has become the run of another process"):
         training(second)
-    assert load_config(tmp_path / "new").features == 4
+    assert load_run(tmp_path / "new").config.features == 4
 
 
 def test_what_is_changed_on_the_way_is_judged_with_the_runs_own(tmp_path, pictures, train):
@@ -338,6 +352,8 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
         (["--learning-rate", "-1"], "--learning-rate must be a positive number"),
         (["--beta1", "1"], "--beta1 must lie in [0, 1)"),
         (["--device", "gpu"], "--device gpu"),
+        (["--evaluate-every", "1", "--inception-weights", "x"], "belongs to --extractor inception"),
+        (["--evaluate-every", "1", "--extractor", "inception", "--inception-weights", "./nowhere.pth"], "nowhere.pth"),
         (["--epochs", "none"], "invalid int value"),
     ],
 )
@@ -359,9 +375,10 @@ def test_a_run_in_another_precision_in_parts_and_by_pmap_resumes_plainly(run_dir
     assert steps(run_dir)[-1] == 15 and rows(run_dir)[-1]["step"] == 14
 
 
-def test_a_platform_that_is_absent(tmp_path, pictures, monkeypatch):
+@pytest.mark.parametrize("argv", [[], ["--dry-run"]], ids=str)
+def test_a_platform_that_is_absent(tmp_path, pictures, monkeypatch, argv):
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    process = start("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY)
+    process = start("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *argv)
     _, error = process.communicate(timeout=120)
     assert process.returncode == 2 and "JAX_PLATFORMS=cuda: JAX finds no such device" in error.splitlines()[-1]
     assert "Traceback" not in error and not (tmp_path / "run").exists()
@@ -463,7 +480,7 @@ def test_other_shapes_and_networks_train(tmp_path, pictures, train, argv):
     train("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--max-steps", 2, *argv)
     assert steps(tmp_path / "run") == [2]
     if "16x40" in argv:
-        size = Image.open(tmp_path / "run" / "generated_images" / "epoch_0001.png").size
+        size = Image.open(tmp_path / "run" / "generated_images" / "step_00000002.png").size
         assert size == (8 * 42 + 2, 8 * 18 + 2), "eight in a row, one class, whatever the shape"
 
 

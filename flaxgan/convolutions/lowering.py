@@ -29,11 +29,11 @@ def closed(
     Each takes swapped=: whether kernels are (4, 4, O, C).
     """
 
-    def closed(swapped: bool) -> tuple[Bilinear, Bilinear]:
+    def pair(swapped: bool) -> tuple[Bilinear, Bilinear]:
         c, t, g = (jax.custom_vjp(functools.partial(form, swapped=swapped)) for form in (conv, transpose, kernel_gradient))
         c.defvjp(lambda x, kernel: (c(x, kernel), (x, kernel)), lambda kept, y: (t(y, kept[1]), g(kept[0], y)))
         t.defvjp(lambda y, kernel: (t(y, kernel), (y, kernel)), lambda kept, x: (c(x, kept[1]), g(x, kept[0])))
         g.defvjp(lambda x, y: (g(x, y), (x, y)), lambda kept, kernel: (t(kept[1], kernel), c(kept[0], kernel)))
         return c, t
 
-    return Lowering(closed(False)[0], closed(True)[1], multiple)
+    return Lowering(pair(False)[0], pair(True)[1], multiple)

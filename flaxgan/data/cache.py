@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import errno
+import glob
 import hashlib
 import json
 import mmap
@@ -63,19 +64,17 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
     height, width = image_size
     prefix = f"{source.name}-{height}x{width}x{channels}-{_digest(source.identity)}-"
     folder = cache_dir() / "data" / (prefix + _digest([source.fingerprint, FORMAT]))
-    if not folder.is_dir():
-        try:
+    try:
+        if not folder.is_dir():
             _build(source, image_size, channels, folder)
-        except OSError as error:
-            raise UserError(
-                f"can't write the picture cache {folder.parent}: {error.strerror or error}; set FLAXGAN_CACHE"
-            ) from error
-        for outdated in folder.parent.glob(prefix + "*"):  # the same source as it was before it changed
-            if outdated != folder:
-                shutil.rmtree(outdated, ignore_errors=True)
-    meta = json.loads((folder / "meta.json").read_text())
-    images = open_pixels(folder / "images.npy")[: meta["pictures"]]
-    labels = np.load(folder / "labels.npy")
+            for outdated in folder.parent.glob(glob.escape(prefix) + "*"):  # the same source as it was before it changed
+                if outdated != folder:
+                    shutil.rmtree(outdated, ignore_errors=True)
+        meta = json.loads((folder / "meta.json").read_text())
+        images = open_pixels(folder / "images.npy")[: meta["pictures"]]
+        labels = np.load(folder / "labels.npy")
+    except (OSError, ValueError, EOFError) as error:  # the latter two of files that were cut short
+        raise UserError(f"can't use the picture cache: {error}; remove {folder}, or set FLAXGAN_CACHE to another folder") from error
     if meta["skipped"]:
         shown = ", ".join(meta["skipped"][:10]) + (", …" if len(meta["skipped"]) > 10 else "")
         print(f"flaxgan: warning: skipped {len(meta['skipped'])} files that are no readable pictures: {shown}", file=sys.stderr)
@@ -103,10 +102,12 @@ def _build(source: Source, image_size: tuple[int, int], channels: int, folder: P
     for abandoned in folder.parent.glob(".building-*"):  # by a process that was killed
         if time.time() - abandoned.stat().st_mtime > DAY:
             shutil.rmtree(abandoned, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-", ignore_cleanup_errors=True) as building:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-", ignore_cleanup_errors=True) as temporary:
+        building = Path(temporary) / folder.name  # which others may read, if the umask lets them; the temporary one is private
+        building.mkdir()
         shape = (len(source), *image_size, channels)
-        images = np.lib.format.open_memmap(Path(building) / "images.npy", "w+", np.uint8, shape)
-        _reserve(Path(building) / "images.npy")
+        images = np.lib.format.open_memmap(building / "images.npy", "w+", np.uint8, shape)
+        _reserve(building / "images.npy")
         labels = np.zeros(len(source), np.int32)
 
         def decode(i: int) -> bool:
@@ -131,14 +132,14 @@ def _build(source: Source, image_size: tuple[int, int], channels: int, folder: P
                 images[new] = images[old]
         images.flush()
         labels = labels[kept]
-        np.save(Path(building) / "labels.npy", labels)
+        np.save(building / "labels.npy", labels)
         sha256 = hashlib.sha256(images[: len(kept)])
         sha256.update(labels)
         skipped = [source.item_name(i) for i in np.flatnonzero(~np.array(readable))]
         meta = {"pictures": len(kept), "skipped": skipped, "sha256": sha256.hexdigest()}
-        (Path(building) / "meta.json").write_text(json.dumps(meta))
+        (building / "meta.json").write_text(json.dumps(meta))
         try:
-            Path(building).rename(folder)
+            building.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process was quicker, with the same pictures
                 raise

@@ -10,7 +10,19 @@ from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 
 
+def _looks_like_a_picture(file: Path) -> bool:
+    """By its name, and else by its first bytes."""
+    if Image.registered_extensions().get(file.suffix.lower()) in Image.OPEN:
+        return True
+    try:
+        with Image.open(file):
+            return True
+    except Exception:  # decoders fail in any way they like
+        return False
+
+
 def open_folder(root: Path) -> Source:
+    """All pictures below it; other files are skipped and named when it is prepared. Raises UserError if it can't be read."""
     try:
         if not root.is_dir():
             raise UserError(f"there is no folder {root}" + (" (it is a file)" if root.exists() else ""))
@@ -29,15 +41,16 @@ def open_folder(root: Path) -> Source:
     if not files:
         raise UserError(f"the folder {root} holds no pictures")
 
-    # Classes are the first level of sub-folders that tells files apart: data/roses/.. or data/train/roses/..
-    top = Path(os.path.commonpath([file.parent for file in files]))
-    classes = [file.relative_to(top).parts[0] if file.parent != top else None for file in files]
-    class_names = sorted(set(classes)) if None not in classes else []
+    # Classes are the first level of sub-folders that tells pictures apart: data/roses/.. or data/train/roses/..
+    pictures = [file for file in files if _looks_like_a_picture(file)]
+    top = Path(os.path.commonpath([file.parent for file in pictures or files]))
+    classes = {file: file.relative_to(top).parts[0] if file.parent != top else None for file in pictures}
+    class_names = sorted(set(classes.values())) if None not in classes.values() else []
 
     def read(i: int) -> tuple[Image.Image, int]:
         with Image.open(files[i]) as picture:
             picture.load()
-            return picture, class_names.index(classes[i]) if class_names else 0
+            return picture, class_names.index(classes[files[i]]) if class_names else 0
 
     def grey_or_unreadable(file: Path) -> bool:
         try:
@@ -58,7 +71,7 @@ def open_folder(root: Path) -> Source:
         name=root.name or "root",
         title=str(root),
         identity=str(root),
-        fingerprint=[[str(file.relative_to(root)), *stamp(file)] for file in files],
+        fingerprint=[class_names, *([str(file.relative_to(root)), *stamp(file)] for file in files)],
         length=len(files),
         read=read,
         unreadable=(Exception,),

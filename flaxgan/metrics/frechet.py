@@ -1,6 +1,5 @@
 """The Frechet distance between two sets of features, each taken for a Gaussian."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,21 +12,6 @@ class Gaussian(NamedTuple):
 
     mean: np.ndarray
     covariance: np.ndarray
-
-
-def fit(blocks: Iterable[np.ndarray]) -> Gaussian:
-    """Mean and covariance of rows that come in blocks (n, D), added up in float64 (Chan, Golub & LeVeque 1983, equation 1.5)."""
-    count, mean, scatter = 0, np.float64(0), np.float64(0)
-    for block in blocks:
-        block = np.asarray(block, np.float64)
-        total = count + len(block)
-        block_mean = block.mean(0)
-        centred = block - block_mean
-        shift = block_mean - mean
-        scatter = scatter + centred.T @ centred + np.multiply.outer(shift, shift) * (count * len(block) / total)
-        mean = mean + shift * (len(block) / total)
-        count = total
-    return Gaussian(mean, scatter / (count - 1))
 
 
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
@@ -45,7 +29,9 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 
 def gaussian(features: np.ndarray) -> Gaussian:
     """Of a feature array (N, D), N at least 2."""
-    return fit(features[i : i + BLOCK] for i in range(0, len(features), BLOCK))
+    mean = features.mean(0, dtype=np.float64)
+    blocks = (features[i : i + BLOCK] - mean for i in range(0, len(features), BLOCK))
+    return Gaussian(mean, sum(block.T @ block for block in blocks) / (len(features) - 1))
 
 
 def frechet(real: np.ndarray, generated: np.ndarray) -> float:

@@ -22,9 +22,9 @@ SIDE = 299
 
 
 def convert(tensors: Mapping[str, np.ndarray]) -> Any:
-    """The published state_dict -> variables of InceptionV3: each batch norm folded into its convolution, in float64.
+    """The published state_dict -> variables of InceptionV3 and `logits`: each batch norm folded into its convolution, in float64.
 
-    The last layer's bias is left out. Raises KeyError if a tensor is missing.
+    Raises KeyError if a tensor is missing.
     """
     params = {("fc", "kernel"): tensors["fc.weight"].T}
     for name in (name.removesuffix(".conv.weight") for name in tensors if name.endswith(".conv.weight")):
@@ -70,9 +70,12 @@ def resize(images: Array) -> Array:
 
 def features(variables: Any, images: Array) -> Array:
     """uint8 (N, H, W, C), C 1 or 3 -> float32 (N, 2048). Pure."""
-    return InceptionV3().apply(variables, (resize(images) - 128) / 128)[0]
+    return InceptionV3().apply(variables, (resize(images) - 128) / 128)
 
 
 def logits(variables: Any, features: Array) -> Array:
-    """Features (N, 2048) -> what the inception score is made of, float32 (N, 1008): without the bias, as is the custom."""
+    """Features (N, 2048) -> what the inception score is made of, float32 (N, 1008).
+
+    Without the last layer's bias, as is the custom (torch-fidelity's logits_unbiased).
+    """
     return jnp.matmul(features, variables["params"]["fc"]["kernel"], precision=PRECISION)

@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-CLASSES = 1008
 # float32 products on every platform: features are compared across machines, and with published numbers.
 PRECISION = jax.lax.Precision.HIGHEST
 
@@ -134,13 +133,10 @@ class InceptionE(nn.Module):
 
 
 class InceptionV3(nn.Module):
-    """Pictures float32 (N, 299, 299, 3) in [-1, 1] -> features float32 (N, 2048), logits float32 (N, 1008).
-
-    The logits are without the last layer's bias, as the inception score has them (torch-fidelity's logits_unbiased).
-    """
+    """Pictures float32 (N, 299, 299, 3) in [-1, 1] -> features float32 (N, 2048). For logits see inception.py."""
 
     @nn.compact
-    def __call__(self, x: Array) -> tuple[Array, Array]:
+    def __call__(self, x: Array) -> Array:
         x = Conv(32, 3, 3, 2, "VALID", name="Conv2d_1a_3x3")(x)
         x = Conv(32, 3, 3, 1, "VALID", name="Conv2d_2a_3x3")(x)
         x = Conv(64, 3, 3, name="Conv2d_2b_3x3")(x)
@@ -159,5 +155,4 @@ class InceptionV3(nn.Module):
         x = InceptionD(name="Mixed_7a")(x)
         x = InceptionE(name="Mixed_7b")(x)
         x = InceptionE(max_pooled=True, name="Mixed_7c")(x)
-        features = x.mean((1, 2))
-        return features, nn.Dense(CLASSES, use_bias=False, precision=PRECISION, name="fc")(features)
+        return x.mean((1, 2))

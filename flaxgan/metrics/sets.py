@@ -14,7 +14,7 @@ from flaxgan.data.folder import open_folder
 from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 from flaxgan.metrics.reference import PictureSet
-from flaxgan.run import trained_on
+from flaxgan.run import TrainedRun
 from flaxgan.sampling import random_classes, sample, sampler
 from flaxgan.state import SAMPLING, GANState
 
@@ -44,12 +44,13 @@ def training_set(config: Config, dataset: ImageDataset, num: int | None = None) 
     return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
 
 
-def open_training_set(run_dir: Path, config: Config, data_dir: str | None, num: int | None, caveats: list[str]) -> PictureSet:
+def open_training_set(run: TrainedRun, data_dir: str | None, num: int | None, caveats: list[str]) -> PictureSet:
     """The same, opened anew. Raises UserError if they are no longer there."""
+    config = run.config
     source = open_source(config.dataset, data_dir or config.data_dir, config.split)
     dataset = prepare(source, config.image_size, config.channels)
-    if dataset.sha256 != trained_on(run_dir):
-        caveats.append(f"the pictures in {source.title} are no longer the ones that {run_dir} was trained on")
+    if dataset.sha256 != run.sha256:
+        caveats.append(f"the pictures in {source.title} are no longer the ones that {config.run_dir} was trained on")
     return training_set(config, dataset, num)
 
 
