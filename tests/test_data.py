@@ -268,7 +268,7 @@ def test_a_cache_that_cannot_be_read(pictures, monkeypatch, tmp_path, name, dama
     pixels(pictures)
     (entry,) = (tmp_path / "data").iterdir()
     damage(entry / name)
-    with pytest.raises(UserError, match=f"can't use the picture cache.* remove {entry}"):
+    with pytest.raises(UserError, match=f"can't use the picture cache {entry}: "):
         pixels(pictures)
     shutil.rmtree(entry)
     assert len(pixels(pictures)) == 40

@@ -74,7 +74,9 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
         images = open_pixels(folder / "images.npy")[: meta["pictures"]]
         labels = np.load(folder / "labels.npy")
     except (OSError, ValueError, EOFError) as error:  # the latter two of files that were cut short
-        raise UserError(f"can't use the picture cache: {error}; remove {folder}, or set FLAXGAN_CACHE to another folder") from error
+        raise UserError(
+            f"can't use the picture cache {folder}: {error}; remove it if it is there, or set FLAXGAN_CACHE to another folder"
+        ) from error
     if meta["skipped"]:
         shown = ", ".join(meta["skipped"][:10]) + (", …" if len(meta["skipped"]) > 10 else "")
         print(f"flaxgan: warning: skipped {len(meta['skipped'])} files that are no readable pictures: {shown}", file=sys.stderr)
