@@ -92,7 +92,7 @@ def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.n
         axes.hist(values, bins, weights=np.full(len(values), 1 / len(values)), alpha=0.55, label=name)
     axes.set_xlabel("distance in feature space")
     axes.set_ylabel("share of pictures")
-    axes.legend()
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
     _save_figure(path, figure)
 
 
