@@ -86,6 +86,7 @@ def test_values_out_of_range_are_refused(fields):
         (["--batch-size", "many"], "invalid int value"),
         (["--image-size", "6x6x6"], "48x64"),
         (["--image-size", "-64"], "--image-size"),
+        (["--image-size", "0"], "is not a size"),
     ],
 )
 def test_bad_flags_are_user_errors(argv, message):
