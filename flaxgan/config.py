@@ -1,8 +1,7 @@
-"""The configuration of a run: one frozen, flat dataclass, whose fields are also the flags of the command line."""
+"""The configuration of a run: one frozen, flat dataclass, whose fields are also the flags of the command line (flags.py)."""
 
 import argparse
 import dataclasses
-import difflib
 import functools
 import math
 import types
@@ -152,7 +151,7 @@ class Config:
             )
         self._require("seed", 0 <= self.seed < 2**32, "must lie in [0, 2**32)")
         for name in FIELDS:
-            choices = _choices(_type_of(name))
+            choices = choices_of(type_of(name))
             self._require(name, not choices or getattr(self, name) in (None, *choices), f"must be one of {choices}")
         joining = ("coordinator_address", "num_processes", "process_id")
         given = [name for name in joining if getattr(self, name) is not None]
@@ -214,62 +213,14 @@ def _type_hints() -> dict[str, Any]:
     return typing.get_type_hints(Config)
 
 
-def _type_of(name: str) -> Any:
-    """The field's type without `| None`."""
+def type_of(name: str) -> Any:
+    """A field's type without `| None`."""
     hint = _type_hints()[name]
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
     return hint
 
 
-def _choices(hint: Any) -> tuple[Any, ...]:
+def choices_of(hint: Any) -> tuple[Any, ...]:
+    """The values of a Literal; () for any other type."""
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
-
-
-def checkpoint_name(text: str) -> int | str:
-    """'best', or a step."""
-    if text != "best" and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a step nor the word best")
-    return text if text == "best" else int(text)
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, except that a mistake is a UserError, and a misspelt flag is answered with the nearest one."""
-
-    def __init__(self, **options: Any):
-        super().__init__(allow_abbrev=False, **options)
-
-    def error(self, message: str) -> typing.NoReturn:
-        unknown = message.partition("unrecognized arguments: ")[2].split("=")[0].split(" ")[0]
-        near = difflib.get_close_matches(unknown, self._option_string_actions, 1)
-        raise UserError(message + (f"; did you mean {near[0]}?" if near else "") + f" (see {self.prog} --help)")
-
-
-def add_flag(parser: argparse.ArgumentParser, name: str, shown: Any, default: Any = argparse.SUPPRESS) -> None:
-    """The flag of a field, whose help names the default `shown`. Not given, it is absent when parsed, or `default`."""
-    field, hint = FIELDS[name], _type_of(name)
-    help = field.metadata["help"] + ("" if shown is None or "default:" in field.metadata["help"] else f" (default: {shown})")
-    options: dict[str, Any] = {"help": help.replace("%", "%%"), "default": default}
-    if hint is bool:
-        options["action"] = argparse.BooleanOptionalAction
-    else:
-        choices = _choices(hint)
-        options["type"] = field.metadata["parse"] or (type(choices[0]) if choices else hint)
-        options["choices"] = choices or None
-        options["metavar"] = None if choices else "SIZE" if field.metadata["parse"] else hint.__name__.upper()
-    parser.add_argument(flag(name), **options)
-
-
-def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
-    """One flag a field."""
-    for name, field in FIELDS.items():
-        if field.metadata["flag"]:
-            add_flag(parser, name, getattr(defaults, name))
-
-
-def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:
-    """--checkpoint and --device, which every command that reads a trained run has, and the flags of these fields."""
-    help = "a step, or best, if the run chose one with --evaluate-every (default: the newest)"
-    parser.add_argument("--checkpoint", type=checkpoint_name, metavar="STEP", help=help)
-    for name in (*names, "device"):
-        add_flag(parser, name, FIELDS[name].default, FIELDS[name].default)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import flaxgan
-from flaxgan.config import Config, Parser, add_flags
+from flaxgan.config import Config
 from flaxgan.errors import exit_on_user_error
+from flaxgan.flags import Parser, add_flags
 
 
 def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flaxgan.config import Parser, add_flags_of_a_reader
 from flaxgan.errors import UserError, exit_on_user_error
 from flaxgan.files import require_writable
+from flaxgan.flags import Parser, add_flags_of_a_reader
 
 
 def _check_output(output: Path) -> None:

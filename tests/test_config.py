@@ -9,8 +9,9 @@ import pytest
 
 from flaxgan import config
 from flaxgan.augment import AUGMENTATIONS
-from flaxgan.config import FIELDS, Config, Parser, add_flags, flag
+from flaxgan.config import FIELDS, Config, flag
 from flaxgan.errors import UserError
+from flaxgan.flags import Parser, add_flags
 from flaxgan.losses import LOSSES
 from flaxgan.models import ARCHITECTURES
 from flaxgan.penalties import PENALTIES
