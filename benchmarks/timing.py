@@ -62,10 +62,15 @@ def elsewhere(build: Callable[[], Callable[[], Any]]) -> Callable[[], None]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     context.Process(target=_serve, args=(there, build), daemon=True).start()
+    there.close()  # else nobody would learn here that the process is dead
 
     def run() -> None:
-        here.send(None)
-        if error := here.recv():
+        try:
+            here.send(None)
+            error = here.recv()
+        except (EOFError, OSError):
+            error = "its process died"
+        if error:
             raise RuntimeError(error)
 
     run()

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from flaxgan.errors import UserError
 
 PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in penalties.py
+AUGMENTATIONS = ("color", "translation", "cutout")  # with a function of that name in augment.py
 
 
 def parse_image_size(text: str) -> tuple[int, int]:
@@ -24,6 +25,7 @@ def parse_image_size(text: str) -> tuple[int, int]:
 def option(
     default: Any,
     help: str,
+    *,
     fixed: bool = False,
     parse: typing.Callable[[str], Any] | None = None,
     saved: bool = True,
@@ -47,7 +49,10 @@ class Config:
     data_dir: str | None = option(None, "where TFDS keeps its data sets (default: TFDS's own, ~/tensorflow_datasets)")
     split: str | None = option(None, "TFDS split, as in train or train+test (default: all splits together)", fixed=True)
     image_size: tuple[int, int] | None = option(
-        None, "N or HEIGHTxWIDTH (default: the data's own if that is fixed and at most 64, else 64)", True, parse_image_size
+        None,
+        "N or HEIGHTxWIDTH (default: the data's own if that is fixed and at most 64, else 64)",
+        fixed=True,
+        parse=parse_image_size,
     )
     channels: Literal[1, 3] | None = option(None, "1 (grey) or 3 (colour) (default: as the data)", fixed=True)
     flip: bool | None = option(
@@ -66,9 +71,13 @@ class Config:
     label_smoothing: float = option(0.0, "real pictures count as 1 minus this (bce and lsgan)")
     r1: float = option(0.0, "weight of the discriminator's squared gradient at real pictures (0: off)", fixed=True)
     r2: float = option(0.0, "weight of the same at generated pictures (0: off)", fixed=True)
-    gradient_penalty: float = option(0.0, "weight of the gradient's distance from 1 between them, as WGAN-GP's 10 (0: off)", True)
+    gradient_penalty: float = option(
+        0.0, "weight of the gradient's distance from 1 between them, as WGAN-GP's 10 (0: off)", fixed=True
+    )
     d_norm: Literal["batch", "layer", "none"] | None = option(
-        None, "normalisation in the discriminator (default: batch; with a gradient penalty layer, with spectral norm none)", True
+        None,
+        "normalisation in the discriminator (default: batch; with a gradient penalty layer, with spectral norm none)",
+        fixed=True,
     )
     spectral_norm: bool = option(False, "bound the discriminator's layers by their largest singular value", fixed=True)
     dropout: float = option(0.0, "share of the discriminator's activations that are left out")
@@ -78,10 +87,10 @@ class Config:
     feature_matching: float = option(0.0, "weight of the distance of mean discriminator features in the generator's loss")
     d_steps: int = option(1, "updates of the discriminator for each of the generator, with new pictures each", fixed=True)
     ema: int = option(
-        10_000, "half-life, in pictures seen, of the generator's averaged weights, which are sampled from (0: off)", True
+        10_000, "half-life, in pictures seen, of the generator's averaged weights, which are sampled from (0: off)", fixed=True
     )
     schedule: Literal["constant", "linear", "cosine"] = option(
-        "constant", "the learning rates to the run's end: to 0 if not constant", True
+        "constant", "the learning rates to the run's end: to 0 if not constant", fixed=True
     )
     learning_rate: float = option(2e-4, "Adam's learning rate, both networks")
     d_learning_rate: float | None = option(None, "the discriminator's (default: --learning-rate)")
@@ -136,8 +145,8 @@ class Config:
             self._require(name, value >= 0 and math.isfinite(value), "must not be negative")
         for name in ("label_smoothing", "dropout"):
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
-        unknown = set(self.augmentations) - {"color", "translation", "cutout"}
-        self._require("augment", not unknown, "must be none, or some of color,translation,cutout")
+        unknown = set(self.augmentations) - set(AUGMENTATIONS)
+        self._require("augment", not unknown, f"must be none, or some of {','.join(AUGMENTATIONS)}")
         if self.label_smoothing and self.loss not in ("bce", "lsgan"):
             raise UserError(
                 f"--label-smoothing is for --loss bce and lsgan, whose real pictures have a target; {self.loss} has none"
@@ -206,6 +215,11 @@ FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 def flag(name: str) -> str:
     """'image_size' -> '--image-size'."""
     return "--" + name.replace("_", "-")
+
+
+def typed(value: Any) -> str:
+    """A field's value as a person would give it: (48, 64) -> '48x64'."""
+    return "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 @functools.cache

@@ -1,6 +1,8 @@
 """Mistakes of the person at the keyboard, as opposed to bugs: one line, exit status 2, no traceback."""
 
 import contextlib
+import errno
+import os
 import sys
 from collections.abc import Iterator
 
@@ -10,10 +12,27 @@ class UserError(Exception):
 
 
 @contextlib.contextmanager
+def explaining_full_disk() -> Iterator[None]:
+    """A disk or a quota that is full, whichever library says so -> UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason: BaseException | None = error
+        while reason:
+            if any(os.strerror(number) in str(reason) for number in (errno.ENOSPC, errno.EDQUOT)):
+                raise UserError(f"{reason}: make room and start again; a run goes on from its last checkpoint") from error
+            reason = reason.__cause__ or reason.__context__
+        raise
+
+
+@contextlib.contextmanager
 def exit_on_user_error() -> Iterator[None]:
     """Turn a UserError into one line on standard error and exit status 2; anything else keeps its traceback."""
     try:
-        yield
+        with explaining_full_disk():
+            yield
     except UserError as error:
         print("flaxgan: error: " + " ".join(str(error).split()), file=sys.stderr)
         sys.unraisablehook = lambda _: None  # what Orbax still reads of a damaged checkpoint dies noisily at exit

@@ -34,7 +34,7 @@ def require_writable(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` against other processes; the system lets go when this one ends, however it ends. Not on Windows.
+    """Hold `folder` against other processes of this host; the system lets go when this one ends, however it ends. Not on Windows.
 
     Raises UserError if another process holds it.
     """

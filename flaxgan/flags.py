@@ -5,7 +5,7 @@ import difflib
 import typing
 from typing import Any
 
-from flaxgan.config import FIELDS, Config, choices_of, flag, type_of
+from flaxgan.config import FIELDS, Config, choices_of, flag, type_of, typed
 from flaxgan.errors import UserError
 
 
@@ -31,7 +31,11 @@ class Parser(argparse.ArgumentParser):
 def add_flag(parser: argparse.ArgumentParser, name: str, shown: Any, default: Any = argparse.SUPPRESS) -> None:
     """The flag of a field, whose help names the default `shown`. Not given, it is absent when parsed, or `default`."""
     field, hint = FIELDS[name], type_of(name)
-    help = field.metadata["help"] + ("" if shown is None or "default:" in field.metadata["help"] else f" (default: {shown})")
+    help = field.metadata["help"]
+    if shown != field.default:  # a recipe's own
+        help = help.partition(" (default:")[0]
+    if shown is not None and "(default:" not in help:
+        help += f" (default: {typed(shown)})"
     options: dict[str, Any] = {"help": help.replace("%", "%%"), "default": default}
     if hint is bool:
         options["action"] = argparse.BooleanOptionalAction

@@ -16,7 +16,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from flaxgan.config import Config
-from flaxgan.errors import UserError
+from flaxgan.errors import UserError, explaining_full_disk
 
 SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning
 SECONDS_OF_SILENCE = 30  # after which a process counts as dead
@@ -73,7 +73,8 @@ def require_equal(text: str, otherwise: str) -> None:
 def ending_together() -> Iterator[None]:
     """With several processes: what ends this one ends it at once, so that the others learn of it; they could only wait."""
     try:
-        yield
+        with explaining_full_disk():
+            yield
     except Exception as error:
         if not jax.distributed.is_initialized():
             raise

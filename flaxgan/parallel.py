@@ -16,7 +16,7 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flaxgan.config import Config
-from flaxgan.data.cache import cache_dir
+from flaxgan.data.cache import cache_dir, expect_random_reads
 from flaxgan.errors import UserError
 from flaxgan.state import GANState, create_state
 from flaxgan.steps import Metrics, train_step
@@ -156,7 +156,11 @@ class Compiled:
             jax.eval_shape(self.create_state),
         )
         self._any = jax.jit(jnp.any, out_shardings=self.replicated)
-        self._resident = jax.device_put(self.data, self.replicated) if live_on_device(config, devices, images) else None
+        self._resident = None
+        if live_on_device(config, devices, images):
+            self._resident = jax.device_put(self.data, self.replicated)
+        else:
+            expect_random_reads(images)
 
         one_step = functools.partial(train_step, config=config)
         if config.parallelism == "jit":

@@ -10,6 +10,7 @@ import jax
 from tqdm import tqdm
 
 from flaxgan.config import Config
+from flaxgan.data import epoch_of
 from flaxgan.errors import UserError
 from flaxgan.run import MetricsLog
 from flaxgan.steps import Metrics
@@ -91,12 +92,12 @@ class Reporter:
         return (step - first) * self.config.images_per_step / (now - began)
 
     def _log(self, metrics: dict[str, float], speed: float) -> None:
-        epoch = -(-self.step // self.per_epoch)
+        epoch = epoch_of(self.step, self.per_epoch)
         counts = {"step": self.step, "epoch": epoch, "images_seen": self.step * self.config.images_per_step}
         self.log.append(counts | metrics | {"images_per_second": round(speed, 2)})
 
         bar = self._bar
-        where = f"epoch {epoch}/{-(-bar.total // self.per_epoch)}"
+        where = f"epoch {epoch}/{epoch_of(bar.total, self.per_epoch)}"
         numbers = f"d_loss {metrics['d_loss']:.3f}  g_loss {metrics['g_loss']:.3f}  {speed:.1f} images/s"
         bar.set_description(where, refresh=False)
         bar.set_postfix_str(numbers)

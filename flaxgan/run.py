@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import flaxgan
-from flaxgan.config import FIELDS, Config, flag
+from flaxgan.config import FIELDS, Config, flag, typed
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError
@@ -132,10 +132,13 @@ class Run:
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
         after = dataclasses.replace(before, **given)
+        fixed = [name for name in given if FIELDS[name].metadata["fixed"]]
+        if "dataset" in fixed and os.path.isabs(before.dataset) and os.path.isabs(after.dataset):
+            fixed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
         wrong = [
-            f"{flag(name)} {getattr(after, name)} (the run has {getattr(before, name)})"
-            for name in given
-            if FIELDS[name].metadata["fixed"] and getattr(after, name) != getattr(before, name)
+            f"{flag(name)} {typed(getattr(after, name))} (the run has {typed(getattr(before, name))})"
+            for name in fixed
+            if getattr(after, name) != getattr(before, name)
         ]
         if wrong:
             raise UserError(f"{folder} can't be resumed with {', '.join(wrong)}; leave that out, or start a new --run-dir")
@@ -159,19 +162,24 @@ class Run:
                 raise UserError(f"{self.folder} has become the run of another process meanwhile; name another --run-dir")
             yield
 
+    def require_same(self, dataset: ImageDataset) -> None:
+        """Raises UserError if the run is resumed and had other pictures, or classes, before."""
+        before = (self.saved or {}).get("data", {})
+        now = {"sha256": dataset.sha256, "class_names": [*dataset.class_names]}
+        if any(before.get(name, value) != value for name, value in now.items()):
+            raise UserError(
+                f"the pictures in {self.source.title} are not those that {self.folder} began with "
+                f"(then {before['pictures']}, now {len(dataset.images)}); start a new --run-dir"
+            )
+
     def write_config(self, dataset: ImageDataset, step: int) -> None:
-        """What the run is, and if it is resumed what is changed at `step`. Raises UserError if that can't be."""
+        """What the run is, and if it is resumed what is changed at `step`. Raises UserError if it can't be written."""
         data = {"pictures": len(dataset.images), "sha256": dataset.sha256, "class_names": dataset.class_names}
         if dataset.class_names:
             data["class_counts"] = [*dataset.class_counts.values()]
         fields = json.loads(json.dumps(self.config.to_dict()))
         changes = []
         if self.saved is not None:
-            if self.saved.get("data", {}).get("sha256", dataset.sha256) != dataset.sha256:
-                raise UserError(
-                    f"the pictures in {self.source.title} have changed since {self.folder} began "
-                    f"(then {self.saved['data']['pictures']}, now {len(dataset.images)}); start a new --run-dir"
-                )
             changed = {name: fields[name] for name in fields if name in self.saved and self.saved[name] != fields[name]}
             changes = self.saved.get("changes", []) + ([{"step": step} | changed] if changed else [])
             for name, value in changed.items():

@@ -85,7 +85,10 @@ def sample_run(args: argparse.Namespace) -> None:
         labels = random_classes(counts, args.seed, args.num) if config.conditional else None
         images = [sample(generator, args.seed, args.num, labels, truncation=args.truncation)]
     columns = len(images[0]) if args.classes or args.interpolate else None
-    _write(args.output, images, columns)
+    try:
+        _write(args.output, images, columns)
+    except OSError as error:
+        raise UserError(f"--output {args.output} can't be written: {error}") from error
     size = f"{config.image_size[0]}x{config.image_size[1]}"
     print(f"{sum(map(len, images))} pictures of {size} in {args.output}")
 

@@ -17,6 +17,7 @@ from flaxgan.steps import to_uint8
 
 BATCH = 64
 CALIBRATION_BATCHES = 16
+NOT_A_ROW = 2**32 - 1
 
 
 def latents(seed: int, start: int, num: int, latent_dim: int, use: int = SAMPLING, truncation: float | None = None) -> Array:
@@ -41,7 +42,7 @@ def _rows_of_z(key: Array, start: Array, num: int, latent_dim: int, truncation: 
 
 def random_classes(class_counts: dict[str, int], seed: int, num: int, use: int = SAMPLING) -> np.ndarray:
     """Classes as frequent as `class_counts` says: int32 (num,). Class i depends on counts, seed, use and i alone."""
-    key = jax.random.fold_in(random_key(seed, use), 1)
+    key = jax.random.fold_in(random_key(seed, use), NOT_A_ROW)  # of z, which are drawn from the same stream
     counts = np.array([*class_counts.values()], np.float32)
     shares = jnp.asarray(counts.cumsum() / counts.sum())
     drawn = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(key, i)))(jnp.arange(num))

@@ -103,13 +103,13 @@ def discriminator_step(
         both_keys = _in_turns(real_keys, fake_keys)
 
         def loss_fn(params):
-            logits, batch_stats, _ = d.train_mode(params, d.batch_stats, *both, keys=both_keys, axis_name=axis_name, kinds=2)
-            real_logits, fake_logits = logits[::2], logits[1::2]
+            both_logits, batch_stats, _ = d.train_mode(params, d.batch_stats, *both, keys=both_keys, axis_name=axis_name, kinds=2)
+            real_logits, fake_logits = both_logits[::2], both_logits[1::2]
             loss = LOSSES[config.loss].discriminator(real_logits, fake_logits, 1 - config.label_smoothing)
             real_right, fake_right = LOSSES[config.loss].judged_right(real_logits, fake_logits)
             metrics = {"d_loss": loss, "d_real_accuracy": real_right.mean(), "d_fake_accuracy": fake_right.mean()}
 
-            def logits(x):
+            def logits(x: Array) -> Array:
                 return d.train_mode(params, d.batch_stats, x, labels, keys=penalty_keys, axis_name=axis_name)[0]
 
             if penalties:

@@ -18,7 +18,7 @@ from jax import Array
 from flaxgan.checkpoint import Checkpoints
 from flaxgan.config import Config
 from flaxgan.convolutions import on_cpu
-from flaxgan.data import ImageDataset, batch_indices, prepare, steps_per_epoch
+from flaxgan.data import ImageDataset, batch_indices, epoch_of, prepare, steps_per_epoch
 from flaxgan.errors import UserError
 from flaxgan.gallery import Gallery, grid_after
 from flaxgan.hosts import agreed, ending_together, from_first, is_first, require_equal
@@ -62,8 +62,13 @@ def _all_finite(params: Any) -> Array:
 _copied = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 
 
-def saving(state: GANState, step: int, checkpoints: Checkpoints, to_draw: deque[tuple[int, GANState]]) -> Callable[[], None]:
-    """To be called once the losses of this step are known. Meanwhile the state may be donated, and the device do later steps."""
+def copied_to_save(
+    state: GANState, step: int, checkpoints: Checkpoints, to_draw: deque[tuple[int, GANState]]
+) -> Callable[[], None]:
+    """Copy the state now -> what saves the copy, to be called once the losses of this step are known.
+
+    Meanwhile the state itself may be donated, and the device do later steps.
+    """
     copy = _copied(state)
     finite = _all_finite((copy.generator.params, copy.discriminator.params))
 
@@ -108,6 +113,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
     config = run.config
     dataset = prepare(run.source, config.image_size, config.channels)
     require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
+    run.require_same(dataset)
     if config.conditional and not dataset.class_names:
         raise UserError(
             f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
@@ -157,7 +163,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
 
     if done < total:
         say(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")
-        say(f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}")
+        say(f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}{' --distributed ...' if config.distributed else ''}")
     else:
         say(f"finished {done} steps; to sample: python -m flaxgan.sample {shlex.quote(str(run.folder))}")
 
@@ -195,7 +201,7 @@ class Loop:
             done += count
             stopping = done == self.total or bool(asked)
             save_due = stopping or self._is_due(config.checkpoint_every, done)
-            reporter.take(metrics, saving(state, done, self.checkpoints, to_draw) if save_due else None)
+            reporter.take(metrics, copied_to_save(state, done, self.checkpoints, to_draw) if save_due else None)
             if stopping or self._is_due(config.evaluate_every, done):
                 reporter.catch_up()
             self._evaluate(state, done)
@@ -211,5 +217,5 @@ class Loop:
 
     def _evaluate(self, state: GANState, done: int) -> None:
         if self._is_due(self.run.config.evaluate_every, done):
-            self.selection(state, -(-done // self.per_epoch))
+            self.selection(state, epoch_of(done, self.per_epoch))
             self.reporter.restart_clock()

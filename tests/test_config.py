@@ -13,8 +13,10 @@ from flaxgan.config import FIELDS, Config, flag
 from flaxgan.errors import UserError
 from flaxgan.flags import Parser, add_flags
 from flaxgan.losses import LOSSES
+from flaxgan.metrics.features import EXTRACTORS
 from flaxgan.models import ARCHITECTURES
 from flaxgan.penalties import PENALTIES
+from flaxgan.state import SCHEDULES
 
 FIXED_BY_THE_USERS_SCRIPTS = """
     --dataset --data-dir --split --image-size --channels --batch-size --epochs --max-steps --features --latent-dim --learning-rate
@@ -47,8 +49,9 @@ def test_only_flags_that_were_given_are_parsed():
 
 
 def test_the_names_are_those_of_what_is_there():
-    for field, table in {"loss": LOSSES, "architecture": ARCHITECTURES}.items():
+    for field, table in {"loss": LOSSES, "architecture": ARCHITECTURES, "schedule": SCHEDULES, "extractor": EXTRACTORS}.items():
         assert typing.get_args(typing.get_type_hints(Config)[field]) == tuple(table)
+    assert tuple(AUGMENTATIONS) == config.AUGMENTATIONS
     assert Config(augment=",".join(AUGMENTATIONS)).augmentations == tuple(AUGMENTATIONS)
     assert tuple(PENALTIES) == config.PENALTIES and set(PENALTIES) <= set(FIELDS)
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch, synthetic_flowers
 from flaxgan.data.batches import permuted
+from flaxgan.data.cache import cache_dir
 from flaxgan.data.pictures import to_pixels
 from flaxgan.errors import UserError
 
@@ -138,6 +139,11 @@ def test_exif_orientation_is_honoured(tmp_path):
     assert image[:7].min() > 200 and image[9:].max() < 50
 
 
+def test_damaged_exif_leaves_a_picture_as_it_lies(tmp_path):
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "a.jpg", exif=b"Exif\0\0no such byte order")
+    assert (pixels(tmp_path)[0, :, :, 0] > 250).all()
+
+
 # A folder.
 
 
@@ -162,6 +168,18 @@ def test_files_that_are_no_pictures_decide_nothing_about_classes(tmp_path):
     assert dataset.class_counts == {"roses": 1, "tulips": 1} and dataset.labels.tolist() == [0, 1]
     folder_of(tmp_path, c=Image.new("RGB", (20, 20)))
     assert open_source(str(tmp_path)).class_names == [], "a picture beside the classes has none"
+
+
+def test_links_to_folders_are_followed_but_not_in_a_circle(tmp_path):
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    for path in (folder / "roses", elsewhere):
+        path.mkdir(parents=True)
+        folder_of(path, a=Image.new("RGB", (20, 20)))
+    (folder / "tulips").symlink_to(elsewhere)
+    (folder / "roses" / "up").symlink_to(folder)
+    (elsewhere / "here").symlink_to(elsewhere)
+    dataset = prepare(open_source(str(folder)), (16, 16), 3)
+    assert dataset.class_counts == {"roses": 1, "tulips": 1}
 
 
 def test_a_flat_folder_has_no_classes(tmp_path):
@@ -283,6 +301,19 @@ def test_a_cache_may_be_shared(pictures, monkeypatch, tmp_path):
         os.umask(umask)
     (entry,) = (tmp_path / "data").iterdir()
     assert [path.stat().st_mode & 0o777 for path in (entry, entry / "images.npy")] == [0o755, 0o644]
+
+
+def test_nobody_has_no_home_for_a_cache(monkeypatch, tmp_path):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")  # as pathlib says
+
+    monkeypatch.setattr("pathlib.Path.home", no_home)
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
+    assert cache_dir() == tmp_path
+    monkeypatch.delenv("FLAXGAN_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(UserError, match="set FLAXGAN_CACHE"):
+        cache_dir()
 
 
 def test_a_cache_that_cannot_be_written(pictures, monkeypatch, tmp_path):
@@ -414,7 +445,7 @@ def test_not_prepared_and_no_network(tmp_path, monkeypatch):
         open_source("oxford_flowers102", str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["oxford_flowers102/nothing", "oxford_flowers102:9.9.9", ""])
+@pytest.mark.parametrize("name", ["oxford_flowers102/nothing", "oxford_flowers102:9.9.9", "oxford_flowers102/nothing=1", ""])
 def test_names_that_are_none(name, tmp_path):
     with pytest.raises(UserError):
         open_source(name, str(tmp_path))

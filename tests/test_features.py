@@ -1,5 +1,7 @@
 """The EfficientNet-Lite0 extractor with its published weights."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,6 +67,14 @@ def test_cached_features_are_read_again(extractor, flowers, monkeypatch):
     first = extractor.cached(flowers[:8], "these pictures", "")
     monkeypatch.setattr(Extractor, "__call__", lambda *_: pytest.fail("computed again"))
     np.testing.assert_array_equal(extractor.cached(flowers[:8], "these pictures", ""), first)
+
+
+def test_features_that_were_cut_short_are_extracted_anew(extractor, flowers, cache):
+    first = np.array(extractor.cached(flowers[:8], "pictures of a cut file", ""))
+    newest = max((cache / "features").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    for size in (0, 5, newest.stat().st_size - 1):
+        os.truncate(newest, size)
+        np.testing.assert_array_equal(extractor.cached(flowers[:8], "pictures of a cut file", ""), first)
 
 
 def test_more_damage_is_further_away(extractor, flowers):

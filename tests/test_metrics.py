@@ -169,6 +169,15 @@ def test_classes_that_are_rare_or_absent():
     assert len(result.shares) == 3 and result.shares.sum() == pytest.approx(1)
 
 
+def test_classes_of_hardly_more_than_a_picture_each():
+    """The only other picture is held out, or is the same once more: nothing is known of how classes vary."""
+    features, labels = normal(10, 4), np.array([*range(9), 0])
+    for other in (features[0] + 0.01, features[0]):
+        features[9] = other
+        known = classes.learn(features, labels)
+        assert known.accuracy == 1 and (known.classify(features) == labels).all()
+
+
 def test_ms_ssim_is_one_for_the_same_picture_and_falls_with_damage():
     x = RNG.integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
     noisy = np.clip(x + 20 * normal(*x.shape), 0, 255).astype(np.uint8)

@@ -375,17 +375,56 @@ def test_a_penalty_is_added_to_what_the_discriminator_minimises(state, images, z
     assert 0 < second[1]["d_penalty"] < first[1]["d_penalty"]
 
 
+@pytest.mark.parametrize(("name", "others"), [("r1", "generated"), ("r2", "real")])
+def test_a_penalty_is_taken_at_its_own_kind_of_pictures(images, z, name, others):
+    config = dataclasses.replace(CONFIG, **{name: 1.0})
+    state, real = jax.jit(lambda: create_state(config))(), preprocess(images)
+    changed = (real, -z) if others == "generated" else (-real, z)
+    penalty, same_penalty, other = (
+        discriminator_step(state, x, z, config=config)[1]["d_penalty"] for x, z in ((real, z), changed, (-real, -z))
+    )
+    np.testing.assert_allclose(penalty, same_penalty, rtol=1e-5)
+    assert abs(penalty / other - 1) > 1e-3
+
+
+def test_label_smoothing_reaches_the_loss(state, images, z):
+    """Of the real ones' target 0.9: softplus(-l) + 0.1 l is the cross-entropy with it, worked by hand."""
+    config = dataclasses.replace(CONFIG, label_smoothing=0.1)
+    plain, smoothed = (discriminator_step(state, preprocess(images), z, config=c)[1]["d_loss"] for c in (CONFIG, config))
+    real_logits = train_mode(state.discriminator, preprocess(images))[0]
+    np.testing.assert_allclose(smoothed - plain, 0.1 * real_logits.mean(), rtol=1e-3)
+
+
+def test_each_network_has_its_own_rate_and_both_decays():
+    config = dataclasses.replace(CONFIG, d_learning_rate=1e-2, g_learning_rate=1e-4, beta1=0.25, beta2=0.75, features=1)
+    state = jax.jit(lambda: create_state(config))()
+    for network, rate in ((state.discriminator, 1e-2), (state.generator, 1e-4)):
+        before, ones = network.params, jax.tree.map(jnp.ones_like, network.params)
+        after = network.update(ones, network.batch_stats)
+        close(after.params, adam_first_step(before, ones, rate), 1e-7)
+        assert float(jax.tree.leaves(optax.tree.get(after.opt_state, "mu"))[0].max()) == pytest.approx(1 - 0.25)
+        assert float(jax.tree.leaves(optax.tree.get(after.opt_state, "nu"))[0].max()) == pytest.approx(1 - 0.75)
+
+
+def test_spectral_norm_is_the_discriminators():
+    state = jax.eval_shape(lambda: create_state(dataclasses.replace(CONFIG, spectral_norm=True)))
+    names = {network: str(jax.tree.structure(getattr(state, network).batch_stats)) for network in ("generator", "discriminator")}
+    assert "singular" in names["discriminator"] and "singular" not in names["generator"]
+
+
+@pytest.mark.parametrize("d_steps", [1, 2])
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
-def test_learning_rates_fall_to_nothing_at_the_end_of_the_run(images, schedule):
-    config = dataclasses.replace(CONFIG, schedule=schedule, ema=0)
+def test_learning_rates_fall_to_nothing_at_the_end_of_the_run(images, schedule, d_steps):
+    config = dataclasses.replace(CONFIG, schedule=schedule, ema=0, d_steps=d_steps)
     state = jax.jit(lambda: create_state(config, total_steps=4))()
     step, moved = jax.jit(functools.partial(train_step, config=config)), []
     for _ in range(5):
         after, _ = step(state, images)
-        pairs = zip(jax.tree.leaves(after.generator.params), jax.tree.leaves(state.generator.params), strict=True)
-        moved.append(max(float(abs(a - b).max()) for a, b in pairs))
+        differences = jax.tree.map(lambda a, b: float(abs(a - b).max()), after, state)
+        moved.append([max(jax.tree.leaves(network.params)) for network in (differences.generator, differences.discriminator)])
         state = after
-    assert moved[0] > moved[2] > moved[4] == 0
+    for first, _, third, _, beyond in zip(*moved, strict=True):
+        assert first > third > beyond == 0
 
 
 EVERYTHING = {

@@ -1,5 +1,6 @@
 """The training command from end to end: what a run leaves behind, how it stops, resumes and refuses."""
 
+import errno
 import functools
 import itertools
 import json
@@ -115,7 +116,7 @@ def test_more_epochs_are_accepted_and_recorded(run_dir, train):
     ("argv", "fields"),
     [
         (["--features", 8], "--features 8 (the run has 4)"),
-        (["--image-size", 32, "--batch-size", 16], "--image-size (32, 32) (the run has (16, 16)), --batch-size 16"),
+        (["--image-size", 32, "--batch-size", 16], "--image-size 32x32 (the run has 16x16), --batch-size 16"),
         (["--dataset", "synthetic_flowers"], "--dataset synthetic_flowers"),
         (["--seed", 1], "--seed 1 (the run has 0)"),
         (["--no-flip"], "--flip False"),
@@ -131,7 +132,35 @@ def test_changed_pictures_are_refused(tmp_path, pictures, train, refused):
     folder, run_dir = shutil.copytree(pictures, tmp_path / "pictures"), tmp_path / "run"
     train("--dataset", folder, "--run-dir", run_dir, "--max-steps", 1, *TINY)
     Image.new("RGB", (20, 20)).save(folder / "discs" / "new.png")
-    assert "have changed since" in refused("--run-dir", run_dir, "--max-steps", 2)
+    assert "are not those that" in refused("--run-dir", run_dir, "--max-steps", 2)
+
+
+def test_pictures_that_have_moved_are_the_same(run_dir, tmp_path, pictures, train, refused):
+    moved, others = shutil.copytree(pictures, tmp_path / "moved"), shutil.copytree(pictures, tmp_path / "others")
+    (others / "discs").rename(others / "balls")
+    assert "are not those that" in refused("--run-dir", run_dir, "--epochs", 3, "--dataset", others)
+    assert f"--dataset {moved}" in train("--run-dir", run_dir, "--epochs", 3, "--dataset", moved)
+    assert load_run(run_dir).config.dataset == str(moved) and steps(run_dir)[-1] == 15
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(run_dir, train, refused, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flaxgan.gallery.save_losses", full)
+        assert "make room" in refused("--run-dir", run_dir, "--epochs", 3)
+    train("--run-dir", run_dir, "--epochs", 4)
+    assert steps(run_dir)[-1] == 20
+
+
+def test_a_falling_rate_falls_over_the_whole_run(tmp_path, pictures, train):
+    train("--dataset", pictures, "--run-dir", tmp_path / "run", "--epochs", 3, "--schedule", "linear", *TINY)
+    after = [load(tmp_path / "run", load_run(tmp_path / "run").config, step, jax.devices()[0]) for step in (5, 10, 15)]
+    for name in ("generator", "discriminator"):
+        weights = [jax.tree.leaves(getattr(state, name).params)[0] for state in after]
+        early, late = (float(abs(b - a).mean()) for a, b in itertools.pairwise(weights))
+        assert early > late > 0
 
 
 def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictures):

@@ -18,6 +18,11 @@ def steps_per_epoch(num_pictures: int, batch_size: int) -> int:
     return num_pictures // batch_size
 
 
+def epoch_of(step: int, per_epoch: int) -> int:
+    """Which epoch it is, from 1, when `step` steps are done."""
+    return -(-step // per_epoch)
+
+
 def _hash(x: np.ndarray, key: np.uint64) -> np.ndarray:
     """The mixer of SplitMix64 (Steele, Lea & Flood 2014)."""
     x = (x + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + key

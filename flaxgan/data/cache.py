@@ -24,7 +24,7 @@ from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 
 DAY = 24 * 3600
-FORMAT = 1  # part of every key: raise it when the same source would give other pixels
+FORMAT = 2  # part of every key: raise it when the same source would give other pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,21 +42,26 @@ class ImageDataset:
 
 
 def cache_dir() -> Path:
-    """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("FLAXGAN_CACHE") or Path(base) / "flaxgan")
+    """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder. Raises UserError if there is no such user."""
+    if own := os.environ.get("FLAXGAN_CACHE"):
+        return Path(own)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flaxgan"
+    except RuntimeError as error:
+        raise UserError("there is no home folder to keep prepared pictures in; set FLAXGAN_CACHE to a folder") from error
 
 
 def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def open_pixels(path: Path) -> np.ndarray:
-    """A .npy file, memory-mapped, to be read at random: the system's read-ahead would fetch dozens of pages around each picture."""
-    pixels = np.load(path, mmap_mode="r")
-    if hasattr(mmap, "MADV_RANDOM"):  # not on Windows
-        pixels.base.madvise(mmap.MADV_RANDOM)
-    return pixels
+def expect_random_reads(pixels: np.ndarray) -> None:
+    """If it is memory-mapped, tell the system: its read-ahead would fetch dozens of pages around each picture."""
+    memory = pixels
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    if isinstance(memory, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):  # not on Windows
+        memory.madvise(mmap.MADV_RANDOM)
 
 
 def prepare(source: Source, image_size: tuple[int, int], channels: int) -> ImageDataset:
@@ -71,7 +76,7 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
                 if outdated != folder:
                     shutil.rmtree(outdated, ignore_errors=True)
         meta = json.loads((folder / "meta.json").read_text())
-        images = open_pixels(folder / "images.npy")[: meta["pictures"]]
+        images = np.load(folder / "images.npy", mmap_mode="r")[: meta["pictures"]]
         labels = np.load(folder / "labels.npy")
     except (OSError, ValueError, EOFError) as error:  # the latter two of files that were cut short
         raise UserError(

@@ -1,6 +1,7 @@
 """A folder of pictures of any kind, flat or with a sub-folder a class."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -21,23 +22,26 @@ def _looks_like_a_picture(file: Path) -> bool:
         return False
 
 
+def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """All below it but hidden ones. `above`: itself and the folders that it lies in, to which a link would lead in a circle."""
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if not path.is_dir():
+            yield path
+        elif (folder_itself := path.resolve()) not in above:
+            yield from _files(path, above | {folder_itself})
+
+
 def open_folder(root: Path) -> Source:
     """All pictures below it; other files are skipped and named when it is prepared. Raises UserError if it can't be read."""
     try:
         if not root.is_dir():
             raise UserError(f"there is no folder {root}" + (" (it is a file)" if root.exists() else ""))
+        root = root.resolve()
+        files = sorted(_files(root, frozenset({root})))
     except OSError as error:  # no permission, or too long a name
-        raise UserError(f"can't read the folder {root}: {error.strerror}") from error
-    root = root.resolve()
-
-    def refuse(error: OSError):
-        raise UserError(f"can't read the folder {error.filename}: {error.strerror}")
-
-    files = []
-    for parent, folders, names in os.walk(root, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [Path(parent, name) for name in names if not name.startswith(".")]
-    files.sort()
+        raise UserError(f"can't read the folder {error.filename or root}: {error.strerror}") from error
     if not files:
         raise UserError(f"the folder {root} holds no pictures")
 

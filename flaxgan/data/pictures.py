@@ -5,7 +5,7 @@ from PIL import Image, ImageOps
 
 
 def to_8_bit(picture: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and floating-point grey -> 8 bits, by the range of the type; other modes as they are."""
+    """Grey of more bits -> 8: integers from 0 to 65535 (of 32 bits, too, as Pillow reads 16-bit PNGs), floats from 0 to 1."""
     if picture.mode.startswith("I"):
         return Image.fromarray(np.clip(np.asarray(picture, np.float64) / 257, 0, 255).round().astype(np.uint8))
     if picture.mode == "F":
@@ -18,9 +18,17 @@ def is_grey(picture: Image.Image) -> bool:
     return picture.mode in ("1", "L", "LA", "La", "F") or picture.mode.startswith("I")
 
 
+def upright(picture: Image.Image) -> Image.Image:
+    """Turned as EXIF says, if it can be read."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # as with decoders, of damaged data anything is raised
+        return picture
+
+
 def to_mode(picture: Image.Image, channels: int) -> Image.Image:
-    """Upright as EXIF says, transparency composited on white, then grey (1 channel) or RGB (3)."""
-    picture = to_8_bit(ImageOps.exif_transpose(picture))
+    """Upright, transparency composited on white, then grey (1 channel) or RGB (3)."""
+    picture = to_8_bit(upright(picture))
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)

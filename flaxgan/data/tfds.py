@@ -33,7 +33,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         wanted = "--dataset takes the name of a TFDS data set, a folder's path, or synthetic_flowers"
         hint = f"did you mean {near[0]}? {wanted}" if near else wanted
         raise UserError(f"unknown data set {dataset}, and there is no folder of that name; {hint}") from error
-    except (ValueError, AssertionError) as error:  # no name at all, or no such configuration or version
+    except (ValueError, TypeError, AssertionError) as error:  # no name at all, or no such configuration, version or option
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"{dataset!r} is neither a folder nor the name of a TFDS data set ({reason[:200]})") from error
     info = builder.info
@@ -74,7 +74,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         class_names=features["label"].names if has_classes else [],
         channels=channels,
         image_size=(height, width) if height and width else None,
-        flip=channels == 3 and not any(word in dataset for word in MIRRORED_IS_WRONG),
+        flip=channels == 3 and not any(word in builder.name for word in MIRRORED_IS_WRONG),
     )
 
 

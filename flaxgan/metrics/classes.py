@@ -25,8 +25,8 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Classifier:
     means = np.stack([x[labels == c].mean(0) for c in range(labels.max() + 1)])
     centred = x - means[labels]
     covariance = centred.T @ centred / len(x)
-    covariance *= 1 - SHRINKAGE
-    covariance[np.diag_indices_from(covariance)] += SHRINKAGE * np.trace(covariance) / (1 - SHRINKAGE) / len(covariance)
+    variance = np.trace(covariance) / len(covariance) or 1.0  # 0 if no class has two different pictures: then all are alike
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * variance * np.eye(len(covariance))
     weights = np.linalg.solve(covariance, means.T)
     return Classifier(weights, -0.5 * np.einsum("cd,dc->c", means, weights))
 
@@ -41,14 +41,14 @@ class Classes(NamedTuple):
 
 
 def learn(real: np.ndarray, labels: np.ndarray, seed: int = 0) -> Classes:
-    """Features (N, D) and labels (N,) of at least two classes, each with enough pictures to hold some out."""
+    """Features (N, D) and labels (N,) of at least two classes, and of more pictures than classes."""
     present, labels = np.unique(labels, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(real))
     first = np.sort(np.unique(labels[order], return_index=True)[1])  # one of each class is always fitted to
     order = np.concatenate([order[first], np.delete(order, first)])
     fitted, held_out = np.split(order, [max(len(first), round(len(order) * (1 - HELD_OUT)))])
     classify = fit(real[fitted], labels[fitted])
-    accuracy = float((classify(real[held_out]) == labels[held_out]).mean()) if len(held_out) else float("nan")
+    accuracy = float((classify(real[held_out]) == labels[held_out]).mean())
     return Classes(present, np.bincount(labels) / len(labels), classify, accuracy)
 
 

@@ -32,7 +32,7 @@ class NotMeasured(Exception):
 
 
 class NotApplicable(NotMeasured):
-    """The same, where nobody would expect it to."""
+    """The metric is not for such a comparison, of which nobody need be told who did not ask for it by name."""
 
 
 @dataclasses.dataclass
@@ -98,7 +98,8 @@ def _kid(c: Comparison) -> dict[str, Measured]:
     if size < SUBSET_SIZE:
         c.caveats.append(f"{name}: subsets of {size} pictures instead of {SUBSET_SIZE}, for there are no more")
     mean, std, subsets = kernel_distance(c.real.features, c.features, size, c.seed, c.real.kernel_within)
-    return {name: {"value": mean, "std": std, "subsets": subsets, "subset_size": size, "reference": 0.0}}
+    spread = {"std": std} if subsets > 1 else {}
+    return {name: {"value": mean, **spread, "subsets": subsets, "subset_size": size, "reference": 0.0}}
 
 
 def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measured]]:
@@ -130,8 +131,6 @@ def _diversity(c: Comparison) -> dict[str, Measured]:
 
 
 def _memorisation(c: Comparison) -> dict[str, Measured]:
-    if len(c.real) < 2:
-        raise NotMeasured("memorisation takes at least two real pictures")
     distances, among_real = c.nearest_real[1], c.real.nearest_distances
     apart = among_real[among_real > DUPLICATE * np.median(among_real)]
     close = float(np.quantile(apart, CLOSE)) if len(apart) else 0.0
@@ -147,12 +146,15 @@ def _memorisation(c: Comparison) -> dict[str, Measured]:
 
 
 def _classes(c: Comparison) -> dict[str, Measured]:
-    if c.real.pictures.labels is None or len(np.unique(c.real.pictures.labels)) < 2:
+    count = 0 if c.real.pictures.labels is None else len(np.unique(c.real.pictures.labels))
+    if count < 2:
         raise NotApplicable("the real pictures have no two classes, so that none can be missed")
+    if count == len(c.real):
+        raise NotMeasured("each real picture has a class of its own, which none is left to test the classifier with")
     classes = c.real.classes(c.seed)
     result, accuracy = class_shares(classes, c.features), classes.accuracy
     how = {"classifier": "linear discriminant analysis of the features", "classifier_accuracy": accuracy, "reference": 1.0}
-    if not accuracy >= 0.8:
+    if accuracy < 0.8:
         c.caveats.append(
             f"class_coverage, class_balance: the classifier is right about only {accuracy:.0%} of held-out real pictures"
         )

@@ -1,5 +1,6 @@
 """Pictures -> features, by a published network that is only ever applied; those of real pictures are kept in the cache."""
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -72,7 +73,7 @@ class Extractor:
         """The same, kept in the cache under `sha256`, which must tell these pictures from all others."""
         key = [FORMAT, self.protocol, sha256, mirrored]
         path = cache_dir() / "features" / f"{self.name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npy"
-        if path.exists():
+        with contextlib.suppress(OSError, ValueError, EOFError):  # not there yet, or cut short: extracted anew
             return np.load(path, mmap_mode="r")
         features = self(images, title, mirrored)
         try:
@@ -80,5 +81,5 @@ class Extractor:
             with replacing(path) as temporary, temporary.open("wb") as file:
                 np.save(file, features)
         except OSError as error:
-            raise UserError(f"can't write the feature cache {path.parent}: {error.strerror}; set FLAXGAN_CACHE") from error
+            raise UserError(f"can't write the feature cache {path.parent}: {error}; set FLAXGAN_CACHE") from error
         return features

@@ -56,9 +56,10 @@ class Between(NamedTuple):
 
 
 def between(real: np.ndarray, generated: np.ndarray, real_within: Within, generated_within: Within) -> Between:
-    """Precision, recall and realism with K_PRECISION neighbours (Kynkaanniemi et al. 2019, arXiv:1904.06991, equations 1 to 3),
+    """Real (N, D) and generated features (M, D).
 
-    density and coverage with K_DENSITY (Naeem et al. 2020, arXiv:2002.09797, equations 3 and 4). Both sets (N, D), (M, D).
+    Precision, recall and realism with K_PRECISION neighbours (Kynkaanniemi et al. 2019, arXiv:1904.06991, equations 1 to 3),
+    density and coverage with K_DENSITY (Naeem et al. 2020, arXiv:2002.09797, equations 3 and 4).
     """
     ball, dense_ball = (real_within.radii[k] for k in (K_PRECISION, K_DENSITY))
     generated_ball = generated_within.radii[K_PRECISION]

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ImageOps
 
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset, open_source, prepare
 from flaxgan.data.folder import open_folder
+from flaxgan.data.pictures import upright
 from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 from flaxgan.metrics.reference import PictureSet
@@ -101,7 +101,7 @@ def _common_size(source: Source) -> tuple[int, int]:
             picture, _ = source.read(i)
         except source.unreadable:
             continue  # `prepare` names it
-        sizes.add(ImageOps.exif_transpose(picture).size[::-1])
+        sizes.add(upright(picture).size[::-1])
         if len(sizes) > 1:
             (height, width), (other_height, other_width) = sorted(sizes)
             raise UserError(
