@@ -225,6 +225,15 @@ def test_copies_are_found_though_the_data_have_some_of_their_own(measure, tmp_pa
     assert json.loads((tmp_path / "a.json").read_text())["metrics"]["memorised"]["value"] == 1
 
 
+def test_what_a_picture_a_class_cannot_tell_is_said(measure, tmp_path, pictures):
+    for i, path in enumerate(sorted(pictures.rglob("*.png"))[:7]):
+        (tmp_path / f"class {i}").mkdir()
+        shutil.copy(path, tmp_path / f"class {i}")
+    printed = measure("--real", tmp_path, "--generated", tmp_path, "--metrics", "classes,kid")
+    assert "each real picture has a class of its own" in printed
+    assert "kid_efficientnet_lite0" in printed and "±" not in printed, "one subset has no spread"
+
+
 def test_what_is_not_looked_through_is_said(measure, pictures):
     printed = measure("--real", pictures, "--generated", pictures, "--num-real", 20, "--metrics", "memorisation")
     assert "only 20 of the 40 real pictures" in printed
