@@ -11,14 +11,15 @@ from typing import Any, Literal, Self
 from flaxgan.errors import UserError
 
 PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in penalties.py
+LONGEST_SIDE = 4096  # pixels
 AUGMENTATIONS = ("color", "translation", "cutout")  # with a function of that name in augment.py
 
 
 def parse_image_size(text: str) -> tuple[int, int]:
     """'64' -> (64, 64); '48x64' -> (48, 64), height first."""
     sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write 64, or HEIGHTxWIDTH as in 48x64")
+    if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= LONGEST_SIDE for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size up to {LONGEST_SIDE}; write 64, or HEIGHTxWIDTH as in 48x64")
     return int(sides[0]), int(sides[-1])
 
 
@@ -171,6 +172,9 @@ class Config:
         if self.distributed and self.data_home == "device":
             raise UserError("--data-home device is for one process; with --distributed each reads only its own pictures of a batch")
         if given:
+            host, _, port = self.coordinator_address.rpartition(":")
+            self._require("coordinator_address", bool(host) and port.isdecimal(), "must be HOST:PORT, as host0:1234")
+            self._require("num_processes", self.num_processes >= 1, "must be at least 1")
             self._require("process_id", 0 <= self.process_id < self.num_processes, f"must lie in [0, {self.num_processes})")
 
     def _require(self, name: str, holds: bool, rule: str) -> None:

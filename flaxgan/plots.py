@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 GAP = 2  # pixels between the pictures of a grid
 
 
+def shortened(name: str, most: int = 60) -> str:
+    """To what fits above a figure."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """uint8 (N, H, W, C) -> one picture (rows * (H + GAP) + GAP, ..., C) on white; as square as it gets, unless told."""
     n, h, w, c = images.shape
@@ -34,7 +39,7 @@ def save_animation(path: Path, frames: np.ndarray) -> None:
     pictures = [Image.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame) for frame in [*frames, *frames[-2:0:-1]]]
     with replacing(path) as temporary:
         kind = path.suffix[1:].upper()
-        pictures[0].save(temporary, kind, save_all=True, append_images=pictures[1:], duration=83, loop=0)
+        pictures[0].save(temporary, kind, save_all=True, append_images=pictures[1:], duration=83, loop=0, lossless=True)
 
 
 def save_picture(path: Path, pixels: np.ndarray) -> None:
@@ -43,11 +48,13 @@ def save_picture(path: Path, pixels: np.ndarray) -> None:
         Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(temporary, "PNG")
 
 
-def _figure(width: float, height: float) -> "Figure":
-    """An empty one, in inches."""
+def _figure(width: float, height: float, title: str = "") -> "Figure":
+    """An empty one, in inches. `title`: as it is, whatever a folder may be called."""
     from matplotlib.figure import Figure  # takes half a second, for which no start is to wait
 
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title.encode(errors="replace").decode(), parse_math=False)
+    return figure
 
 
 def _save_figure(path: Path, figure: "Figure") -> None:
@@ -63,8 +70,7 @@ def _show(axes: "Axes", pixels: np.ndarray, title: str) -> None:
 
 def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str) -> None:
     """Two named sets of as many pictures, uint8 (N, H, W, C), side by side at the same scale."""
-    figure = _figure(12, 6.4)
-    figure.suptitle(title)
+    figure = _figure(12, 6.4, title)
     for axes, (name, images) in zip(figure.subplots(1, 2), grids.items(), strict=True):
         _show(axes, grid(images), name)
     _save_figure(path, figure)
@@ -76,7 +82,7 @@ Pair = tuple[np.ndarray, np.ndarray, float]
 def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray) -> None:
     """Rows of (generated, nearest real, distance), and below them how the distances are spread, beside real to real."""
     columns = max(map(len, rows.values()))
-    figure = _figure(1 + columns, 3.2 * len(rows) + 3)
+    figure = _figure(max(8, 1 + columns), 3.2 * len(rows) + 3)
     *bands, below = figure.subfigures(len(rows) + 1, 1)
     for band, (name, pairs) in zip(bands, rows.items(), strict=True):
         band.suptitle(f"{name}: generated above, its nearest real picture below, their distance in feature space")
@@ -126,8 +132,7 @@ def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str, per_epoc
     """Losses, accuracies and, if there are any, evaluations over steps and epochs."""
     drawn = [[name for name in names if any(name in row for row in rows)] for names in PANELS.values()]
     panels = [(label, names) for i, (label, names) in enumerate(zip(PANELS, drawn, strict=True)) if names or i < ALWAYS]
-    figure = _figure(10, 1 + 3 * len(panels))
-    figure.suptitle(title)
+    figure = _figure(10, 1 + 3 * len(panels), title)
     all_axes = figure.subplots(len(panels), 1, sharex=True)
     for axes, (label, names) in zip(all_axes, panels, strict=True):
         for name in names:

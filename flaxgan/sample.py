@@ -60,11 +60,11 @@ def sample_run(args: argparse.Namespace) -> None:
     from flaxgan.sampling import between, draw, random_classes, sample, sampler
 
     config, counts, _ = load_run(args.run_dir)
-    if args.classes and not config.conditional:
+    if args.classes is not None and not config.conditional:
         raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
     if args.output.suffix in (".gif", ".webp") and not args.interpolate:
         raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
-    asked = _class_ids(args.classes, list(counts)) if args.classes else [None]
+    asked = [None] if args.classes is None else _class_ids(args.classes, list(counts))
     state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
     _check_output(args.output)
     generator = sampler(state.generator, state.ema_params, counts)
@@ -91,6 +91,9 @@ def sample_run(args: argparse.Namespace) -> None:
         raise UserError(f"--output {args.output} can't be written: {error}") from error
     size = f"{config.image_size[0]}x{config.image_size[1]}"
     print(f"{sum(map(len, images))} pictures of {size} in {args.output}")
+    if asked != [None]:
+        names = [*counts]
+        print("classes, a row each:" if columns else "classes:", ", ".join(names[id] for id in asked))
 
 
 def _repeated(id: int | None, num: int) -> Any:

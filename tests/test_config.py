@@ -91,6 +91,7 @@ def test_values_out_of_range_are_refused(fields):
         (["--image-size", "6x6x6"], "48x64"),
         (["--image-size", "-64"], "--image-size"),
         (["--image-size", "0"], "is not a size"),
+        (["--image-size", "999999999"], "is not a size up to 4096"),
     ],
 )
 def test_bad_flags_are_user_errors(argv, message):

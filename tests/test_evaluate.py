@@ -289,6 +289,14 @@ def test_arrays_of_the_same_bytes_and_another_shape_are_other_pictures(measure, 
     assert distances[0] < 1e-3 and distances[1] > 0.1
 
 
+def test_pictures_of_an_evaluation_before_do_not_stay(measure, tmp_path, pictures):
+    argv = ["--real", pictures, "--generated", pictures, "--output", tmp_path / "a.json", "--metrics"]
+    measure(*argv, "memorisation,precision")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a_neighbours.png", "a_typical.png"}
+    measure(*argv, "precision")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a_typical.png"}
+
+
 def test_pictures_that_have_changed_since_are_a_caveat(run_dir, measure, tmp_path):
     shutil.copytree(run_dir, tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())

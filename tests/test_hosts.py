@@ -115,6 +115,7 @@ def test_processes_with_different_pictures_are_told(tmp_path, pictures, monkeypa
     [
         (["--distributed", "--process-id", 0], "belong together"),
         (["--coordinator-address", "localhost:1234", "--num-processes", 2, "--process-id", 0], "belong together"),
+        (["--distributed", "--coordinator-address", "host", "--num-processes", 2, "--process-id", 0], "must be HOST:PORT"),
         (["--distributed", "--parallelism", "pmap"], "leave it at jit"),
         (["--distributed", "--data-home", "device"], "--data-home device is for one process"),
     ],

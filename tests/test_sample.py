@@ -117,6 +117,10 @@ def test_classes_by_name_and_number_a_row_each_with_the_same_z(conditional, tmp_
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == grid(both, columns=3)).all()
 
 
+def test_which_class_a_row_is_is_said(conditional, tmp_path, printed):
+    assert "a row each: squares, discs\n" in printed(sample, conditional, "--class", "1,discs", "--output", tmp_path / "a.png")
+
+
 def test_unasked_classes_are_as_frequent_as_in_the_data():
     classes = random_classes({"a": 30, "b": 10}, seed=1, num=2000)
     assert abs(classes.mean() - 0.25) < 0.03

@@ -23,14 +23,18 @@ def _looks_like_a_picture(file: Path) -> bool:
 
 
 def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """All below it but hidden ones. `above`: itself and the folders that it lies in, to which a link would lead in a circle."""
+    """All below it but hidden ones, and pipes and the like, which are no files.
+
+    `above`: itself and the folders that it lies in, to which a link would lead in a circle.
+    """
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue
-        if not path.is_dir():
+        if path.is_dir():
+            if (folder_itself := path.resolve()) not in above:
+                yield from _files(path, above | {folder_itself})
+        elif path.is_file() or not path.exists():  # a link to nowhere, which is named when it can't be read
             yield path
-        elif (folder_itself := path.resolve()) not in above:
-            yield from _files(path, above | {folder_itself})
 
 
 def open_folder(root: Path) -> Source:

@@ -79,7 +79,13 @@ SHOWN = 64  # in each grid of typical pictures
 
 
 def save_pictures(path: Path, c: Comparison) -> list[Path]:
-    """Nearest neighbours, if memorisation was measured, and most and least typical samples, if neighbourhoods were."""
+    """Nearest neighbours, if memorisation was measured, and most and least typical samples, if neighbourhoods were.
+
+    Those of an evaluation before are removed: they would not belong to these numbers.
+    """
+    neighbours, typical = (path.with_name(f"{path.stem}_{name}.png") for name in ("neighbours", "typical"))
+    for before in (neighbours, typical):
+        before.unlink(missing_ok=True)
     written = []
     if "nearest_real" in vars(c):
         indices, distances = c.nearest_real
@@ -91,13 +97,13 @@ def save_pictures(path: Path, c: Comparison) -> list[Path]:
             name: [(c.generated.images[i], real[i], distances[i]) for i in chosen]
             for name, chosen in (("the closest", closest), ("picked at random", others))
         }
-        written.append(path.with_name(f"{path.stem}_neighbours.png"))
-        save_neighbours(written[-1], rows, distances, c.real.nearest_distances)
+        written.append(neighbours)
+        save_neighbours(neighbours, rows, distances, c.real.nearest_distances)
     if "between" in vars(c):
         order = np.argsort(-c.between.realism)
         count = min(SHOWN, len(order) // 2)
         images = c.generated.images
         grids = {"most typical": images[order[:count]], "least typical": images[order[-count:]]}
-        written.append(path.with_name(f"{path.stem}_typical.png"))
-        save_side_by_side(written[-1], grids, "generated pictures, by their realism (Kynkäänniemi et al. 2019)")
+        written.append(typical)
+        save_side_by_side(typical, grids, "generated pictures, by their realism (Kynkäänniemi et al. 2019)")
     return written
