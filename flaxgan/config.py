@@ -11,8 +11,8 @@ from typing import Any, Literal, Self
 from flaxgan.errors import UserError
 
 PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in penalties.py
-LONGEST_SIDE = 4096  # pixels
 AUGMENTATIONS = ("color", "translation", "cutout")  # with a function of that name in augment.py
+LONGEST_SIDE = 4096  # of a picture, in pixels
 
 
 def parse_image_size(text: str) -> tuple[int, int]:

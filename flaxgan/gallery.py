@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from flaxgan.data import ImageDataset, batch_indices, epoch_of
-from flaxgan.plots import grid, save_losses, save_picture, save_side_by_side, shortened
+from flaxgan.plots import grid, save_losses, save_picture, save_side_by_side
 from flaxgan.run import MetricsLog, Run
 from flaxgan.sampling import sample, sampler, spread_classes
 from flaxgan.state import GANState, Network
@@ -62,7 +62,7 @@ class Gallery:
         generated = self._generated(*drawn_from)
         began = time.monotonic()
         if last or began >= self._next_figures:
-            title = f"{shortened(self.run.source.name)}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
+            title = f"{self.run.source.name:.60}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
             grids = {"real": self.reals, "generated": generated}
             save_side_by_side(self.run.folder / "real_vs_generated.png", grids, title)
             save_losses(self.run.folder / "losses.png", rows, title, self.per_epoch)

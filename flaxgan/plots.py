@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 GAP = 2  # pixels between the pictures of a grid
 
 
-def shortened(name: str, most: int = 60) -> str:
-    """To what fits above a figure."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
-
-
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """uint8 (N, H, W, C) -> one picture (rows * (H + GAP) + GAP, ..., C) on white; as square as it gets, unless told."""
     n, h, w, c = images.shape
@@ -53,7 +48,8 @@ def _figure(width: float, height: float, title: str = "") -> "Figure":
     from matplotlib.figure import Figure  # takes half a second, for which no start is to wait
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title.encode(errors="replace").decode(), parse_math=False)
+    if title:
+        figure.suptitle(title.encode(errors="replace").decode(), parse_math=False)
     return figure
 
 
@@ -82,7 +78,7 @@ Pair = tuple[np.ndarray, np.ndarray, float]
 def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray) -> None:
     """Rows of (generated, nearest real, distance), and below them how the distances are spread, beside real to real."""
     columns = max(map(len, rows.values()))
-    figure = _figure(max(8, 1 + columns), 3.2 * len(rows) + 3)
+    figure = _figure(max(9, 1 + columns), 3.2 * len(rows) + 3)
     *bands, below = figure.subfigures(len(rows) + 1, 1)
     for band, (name, pairs) in zip(bands, rows.items(), strict=True):
         band.suptitle(f"{name}: generated above, its nearest real picture below, their distance in feature space")

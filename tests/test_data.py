@@ -178,6 +178,7 @@ def test_links_to_folders_are_followed_but_not_in_a_circle(tmp_path):
     (folder / "tulips").symlink_to(elsewhere)
     (folder / "roses" / "up").symlink_to(folder)
     (elsewhere / "here").symlink_to(elsewhere)
+    (folder / "itself").symlink_to(folder / "itself")
     os.mkfifo(elsewhere / "pipe.png")  # to open it would wait for ever
     dataset = prepare(open_source(str(folder)), (16, 16), 3)
     assert dataset.class_counts == {"roses": 1, "tulips": 1}

@@ -132,12 +132,12 @@ def test_a_set_against_itself_and_against_one_far_away():
 
 
 def test_a_generator_that_lost_half_of_the_modes():
-    centres = 50 * normal(10, 16)
-    real = (centres[:, None] + normal(10, 60, 16)).reshape(-1, 16)
-    generated = (centres[:5, None] + normal(5, 120, 16)).reshape(-1, 16)
+    centres = 50 * normal(10, 4)  # so few dimensions that a mode's balls cover it
+    real = (centres[:, None] + normal(10, 120, 4)).reshape(-1, 4)
+    generated = (centres[:5, None] + normal(5, 240, 4)).reshape(-1, 4)
     result = compare(real, generated)
-    assert result.precision > 0.7, "each lies in one of the modes that there are, though the estimate misses some of its edge"
-    assert 0.35 < result.recall <= 0.5 and 0.4 < result.coverage <= 0.5
+    assert result.precision > 0.85
+    assert 0.4 < result.recall <= 0.5 and 0.4 < result.coverage <= 0.5
 
 
 def test_copies_are_found_at_no_distance_even_far_from_the_origin():

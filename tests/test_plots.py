@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from flaxgan.files import replacing
-from flaxgan.plots import GAP, grid, save_losses, save_neighbours, save_picture, save_side_by_side, shortened
+from flaxgan.plots import GAP, grid, save_losses, save_neighbours, save_picture, save_side_by_side
 
 
 def test_grid_reads_left_to_right_then_down():
@@ -36,7 +36,6 @@ def test_titles_are_drawn_as_they_are(tmp_path, title):
     images = np.zeros((4, 8, 8, 3), np.uint8)
     save_side_by_side(tmp_path / "a.png", {"real": images, "generated": images}, title)
     save_losses(tmp_path / "losses.png", [], title, 100)
-    assert shortened(100 * "x") == 59 * "x" + "…" and shortened(title) == title
 
 
 @pytest.mark.parametrize("count", [0, 1, 200])

@@ -480,7 +480,7 @@ def test_folders_without_permission(tmp_path, pictures, refused, monkeypatch):
         patch.setattr("pathlib.Path.mkdir", refuse)
         assert "can't write to --run-dir" in refused(*argv, tmp_path / "new")
     with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.iterdir", refuse)
+        patch.setattr("os.scandir", refuse)
         assert "can't read the folder" in refused("--dataset", tmp_path / "secret", "--run-dir", tmp_path / "new")
 
 

@@ -27,14 +27,17 @@ def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
 
     `above`: itself and the folders that it lies in, to which a link would lead in a circle.
     """
-    for path in folder.iterdir():
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            if (folder_itself := path.resolve()) not in above:
-                yield from _files(path, above | {folder_itself})
-        elif path.is_file() or not path.exists():  # a link to nowhere, which is named when it can't be read
-            yield path
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = Path(entry.path)
+            kind = path if entry.is_symlink() else entry  # an entry's comes with its name, where a path's is asked of the disk
+            if entry.name.startswith("."):
+                continue
+            if kind.is_dir():
+                if (folder_itself := path.resolve()) not in above:
+                    yield from _files(path, above | {folder_itself})
+            elif kind.is_file() or not path.exists():  # a link to nowhere, which is named when it can't be read
+                yield path
 
 
 def open_folder(root: Path) -> Source:

@@ -131,6 +131,8 @@ def _diversity(c: Comparison) -> dict[str, Measured]:
 
 
 def _memorisation(c: Comparison) -> dict[str, Measured]:
+    if len(c.real) < 2:
+        raise NotMeasured("memorisation takes at least two real pictures")
     distances, among_real = c.nearest_real[1], c.real.nearest_distances
     apart = among_real[among_real > DUPLICATE * np.median(among_real)]
     close = float(np.quantile(apart, CLOSE)) if len(apart) else 0.0
@@ -146,10 +148,10 @@ def _memorisation(c: Comparison) -> dict[str, Measured]:
 
 
 def _classes(c: Comparison) -> dict[str, Measured]:
-    count = 0 if c.real.pictures.labels is None else len(np.unique(c.real.pictures.labels))
-    if count < 2:
+    num_classes = 0 if c.real.pictures.labels is None else len(np.unique(c.real.pictures.labels))
+    if num_classes < 2:
         raise NotApplicable("the real pictures have no two classes, so that none can be missed")
-    if count == len(c.real):
+    if num_classes == len(c.real):
         raise NotMeasured("each real picture has a class of its own, which none is left to test the classifier with")
     classes = c.real.classes(c.seed)
     result, accuracy = class_shares(classes, c.features), classes.accuracy
