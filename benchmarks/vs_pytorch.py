@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import itertools
 import os
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -63,7 +64,7 @@ def theirs(config: Config, steps: int, channels_last: bool, mode: str | None) ->
     return lambda: trainer.steps(steps, images)
 
 
-def compare(config: Config, steps: int, rounds: int, modes: list[str], precisions: list[str]) -> list[dict]:
+def compare(config: Config, steps: int, rounds: int, modes: list[str], precisions: list[str], only: str) -> list[dict]:
     builds = {}
     for dtype in precisions:
         own = dataclasses.replace(config, dtype=dtype)
@@ -73,6 +74,8 @@ def compare(config: Config, steps: int, rounds: int, modes: list[str], precision
             builds[name] = functools.partial(theirs, own, steps, channels_last, mode)
     contenders, built = {}, {}
     for name, build in builds.items():  # one by one: each tries a GPU's convolutions, and chooses badly if another is at work
+        if not re.search(only, name):
+            continue
         began = time.perf_counter()
         try:
             contenders[name] = elsewhere(build)
@@ -106,6 +109,7 @@ def main() -> None:
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--modes", nargs="*", help="of torch.compile (default: default, and reduce-overhead on a GPU)")
+    parser.add_argument("--only", default="", metavar="REGEX", help="leave out contenders whose names don't match, as slower ones")
     args = parser.parse_args()
 
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process and those of all contenders share a GPU
@@ -119,7 +123,7 @@ def main() -> None:
     rows = []
     for batch_size in args.batch_sizes or ([64, 128] if platform == "cpu" else [64, 128, 512]):
         sized = dataclasses.replace(config, batch_size=batch_size)
-        new = compare(sized, 1 if platform == "cpu" else STEPS_PER_DISPATCH, args.rounds, modes, args.precisions)
+        new = compare(sized, 1 if platform == "cpu" else STEPS_PER_DISPATCH, args.rounds, modes, args.precisions, args.only)
         print(table(new), flush=True)
         rows += new
     finish("vs_pytorch", rows, torch=torch.__version__, torch_threads=torch.get_num_threads())
