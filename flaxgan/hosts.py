@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 
@@ -18,28 +19,42 @@ from jax.experimental import multihost_utils
 from flaxgan.config import Config
 from flaxgan.errors import UserError, explaining_full_disk
 
-SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning
+SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning,
+SECONDS_UNSAID = 10  # and how long without a word
 SECONDS_OF_SILENCE = 30  # after which a process counts as dead
 LONGEST_TEXT = 4096
 SIGNS_OF_A_LOSS = ("Gloo", "NCCL", "UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "coordination service", "onnection")
 
 
 def join(config: Config) -> None:
-    """Meet the other processes, before JAX's first computation. Raises UserError if that fails."""
+    """Meet the other processes, before JAX's first computation. Raises UserError if that fails; where they don't come, exits."""
     names = ("coordinator_address", "num_processes", "process_id")
+    failed = "--distributed: the processes did not meet"
+    remedy = (
+        "outside SLURM, Cloud TPU and Kubernetes give --coordinator-address HOST:PORT --num-processes N --process-id I, "
+        "and start all N"
+    )
+    met = threading.Event()
+
+    def watch() -> None:
+        if not met.wait(SECONDS_UNSAID):
+            print(f"--distributed: waiting for the other processes, {SECONDS_TO_MEET} s at most ...", flush=True)
+        if not met.wait(SECONDS_TO_MEET - SECONDS_UNSAID):
+            print(f"flaxgan: error: {failed} within {SECONDS_TO_MEET} s; {remedy}", file=sys.stderr, flush=True)
+            os._exit(2)
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
         jax.distributed.initialize(
             **{name: getattr(config, name) for name in names},
-            initialization_timeout=SECONDS_TO_MEET,
+            initialization_timeout=2 * SECONDS_TO_MEET,  # at which XLA would abort the process, and say so in C++
             heartbeat_timeout_seconds=SECONDS_OF_SILENCE,
             shutdown_timeout_seconds=SECONDS_OF_SILENCE,
         )
     except (RuntimeError, ValueError) as error:
-        raise UserError(
-            f"--distributed: the processes did not meet ({str(error).splitlines()[0][:200]}); "
-            "outside SLURM, Cloud TPU and Kubernetes give --coordinator-address HOST:PORT --num-processes N --process-id I, "
-            "and start all N"
-        ) from error
+        raise UserError(f"{failed} ({str(error).splitlines()[0][:200]}); {remedy}") from error
+    finally:
+        met.set()
 
 
 def is_first() -> bool:

@@ -102,10 +102,11 @@ def test_the_choice_on_the_cpu(monkeypatch, y, channels, dtype, want):
     assert convolutions._lowering(*y, channels, jnp.dtype(dtype)) == want
 
 
-@pytest.mark.parametrize("channels, want", [(3, convolutions.XLA_IN_BLOCKS), (8, convolutions.XLA)])
-def test_the_choice_elsewhere(monkeypatch, channels, want):
+@pytest.mark.parametrize("dtype, most_in_blocks", [("float32", 64), ("bfloat16", 7)])
+def test_the_choice_elsewhere(monkeypatch, dtype, most_in_blocks):
     monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
-    assert convolutions._lowering(8, 16, 16, channels, jnp.dtype("float32")) == want
+    chosen = [convolutions._lowering(8, 16, 16, channels, jnp.dtype(dtype)) for channels in (3, most_in_blocks, most_in_blocks + 1)]
+    assert chosen == [convolutions.XLA_IN_BLOCKS, convolutions.XLA_IN_BLOCKS, convolutions.XLA]
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)

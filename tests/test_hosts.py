@@ -3,6 +3,8 @@
 import json
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -107,6 +109,28 @@ def test_processes_with_different_pictures_are_told(tmp_path, pictures, monkeypa
     monkeypatch.undo()
     pair = start_pair(*argv, env_of_second={"FLAXGAN_CACHE": str(tmp_path)})
     assert all(status == 2 and "find different pictures" in error for status, _, error in end(pair))
+    assert not (tmp_path / "run").exists()
+
+
+IMPATIENT = """
+import sys
+import flaxgan.hosts, flaxgan.main
+flaxgan.hosts.SECONDS_UNSAID, flaxgan.hosts.SECONDS_TO_MEET = 0.1, 2
+flaxgan.main.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("process_id", [0, 1])
+def test_a_process_that_waits_for_others_in_vain_says_so(tmp_path, pictures, process_id):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    joining = ["--distributed", "--coordinator-address", address, "--num-processes", 2, "--process-id", process_id]
+    argv = [sys.executable, "-c", IMPATIENT, "--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *joining]
+    alone = subprocess.run([*map(str, argv)], capture_output=True, text=True, timeout=TIME_TO_NOTICE)
+    assert alone.returncode == 2 and "waiting for the other processes" in alone.stdout
+    (line,) = (line for line in alone.stderr.splitlines() if "flaxgan: error" in line)
+    assert "did not meet within 2 s" in line and "start all N" in line
     assert not (tmp_path / "run").exists()
 
 
