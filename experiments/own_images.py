@@ -17,7 +17,7 @@ from flaxgan.config import Config
 from flaxgan.main import main
 
 CONFIG = Config(
-    dataset="own_images",
+    dataset="./own_images",
     image_size=64,
     epochs=600,
     batch_size=8,

@@ -62,7 +62,7 @@ def resolve(config: Config) -> tuple[Config, Source]:
     if config.conditional and not source.class_names:
         raise UserError(
             f"--conditional takes labelled pictures, and {source.title} has no classes; "
-            "a folder's are its sub-folders, beside which no pictures may lie"
+            "a folder's are its sub-folders, at least two, beside which no pictures may lie"
         )
     require_resolution(config.attention, derived["image_size"])
     return dataclasses.replace(config, **derived), source
@@ -89,6 +89,8 @@ def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
     path = run_dir / "config.json"
     try:
         saved = json.loads(path.read_text())
+        if missing := {"dataset", "image_size", "channels"} - saved.keys():
+            raise ValueError(f"it does not say {', '.join(sorted(missing))}")
         return saved, Config.from_dict(saved, run_dir=str(run_dir))
     except FileNotFoundError as error:
         raise UserError(f"{run_dir} is no run of flaxgan: there is no {path}") from error
@@ -198,12 +200,12 @@ def _new_folder(name: str) -> Path:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Of metrics.jsonl, up to a line that was half written."""
+    """Of metrics.jsonl, but for lines that are none, as one that was half written."""
     for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            return
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict) and "step" in row:
+                yield row
 
 
 class MetricsLog:

@@ -338,9 +338,9 @@ def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_p
     assert sys.getswitchinterval() == before
 
 
-def test_rows_of_lost_steps_and_half_lines_are_dropped(run_dir, train):
+def test_rows_of_lost_steps_and_lines_that_are_no_rows_are_dropped(run_dir, train):
     with (run_dir / "metrics.jsonl").open("a") as log:
-        log.write(json.dumps(rows(run_dir)[-1] | {"step": 12}) + '\n{"step": 14, "d_lo')
+        log.write("\n[1]\n" + json.dumps(rows(run_dir)[-1] | {"step": 12}) + '\n{"step": 14, "d_lo')
     train("--run-dir", run_dir, "--epochs", 3)
     assert [row["step"] for row in rows(run_dir)] == [1, 2, 4, 6, 8, 10, 12, 14]
 
@@ -460,8 +460,9 @@ def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
     (tmp_path / "photos" / "mine.txt").write_text("mine")
     assert "no run of flaxgan" in refused(*argv, tmp_path / "photos")
     (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "config.json").write_text('{"dataset": ')
-    assert "can't be read" in refused(*argv, tmp_path / "broken")
+    for text in ('{"dataset": ', "{}", "[]"):
+        (tmp_path / "broken" / "config.json").write_text(text)
+        assert "can't be read" in refused(*argv, tmp_path / "broken")
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["mine.txt"]
 
 
