@@ -44,13 +44,24 @@ def cutout(image: Array, key: Array, share: float = 1 / 2) -> Array:
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
 
 
-def seen(images: Array, keys: Array, augmentations: Sequence[str], noise: Array | float | None = None) -> Array:
+def seen(
+    images: Array,
+    keys: Array,
+    augmentations: Sequence[str],
+    share: Array | float | None = None,
+    noise: Array | float | None = None,
+) -> Array:
     """Pictures (N, H, W, C) as the discriminator sees them, each by its own key, keys (N,).
 
-    `noise`: the standard deviation of what is added to each value (Sønderby et al. 2017, "instance noise"), or None.
+    `share`: the probability that a picture is augmented; None: all are. `noise`: the standard deviation of what is added to each
+    value (Sønderby et al. 2017, "instance noise"), or None.
     """
+    original = images
     for number, name in enumerate(augmentations):
         images = jax.vmap(AUGMENTATIONS[name])(images, _derived(keys, number))
+    if share is not None:
+        chosen = jax.vmap(jax.random.uniform)(_derived(keys, len(AUGMENTATIONS) + 1)) < share
+        images = jnp.where(chosen[:, None, None, None], images, original)
     if noise is not None:
         drawn = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(_derived(keys, len(AUGMENTATIONS)))
         images = images + noise * drawn

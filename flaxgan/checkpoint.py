@@ -62,10 +62,11 @@ class Checkpoints:
             raise UserError(f"there is no checkpoint of step {step} in {self.folder}; there are {', '.join(map(str, steps))}")
         path = self.folder / str(step)
         try:
-            trees = self._manager.item_metadata(step).tree, state_shape
-            saved, expected = (sorted(tuple(leaf.shape) for leaf in jax.tree.leaves(tree)) for tree in trees)
+            tree = self._manager.item_metadata(step).tree
+            saved, expected = (sorted(tuple(leaf.shape) for leaf in jax.tree.leaves(tree)) for tree in (tree, state_shape))
             if saved == expected:
-                return self._manager.restore(step, args=ocp.args.StandardRestore(state_shape))
+                fields = {name: getattr(state_shape, name) for name in tree}  # of older ones all that there were
+                return state_shape.replace(**self._manager.restore(step, args=ocp.args.StandardRestore(fields)))
         except Exception as error:  # a damaged file fails in whatever way its reader likes
             older = f"; if it is damaged, remove it to go on from step {steps[-2]}" if step == steps[-1] != steps[0] else ""
             reason = f"{type(error).__name__}: {str(error)[:200]}"

@@ -85,6 +85,11 @@ class Config:
     instance_noise: float = option(0.0, "standard deviation of noise on what the discriminator sees, at first")
     instance_noise_images: int = option(100_000, "pictures seen until that noise has fallen to nothing")
     augment: str | None = option(None, "some of color,translation,cutout: what the discriminator sees is changed so; or none")
+    augment_target: float | None = option(
+        None,
+        "augment no more pictures than it takes for the discriminator to be right about this share of the real ones (default: all)",
+        fixed=True,
+    )
     feature_matching: float = option(0.0, "weight of the distance of mean discriminator features in the generator's loss")
     d_steps: int = option(1, "updates of the discriminator for each of the generator, with new pictures each", fixed=True)
     ema: int = option(
@@ -148,6 +153,10 @@ class Config:
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
         unknown = set(self.augmentations) - set(AUGMENTATIONS)
         self._require("augment", not unknown, f"must be none, or some of {','.join(AUGMENTATIONS)}")
+        target = self.augment_target
+        self._require("augment_target", target is None or 0.5 < target < 1, "must lie between 0.5 and 1")
+        if target and self.augment is None:
+            raise UserError("--augment-target says how often to --augment; give that too")
         if self.label_smoothing and self.loss not in ("bce", "lsgan"):
             raise UserError(
                 f"--label-smoothing is for --loss bce and lsgan, whose real pictures have a target; {self.loss} has none"

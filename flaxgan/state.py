@@ -62,6 +62,7 @@ class GANState(struct.PyTreeNode):
     generator: Network
     discriminator: Network
     ema_params: Any = None  # the generator's, averaged over the last steps; None without --ema
+    augment_share: Any = None  # of the pictures that are augmented, float32; None without --augment-target: all
 
 
 SCHEDULES = {
@@ -109,5 +110,10 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
     # A copy: the state is donated, and no buffer can be twice.
     ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
     return GANState(
-        step=jnp.zeros((), jnp.int32), seed=jnp.uint32(config.seed), generator=g, discriminator=d, ema_params=ema_params
+        step=jnp.zeros((), jnp.int32),
+        seed=jnp.uint32(config.seed),
+        generator=g,
+        discriminator=d,
+        ema_params=ema_params,
+        augment_share=jnp.zeros(()) if config.augment_target else None,
     )

@@ -6,6 +6,7 @@ of the batch; under jit it is None, and the batch is the whole one, wherever its
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +21,7 @@ from flaxgan.state import TRAINING, GANState, Network, random_key
 
 Metrics = dict[str, Array]
 EMA_RAMP = 0.05
+AUGMENT_PICTURES = 10_000  # until the share of augmented ones has risen by the excess of the discriminator's accuracy
 
 
 def preprocess(images: Array, mirrored: Array | None = None) -> Array:
@@ -70,11 +72,21 @@ def _mean(of: Callable[..., Any], arrays: tuple[Array | None, ...], accumulate: 
     return means if axis_name is None else lax.pmean(means, axis_name)
 
 
-def _noise(step: Array, config: Config) -> Array | None:
-    """The standard deviation of the noise on what the discriminator sees, which falls linearly to 0."""
-    if not config.instance_noise:
-        return None
-    return config.instance_noise * jnp.maximum(0, 1 - step * (config.images_per_step / config.instance_noise_images))
+def _seen(state: GANState, config: Config) -> Callable[[Array, Array], Array]:
+    """What the discriminator sees in this step: (N, H, W, C), (N,) keys -> (N, H, W, C). Noise falls linearly to 0."""
+    noise = None
+    if config.instance_noise:
+        noise = config.instance_noise * jnp.maximum(0, 1 - state.step * (config.images_per_step / config.instance_noise_images))
+    return partial(seen, augmentations=config.augmentations, share=state.augment_share, noise=noise)
+
+
+def regulated(share: Array, d_real_accuracy: Array, config: Config) -> Array:
+    """The share of pictures to augment, after a step in which the discriminator was right about so many of the real ones.
+
+    ADA's control (Karras et al. 2020, arXiv:2006.06676, section 3.1), in proportion to the excess instead of by its sign.
+    """
+    excess = d_real_accuracy - config.augment_target
+    return jnp.clip(share + excess * (config.batch_size / AUGMENT_PICTURES), 0, 1)
 
 
 def discriminator_step(
@@ -92,13 +104,13 @@ def discriminator_step(
     Both pass at once, each kind normalised by its own batch statistics (DCGAN practice); the running statistics take in
     both. The generator is left as it was. Without `generated`, the pictures are made here.
     """
-    d, noise = state.discriminator, _noise(state.step, config)
+    d, as_seen = state.discriminator, _seen(state, config)
     penalties = [(getattr(config, name), penalty) for name, penalty in PENALTIES.items() if getattr(config, name)]
 
     def of(images: Array, labels: Array | None, z: Array, keys: Array) -> tuple[Any, Any, Metrics]:
         fakes = (generated or generate(state.generator, z, labels, axis_name)).images
         real_keys, fake_keys, *seen_keys, penalty_keys = _split(keys, 5)
-        images, fakes = (seen(x, own, config.augmentations, noise) for x, own in zip((images, fakes), seen_keys, strict=True))
+        images, fakes = (as_seen(x, own) for x, own in zip((images, fakes), seen_keys, strict=True))
         both = _in_turns(images, fakes), _in_turns(labels, labels)
         both_keys = _in_turns(real_keys, fake_keys)
 
@@ -120,6 +132,9 @@ def discriminator_step(
         return grads, batch_stats, metrics
 
     grads, batch_stats, metrics = _mean(of, (images, labels, z, keys), config.accumulate, axis_name)
+    if state.augment_share is not None:
+        metrics["augment_share"] = state.augment_share
+        state = state.replace(augment_share=regulated(state.augment_share, metrics["d_real_accuracy"], config))
     return state.replace(discriminator=d.update(grads, batch_stats)), metrics
 
 
@@ -137,7 +152,7 @@ def generator_step(
 
     What the discriminator makes of the real pictures is computed only if the loss asks for it: else it is dead code.
     """
-    d, noise = state.discriminator, _noise(state.step, config)
+    d, as_seen = state.discriminator, _seen(state, config)
 
     def of(images: Array, labels: Array | None, z: Array, keys: Array) -> tuple[Any, Any, Metrics]:
         fakes, batch_stats, pullback = generated or generate(state.generator, z, labels, axis_name)
@@ -145,8 +160,9 @@ def generator_step(
 
         def judge(x: Array, keys: Array) -> tuple[Array, Array]:
             keys, seen_keys = _split(keys, 2)
-            x = seen(x, seen_keys, config.augmentations, noise)
-            logits, _, features = d.train_mode(d.params, d.batch_stats, x, labels, keys=keys, axis_name=axis_name)
+            logits, _, features = d.train_mode(
+                d.params, d.batch_stats, as_seen(x, seen_keys), labels, keys=keys, axis_name=axis_name
+            )
             return logits, features["last"][0]
 
         real_logits, real_features = judge(images, real_keys)

@@ -47,13 +47,24 @@ def test_cutout_takes_half_of_each_side_less_what_lies_outside():
 
 def test_each_picture_has_its_own_change_and_gradients_reach_it():
     names = tuple(AUGMENTATIONS)
-    alone = jnp.concatenate([seen(IMAGES[i : i + 1], KEYS[i : i + 1], names, 0.1) for i in range(2)])
-    np.testing.assert_allclose(seen(IMAGES, KEYS, names, 0.1)[:2], alone, atol=1e-6)
+    alone = jnp.concatenate([seen(IMAGES[i : i + 1], KEYS[i : i + 1], names, 0.5, 0.1) for i in range(2)])
+    np.testing.assert_allclose(seen(IMAGES, KEYS, names, 0.5, 0.1)[:2], alone, atol=1e-6)
     assert not np.allclose(*(seen(jnp.ones((2, 8, 8, 3)), KEYS[:2], names)))
     grads = jax.grad(lambda x: seen(x, KEYS, names).sum())(IMAGES)
     assert jnp.isfinite(grads).all() and (grads != 0).mean() > 0.3
 
 
+def test_a_share_of_the_pictures_is_augmented_each_by_all_or_not_at_all():
+    images, keys = jnp.tile(IMAGES, (25, 1, 1, 1)), jax.random.split(jax.random.key(5), 400)
+    names = ("color", "cutout")
+    augmented = seen(images, keys, names)
+    for share, deviation in ((0.0, 0), (0.3, 0.08), (1.0, 0)):
+        shown = seen(images, keys, names, jnp.float32(share))
+        as_augmented, as_it_was = ((shown == other).all((1, 2, 3)) for other in (augmented, images))
+        assert (as_augmented | as_it_was).all()
+        assert abs(float(as_augmented.mean()) - share) <= deviation
+
+
 def test_noise_has_the_deviation_asked_for():
-    noise = seen(jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64), (), 0.2)
+    noise = seen(jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64), (), noise=0.2)
     np.testing.assert_allclose(noise.std(), 0.2, rtol=0.02)

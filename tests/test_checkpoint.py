@@ -4,6 +4,7 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from flax import struct
 
 from flaxgan.checkpoint import Checkpoints
 from flaxgan.config import Config
@@ -49,6 +50,27 @@ def test_restored_to_the_bit_and_only_the_newest_kept(run_dir, compiled):
     for restored, step in ((state, 4), (older, 3)):
         for got, want in zip(leaves(restored), saved_leaves(run_dir, step), strict=True):
             assert got.dtype == want.dtype and (got == want).all()
+
+
+class OlderState(struct.PyTreeNode):
+    step: object
+    seed: object
+    generator: object
+    discriminator: object
+    ema_params: object
+
+
+def test_a_checkpoint_of_before_there_was_an_augment_share(tmp_path, compiled):
+    state = compiled.create_state()
+    older = OlderState(**{field.name: getattr(state, field.name) for field in dataclasses.fields(OlderState)})
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        checkpoints.save(older)
+    with Checkpoints(tmp_path) as checkpoints:
+        restored = checkpoints.restore(compiled.state_shape)
+        with pytest.raises(UserError, match="another network"):
+            checkpoints.restore(compiled.state_shape.replace(augment_share=jax.ShapeDtypeStruct((), np.float32)))
+    assert restored.augment_share is None
+    assert all((got == want).all() for got, want in zip(leaves(restored), leaves(state), strict=True))
 
 
 def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, compiled, tmp_path):

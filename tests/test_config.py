@@ -126,6 +126,8 @@ def test_config_is_frozen():
         ({"loss": "hinge", "label_smoothing": 0.1}, "bce and lsgan"),
         ({"augment": "color,blur"}, "color,translation,cutout"),
         ({"architecture": "resnet", "d_norm": "layer"}, "no normalisation"),
+        ({"augment_target": 0.8}, "give that too"),
+        ({"augment_target": 0.5, "augment": "color"}, "between 0.5 and 1"),
         ({"dropout": 1.0}, "lie in"),
         ({"r2": -1.0}, "negative"),
         ({"ema": -1}, "negative"),

@@ -309,15 +309,46 @@ def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
 def test_the_discriminator_judges_nothing_but_what_it_is_shown(state, images, z, monkeypatch, name):
     """Shown grey pictures only, its loss is the same whatever the pictures are, and the generator learns nothing."""
     asked = []
-    monkeypatch.setattr(steps, "seen", lambda x, keys, *how: asked.append(how) or jnp.zeros_like(x))
+    monkeypatch.setattr(steps, "seen", lambda x, keys, **how: asked.append(how) or jnp.zeros_like(x))
     config = dataclasses.replace(CONFIG, augment="color,cutout", instance_noise=0.1, loss="relativistic")
     step = jax.jit(lambda images, z: getattr(steps, name)(state, preprocess(images), None, z, KEYS, config))
     (after, metrics), (_, others) = step(images, z), step(255 - images, -z)
     assert len(asked) == 2, "real and generated pictures"
-    assert all(augmentations == ("color", "cutout") and noise is not None for augmentations, noise in asked)
+    assert all(how["augmentations"] == ("color", "cutout") and how["noise"] is not None for how in asked)
     loss = "d_loss" if name == "discriminator_step" else "g_loss"
     assert metrics[loss] == others[loss]
     assert not any(leaf.any() for leaf in jax.tree.leaves(optax.tree.get(after.generator.opt_state, "mu")))
+
+
+def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_accuracy(images):
+    config = dataclasses.replace(CONFIG, augment="cutout", augment_target=0.8)
+    for share, accuracy, want in (
+        (0.25, 1.0, 0.25 + 0.2 * 8 / 10_000),
+        (0.25, 0.5, 0.25 - 0.3 * 8 / 10_000),
+        (0.0, 0.7, 0.0),
+        (1.0, 0.9, 1.0),
+    ):
+        assert float(steps.regulated(jnp.float32(share), jnp.float32(accuracy), config)) == pytest.approx(want, abs=1e-7)
+
+    state, step = jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
+    state = state.replace(augment_share=jnp.float32(0.5))
+    for _ in range(2):
+        before, (state, metrics) = float(state.augment_share), step(state, images)
+        excess = float(metrics["d_real_accuracy"]) - 0.8
+        assert metrics["augment_share"] == before != state.augment_share
+        assert float(state.augment_share) == pytest.approx(before + excess * 8 / 10_000, abs=1e-7)
+
+
+@pytest.mark.parametrize("name, loss", [("discriminator_step", "d_loss"), ("generator_step", "g_loss")])
+def test_both_steps_augment_that_share(images, z, name, loss):
+    losses = []
+    for target, share in ((None, None), (0.8, 1.0), (0.8, 0.0), (None, None)):
+        config = dataclasses.replace(CONFIG, augment="cutout" if len(losses) < 3 else None, augment_target=target)
+        state = jax.jit(lambda config=config: create_state(config))()
+        state = state.replace(augment_share=None if share is None else jnp.float32(share))
+        losses.append(float(getattr(steps, name)(state, preprocess(images), None, z, KEYS, config)[1][loss]))
+    all_of_them, share_of_one, share_of_none, unaugmented = losses
+    assert all_of_them == share_of_one != share_of_none == unaugmented
 
 
 def test_dropout_is_on_in_both_steps(images, z):
@@ -437,6 +468,7 @@ EVERYTHING = {
     "dropout": 0.2,
     "instance_noise": 0.1,
     "augment": "color,translation,cutout",
+    "augment_target": 0.6,
     "feature_matching": 0.1,
     "d_steps": 2,
     "batch_size": 8,
