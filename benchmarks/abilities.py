@@ -34,6 +34,7 @@ ABILITIES = [
     "--augment color",
     "--augment translation",
     "--augment cutout",
+    "--augment translation --augment-target 0.8",
     "--d-steps 2",
     "--accumulate 2",
     "--architecture dense",

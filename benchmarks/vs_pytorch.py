@@ -72,10 +72,12 @@ def compare(config: Config, steps: int, rounds: int, modes: list[str], precision
         for channels_last, mode in itertools.product((False, True), (None, *modes)):
             name = f"PyTorch {dtype} {'channels_last' if channels_last else 'NCHW'}" + (f", compiled ({mode})" if mode else "")
             builds[name] = functools.partial(theirs, own, steps, channels_last, mode)
+    builds = {name: build for name, build in builds.items() if re.search(only, name)}
+    for dtype in precisions:
+        if len({name.split()[0] for name in builds if name.split()[1] == dtype}) < 2:
+            raise SystemExit(f"--only {only} leaves nothing to compare in {dtype}; the names begin with flaxgan or PyTorch")
     contenders, built = {}, {}
     for name, build in builds.items():  # one by one: each tries a GPU's convolutions, and chooses badly if another is at work
-        if not re.search(only, name):
-            continue
         began = time.perf_counter()
         try:
             contenders[name] = elsewhere(build)

@@ -42,28 +42,29 @@ def cutout(image: Array, key: Array, share: float = 1 / 2) -> Array:
 
 
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
+NOISE, CHOICE = 2**32 - 1, 2**32 - 2  # whose random numbers are no augmentation's
 
 
 def seen(
     images: Array,
     keys: Array,
     augmentations: Sequence[str],
-    share: Array | float | None = None,
+    probability: Array | float | None = None,
     noise: Array | float | None = None,
 ) -> Array:
     """Pictures (N, H, W, C) as the discriminator sees them, each by its own key, keys (N,).
 
-    `share`: the probability that a picture is augmented; None: all are. `noise`: the standard deviation of what is added to each
-    value (Sønderby et al. 2017, "instance noise"), or None.
+    `probability`: that a picture is augmented, by all of them; None: every picture is. `noise`: the standard deviation of what is
+    added to each value (Sønderby et al. 2017, "instance noise"), or None.
     """
     original = images
     for number, name in enumerate(augmentations):
         images = jax.vmap(AUGMENTATIONS[name])(images, _derived(keys, number))
-    if share is not None:
-        chosen = jax.vmap(jax.random.uniform)(_derived(keys, len(AUGMENTATIONS) + 1)) < share
+    if probability is not None:
+        chosen = jax.vmap(jax.random.uniform)(_derived(keys, CHOICE)) < probability
         images = jnp.where(chosen[:, None, None, None], images, original)
     if noise is not None:
-        drawn = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(_derived(keys, len(AUGMENTATIONS)))
+        drawn = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(_derived(keys, NOISE))
         images = images + noise * drawn
     return images
 

@@ -65,7 +65,7 @@ class Checkpoints:
             tree = self._manager.item_metadata(step).tree
             saved, expected = (sorted(tuple(leaf.shape) for leaf in jax.tree.leaves(tree)) for tree in (tree, state_shape))
             if saved == expected:
-                fields = {name: getattr(state_shape, name) for name in tree}  # of older ones all that there were
+                fields = {name: getattr(state_shape, name) for name in tree}  # an older one lacks the newer ones
                 return state_shape.replace(**self._manager.restore(step, args=ocp.args.StandardRestore(fields)))
         except Exception as error:  # a damaged file fails in whatever way its reader likes
             older = f"; if it is damaged, remove it to go on from step {steps[-2]}" if step == steps[-1] != steps[0] else ""

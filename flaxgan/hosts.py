@@ -7,6 +7,7 @@ must be on a disk that all of them share.
 import contextlib
 import hashlib
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -44,6 +45,7 @@ def join(config: Config) -> None:
             os._exit(2)
 
     threading.Thread(target=watch, daemon=True).start()
+    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # JAX waits in C++, where Python would not hear of it
     try:
         jax.distributed.initialize(
             **{name: getattr(config, name) for name in names},
@@ -54,6 +56,7 @@ def join(config: Config) -> None:
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{failed} ({str(error).splitlines()[0][:200]}); {remedy}") from error
     finally:
+        signal.signal(signal.SIGINT, on_interrupt)
         met.set()
 
 

@@ -107,7 +107,7 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
 PANELS = {  # y axis -> what is drawn over it
     "loss": ("d_loss", "g_loss"),
     "share judged right": ("d_real_accuracy", "d_fake_accuracy"),
-    "share augmented": ("augment_share",),
+    "share augmented": ("augment_probability",),
     "Fréchet distance": ("fid", "fd_efficientnet_lite0"),
     "share": ("precision", "recall", "density", "coverage"),
     "feature distance": ("feature_distance",),

@@ -133,18 +133,13 @@ class Run:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
-        after = dataclasses.replace(before, **given)
-        fixed = [name for name in given if FIELDS[name].metadata["fixed"]]
-        if "dataset" in fixed and os.path.isabs(before.dataset) and os.path.isabs(after.dataset):
-            fixed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
-        wrong = [
-            f"{flag(name)} {typed(getattr(after, name))} (the run has {typed(getattr(before, name))})"
-            for name in fixed
-            if getattr(after, name) != getattr(before, name)
-        ]
+        changed = [name for name, value in given.items() if FIELDS[name].metadata["fixed"] and value != getattr(before, name)]
+        if "dataset" in changed and os.path.isabs(before.dataset) and os.path.isabs(given["dataset"]):
+            changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
+        wrong = [f"{flag(name)} {typed(given[name])} (the run has {typed(getattr(before, name))})" for name in changed]
         if wrong:
             raise UserError(f"{folder} can't be resumed with {', '.join(wrong)}; leave that out, or start a new --run-dir")
-        config, source = resolve(after)
+        config, source = resolve(dataclasses.replace(before, **given))
         return cls(folder, config, source, saved)
 
     def lacks_evaluation(self, step: int) -> bool:
@@ -200,7 +195,7 @@ def _new_folder(name: str) -> Path:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Of metrics.jsonl, but for lines that are none, as one that was half written."""
+    """Of metrics.jsonl, but for lines that are no rows, as one that was half written."""
     for line in path.read_text().splitlines() if path.exists() else ():
         with contextlib.suppress(ValueError):
             row = json.loads(line)

@@ -62,7 +62,7 @@ class GANState(struct.PyTreeNode):
     generator: Network
     discriminator: Network
     ema_params: Any = None  # the generator's, averaged over the last steps; None without --ema
-    augment_share: Any = None  # of the pictures that are augmented, float32; None without --augment-target: all
+    augment_probability: Any = None  # that a picture is augmented, float32; None without --augment-target: all are
 
 
 SCHEDULES = {
@@ -115,5 +115,5 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         generator=g,
         discriminator=d,
         ema_params=ema_params,
-        augment_share=jnp.zeros(()) if config.augment_target else None,
+        augment_probability=jnp.zeros(()) if config.augment_target else None,
     )

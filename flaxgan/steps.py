@@ -21,7 +21,7 @@ from flaxgan.state import TRAINING, GANState, Network, random_key
 
 Metrics = dict[str, Array]
 EMA_RAMP = 0.05
-AUGMENT_PICTURES = 10_000  # until the share of augmented ones has risen by the excess of the discriminator's accuracy
+AUGMENT_PICTURES = 10_000  # seen, until the probability of augmentation has risen by the excess of the discriminator's accuracy
 
 
 def preprocess(images: Array, mirrored: Array | None = None) -> Array:
@@ -77,16 +77,17 @@ def _seen(state: GANState, config: Config) -> Callable[[Array, Array], Array]:
     noise = None
     if config.instance_noise:
         noise = config.instance_noise * jnp.maximum(0, 1 - state.step * (config.images_per_step / config.instance_noise_images))
-    return partial(seen, augmentations=config.augmentations, share=state.augment_share, noise=noise)
+    return partial(seen, augmentations=config.augmentations, probability=state.augment_probability, noise=noise)
 
 
-def regulated(share: Array, d_real_accuracy: Array, config: Config) -> Array:
-    """The share of pictures to augment, after a step in which the discriminator was right about so many of the real ones.
+def regulated(probability: Array, d_real_accuracy: Array, config: Config) -> Array:
+    """The probability of augmentation after a step in which the discriminator was right about so many of the real pictures.
 
-    ADA's control (Karras et al. 2020, arXiv:2006.06676, section 3.1), in proportion to the excess instead of by its sign.
+    ADA's control (Karras et al. 2020, arXiv:2006.06676), in proportion to the excess instead of by its sign. Its target, 0.6 as
+    the mean sign of the logits, is an accuracy of 0.8.
     """
     excess = d_real_accuracy - config.augment_target
-    return jnp.clip(share + excess * (config.batch_size / AUGMENT_PICTURES), 0, 1)
+    return jnp.clip(probability + excess * (config.batch_size / AUGMENT_PICTURES), 0, 1)
 
 
 def discriminator_step(
@@ -132,9 +133,9 @@ def discriminator_step(
         return grads, batch_stats, metrics
 
     grads, batch_stats, metrics = _mean(of, (images, labels, z, keys), config.accumulate, axis_name)
-    if state.augment_share is not None:
-        metrics["augment_share"] = state.augment_share
-        state = state.replace(augment_share=regulated(state.augment_share, metrics["d_real_accuracy"], config))
+    if state.augment_probability is not None and config.augmentations:
+        metrics["augment_probability"] = state.augment_probability
+        state = state.replace(augment_probability=regulated(state.augment_probability, metrics["d_real_accuracy"], config))
     return state.replace(discriminator=d.update(grads, batch_stats)), metrics
 
 

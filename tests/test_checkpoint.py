@@ -60,7 +60,7 @@ class OlderState(struct.PyTreeNode):
     ema_params: object
 
 
-def test_a_checkpoint_of_before_there_was_an_augment_share(tmp_path, compiled):
+def test_a_checkpoint_of_before_there_was_an_augment_probability(tmp_path, compiled):
     state = compiled.create_state()
     older = OlderState(**{field.name: getattr(state, field.name) for field in dataclasses.fields(OlderState)})
     with Checkpoints(tmp_path, keep=1) as checkpoints:
@@ -68,8 +68,8 @@ def test_a_checkpoint_of_before_there_was_an_augment_share(tmp_path, compiled):
     with Checkpoints(tmp_path) as checkpoints:
         restored = checkpoints.restore(compiled.state_shape)
         with pytest.raises(UserError, match="another network"):
-            checkpoints.restore(compiled.state_shape.replace(augment_share=jax.ShapeDtypeStruct((), np.float32)))
-    assert restored.augment_share is None
+            checkpoints.restore(compiled.state_shape.replace(augment_probability=jax.ShapeDtypeStruct((), np.float32)))
+    assert restored.augment_probability is None
     assert all((got == want).all() for got, want in zip(leaves(restored), leaves(state), strict=True))
 
 

@@ -331,12 +331,12 @@ def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_acc
         assert float(steps.regulated(jnp.float32(share), jnp.float32(accuracy), config)) == pytest.approx(want, abs=1e-7)
 
     state, step = jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
-    state = state.replace(augment_share=jnp.float32(0.5))
+    state = state.replace(augment_probability=jnp.float32(0.5))
     for _ in range(2):
-        before, (state, metrics) = float(state.augment_share), step(state, images)
+        before, (state, metrics) = float(state.augment_probability), step(state, images)
         excess = float(metrics["d_real_accuracy"]) - 0.8
-        assert metrics["augment_share"] == before != state.augment_share
-        assert float(state.augment_share) == pytest.approx(before + excess * 8 / 10_000, abs=1e-7)
+        assert metrics["augment_probability"] == before != state.augment_probability
+        assert float(state.augment_probability) == pytest.approx(before + excess * 8 / 10_000, abs=1e-7)
 
 
 @pytest.mark.parametrize("name, loss", [("discriminator_step", "d_loss"), ("generator_step", "g_loss")])
@@ -345,7 +345,7 @@ def test_both_steps_augment_that_share(images, z, name, loss):
     for target, share in ((None, None), (0.8, 1.0), (0.8, 0.0), (None, None)):
         config = dataclasses.replace(CONFIG, augment="cutout" if len(losses) < 3 else None, augment_target=target)
         state = jax.jit(lambda config=config: create_state(config))()
-        state = state.replace(augment_share=None if share is None else jnp.float32(share))
+        state = state.replace(augment_probability=None if share is None else jnp.float32(share))
         losses.append(float(getattr(steps, name)(state, preprocess(images), None, z, KEYS, config)[1][loss]))
     all_of_them, share_of_one, share_of_none, unaugmented = losses
     assert all_of_them == share_of_one != share_of_none == unaugmented
@@ -475,5 +475,9 @@ EVERYTHING = {
 }
 
 
-def test_everything_together_on_eight_devices_agrees_with_one():
-    agree(trained(8, parallelism="pmap", **EVERYTHING), trained(1, data_home="device", **EVERYTHING))
+def test_everything_together_on_eight_devices_agrees_with_one(monkeypatch):
+    monkeypatch.setattr(steps, "AUGMENT_PICTURES", 20)  # so that augmentation is soon on
+    on_eight, on_one = trained(8, parallelism="pmap", **EVERYTHING), trained(1, data_home="device", **EVERYTHING)
+    agree(on_eight, on_one)
+    assert 0.2 < on_one[0].augment_probability < 0.8
+    np.testing.assert_allclose(on_eight[0].augment_probability, on_one[0].augment_probability, rtol=0, atol=1e-6)

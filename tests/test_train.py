@@ -166,6 +166,7 @@ def test_a_falling_rate_falls_over_the_whole_run(tmp_path, pictures, train):
 def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictures):
     """SIGKILL at random steps, between checkpoints two epochs apart; then every leaf and every row must be the same."""
     argv = ["--dataset", pictures, "--epochs", 40, "--checkpoint-every", 2, "--log-every", 3, *TINY]
+    argv += ["--augment", "color", "--augment-target", 0.6]
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     process = start(*argv, "--run-dir", unbroken)
     assert process.wait(timeout=300) == 0, process.stderr.read()

@@ -16,7 +16,7 @@ from flaxgan.convolutions.lowering import Lowering
 from flaxgan.convolutions.xla import XLA, XLA_IN_BLOCKS
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
-FEW_FOR_CUDNN = 65  # below, in float32, cuDNN is faster at a 2x2 convolution of 2x2 blocks (of bfloat16 only 3 channels were timed)
+MOST_IN_BLOCKS = 64  # up to so many, of 32x32 pixels in float32, an H100 is faster at 2x2 convolutions of 2x2 blocks
 # Outputs in a batch; in jit that of all devices together, though each of them makes the larger kernel.
 FEW_POSITIONS = 128  # for so few, F2's 9/4 times larger kernel costs more than its fewer products save
 MANY_POSITIONS = 2048  # for fewer, F4's 25/4 times larger one costs more than it saves over F2
@@ -32,7 +32,8 @@ def on_cpu() -> bool:
 def _lowering(n: int, h: int, w: int, channels: int, dtype: DTypeLike) -> Lowering:
     """For a y of (n, h, w) and an x with so many channels."""
     if not on_cpu():
-        return XLA_IN_BLOCKS if channels < (FEW_FOR_CUDNN if dtype == jnp.float32 else FEW_CHANNELS) else XLA
+        in_blocks = channels < FEW_CHANNELS or (dtype == jnp.float32 and channels <= MOST_IN_BLOCKS)
+        return XLA_IN_BLOCKS if in_blocks else XLA
     if channels < FEW_CHANNELS or n * h * w <= FEW_POSITIONS:
         return IM2COL
     # F4's outputs are differences of products weighed by up to 8^2: too coarse in bfloat16. Where it would pad by more than F2, it
