@@ -133,7 +133,12 @@ class Run:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
-        changed = [name for name, value in given.items() if FIELDS[name].metadata["fixed"] and value != getattr(before, name)]
+        if any(_rows(folder / METRICS)) or any(folder.glob("checkpoints/*")):
+            fixed = [name for name in given if FIELDS[name].metadata["fixed"]]
+        else:  # it ended before its first step, short of memory perhaps
+            fixed = [name for name in ("dataset", "split") if name in given]
+            saved.pop("data", None)
+        changed = [name for name in fixed if given[name] != getattr(before, name)]
         if "dataset" in changed and os.path.isabs(before.dataset) and os.path.isabs(given["dataset"]):
             changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
         wrong = [f"{flag(name)} {typed(given[name])} (the run has {typed(getattr(before, name))})" for name in changed]

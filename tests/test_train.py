@@ -467,6 +467,19 @@ def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["mine.txt"]
 
 
+def test_a_run_that_ended_before_its_first_step_takes_other_flags(run_dir, train, refused):
+    """As one that was short of memory, which its error says to give other flags."""
+    other = ["--run-dir", run_dir, "--batch-size", 16, "--image-size", 32]
+    assert "can't be resumed with --batch-size" in refused(*other)
+    shutil.rmtree(run_dir / "checkpoints")
+    assert "can't be resumed with --batch-size" in refused(*other), "it has rows"
+    (run_dir / "metrics.jsonl").unlink()
+    assert "can't be resumed with --dataset" in refused(*other, "--dataset", "synthetic_flowers")
+    assert "--batch-size 16 (was 8)" in train(*other)
+    config = load_run(run_dir).config
+    assert (config.batch_size, config.image_size, config.features, steps(run_dir)[-1]) == (16, (32, 32), 4, 4)
+
+
 def test_folders_without_permission(tmp_path, pictures, refused, monkeypatch):
     """Patched, since a test that runs as root is refused nothing."""
 
