@@ -133,7 +133,7 @@ class Run:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
-        if any(_rows(folder / METRICS)) or any(folder.glob("checkpoints/*")):
+        if any(folder.glob("checkpoints/*")) or any(_rows(folder / METRICS)):
             fixed = [name for name in given if FIELDS[name].metadata["fixed"]]
         else:  # it ended before its first step, short of memory perhaps
             fixed = [name for name in ("dataset", "split") if name in given]
