@@ -126,17 +126,20 @@ class BatchNorm(nn.Module):
                     for average, new in zip(running, (mean, var), strict=True):
                         average.value = MOMENTUM * average.value + (1 - MOMENTUM) * new[kind]
         else:
-            mean, var = (average.value for average in running)
+            mean, var = (average.value[None] for average in running)
+
+        # As x times a factor plus a shift: what the gradient sums over x, one pass over it then sums.
+        factor = lax.rsqrt(var + EPSILON)
+        if self.affine:
+            factor = factor * self.param("scale", _scale_init, (width,))[None]
+        shift = -mean * factor
+        if self.affine:
+            shift = shift + self.param("bias", nn.initializers.zeros, (width,))[None]
 
         def spread(values: Array) -> Array:
             return values.reshape(1, -1, *[1] * (x.ndim - 2), width)
 
-        factor = spread(lax.rsqrt(var + EPSILON))
-        if self.affine:
-            factor = factor * spread(self.param("scale", _scale_init, (width,)))
-        y = (of_kinds - spread(mean)) * factor
-        if self.affine:
-            y = y + spread(self.param("bias", nn.initializers.zeros, (width,)))
+        y = of_kinds * spread(factor) + spread(shift)
         return y.astype(self.dtype).reshape(x.shape)
 
 
