@@ -138,7 +138,7 @@ class Config:
         lengths = ("epochs", "max_steps", "instance_noise_images")
         periods = ("checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every")
         for name in (*sizes, *lengths, *periods):
-            self._require(name, getattr(self, name) is None or getattr(self, name) >= 1, "must be at least 1")
+            self._require(name, getattr(self, name) is None or 1 <= getattr(self, name) < 2**31, "must be at least 1, below 2**31")
         self._require("accumulate", self.batch_size % self.accumulate == 0, f"must divide --batch-size {self.batch_size}")
         self._require("evaluate_num", self.evaluate_num >= 2, "must be at least 2")
         for name in ("learning_rate", "d_learning_rate", "g_learning_rate"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flaxgan.config import parse_image_size
 from flaxgan.errors import UserError, exit_on_user_error
-from flaxgan.flags import Parser, add_flags_of_a_reader
+from flaxgan.flags import Parser, add_flags_of_a_reader, whole_number
 
 
 def evaluate_command(args: argparse.Namespace) -> None:
@@ -61,11 +61,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--generated", type=Path, metavar="PATH", help="pictures to measure instead of a run's samples: a folder, or a .npy")
     add(
         "--num",
-        type=int,
+        type=whole_number(2),
         metavar="INT",
         help="how many generated pictures (default: of a run as many as real ones, of --generated all, but at most 10000)",
     )
-    add("--num-real", type=int, metavar="INT", help="how many real pictures (default: all, but at most 10000)")
+    add("--num-real", type=whole_number(2), metavar="INT", help="how many real pictures (default: all, but at most 10000)")
     add(
         "--metrics",
         type=lambda text: text.split(","),
@@ -79,18 +79,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar="SIZE",
         help="cut and shrink folders' pictures to this (default: --real as the run's)",
     )
-    add("--seed", type=int, default=0, metavar="INT", help="decides z and random subsets (default: 0)")
+    add("--seed", type=whole_number(0), default=0, metavar="INT", help="decides z and random subsets (default: 0)")
     add("--output", type=Path, metavar="FILE", help="a .json; pictures go beside it (default: evaluation.json in the run)")
     add_flags_of_a_reader(parser, "extractor", "inception_weights", "data_dir")
     with exit_on_user_error():
         args = parser.parse_args(argv)
         if not args.run_dir and not (args.real and args.generated):
             raise UserError("name a RUN_DIR, or both --real and --generated")
-        for name in ("num", "num_real"):
-            if getattr(args, name) is not None and getattr(args, name) < 2:
-                raise UserError(f"--{name.replace('_', '-')} must be at least 2, not {getattr(args, name)}")
-        if not 0 <= args.seed < 2**32:
-            raise UserError(f"--seed must lie in [0, 2**32), not {args.seed}")
         evaluate_command(args)
 
 

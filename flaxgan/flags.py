@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import typing
+from collections.abc import Callable
 from typing import Any
 
 from flaxgan.config import FIELDS, Config, choices_of, flag, type_of, typed
@@ -14,6 +15,17 @@ def checkpoint_name(text: str) -> int | str:
     if text != "best" and not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a step nor the word best")
     return text if text == "best" else int(text)
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """What parses one from `least` up, of 32 bits."""
+
+    def parse(text: str) -> int:
+        if not text.strip().isdecimal() or not least <= int(text) < 2**32:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} up, below 2**32")
+        return int(text)
+
+    return parse
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,12 +10,14 @@ from typing import Any
 
 from flaxgan.errors import UserError, exit_on_user_error
 from flaxgan.files import require_writable
-from flaxgan.flags import Parser, add_flags_of_a_reader
+from flaxgan.flags import Parser, add_flags_of_a_reader, whole_number
+
+HIGHEST = {".gif": 2**16 - 1, ".webp": 2**14 - 1}  # in pixels, of an animation
 
 
 def _check_output(output: Path) -> None:
     """Raises UserError, before anything is computed, if `output` can't be written or would mix with what is there."""
-    if output.suffix not in ("", ".png", ".npy", ".gif", ".webp"):
+    if output.suffix.lower() not in ("", ".png", ".npy", *HIGHEST):
         raise UserError(
             f"--output {output}: {output.suffix} is not known; name a .png (one grid), a .npy, a folder, "
             "or with --interpolate a .gif or .webp"
@@ -62,9 +64,12 @@ def sample_run(args: argparse.Namespace) -> None:
     config, counts, _ = load_run(args.run_dir)
     if args.classes is not None and not config.conditional:
         raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
-    if args.output.suffix in (".gif", ".webp") and not args.interpolate:
-        raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
     asked = [None] if args.classes is None else _class_ids(args.classes, list(counts))
+    if highest := HIGHEST.get(args.output.suffix.lower()):
+        if not args.interpolate:
+            raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
+        if (height := len(asked) * config.image_size[0]) > highest:
+            raise UserError(f"--output {args.output}: it can be {highest} pixels high, not {height}; name fewer classes")
     state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
     _check_output(args.output)
     generator = sampler(state.generator, state.ema_params, counts)
@@ -110,11 +115,12 @@ def _write(output: Path, rows: list[Any], columns: int | None) -> None:
     from flaxgan.plots import grid, save_animation, save_picture
 
     images = np.concatenate(rows)
-    if output.suffix == ".png":
+    kind = output.suffix.lower()
+    if kind == ".png":
         save_picture(output, grid(images, columns))
-    elif output.suffix in (".gif", ".webp"):
+    elif kind in HIGHEST:
         save_animation(output, np.concatenate(rows, 1))  # one above the other
-    elif output.suffix == ".npy":
+    elif kind == ".npy":
         with replacing(output) as temporary, temporary.open("wb") as file:
             np.save(file, images)
     else:
@@ -124,8 +130,8 @@ def _write(output: Path, rows: list[Any], columns: int | None) -> None:
 
 
 def _seeds(text: str) -> list[int]:
-    seeds = [int(seed) if seed.strip().isdecimal() else -1 for seed in text.split(",")]
-    if len(seeds) < 2 or not all(0 <= seed < 2**32 for seed in seeds) or any(a == b for a, b in itertools.pairwise(seeds)):
+    seeds = [whole_number(0)(seed) for seed in text.split(",")]
+    if len(seeds) < 2 or any(a == b for a, b in itertools.pairwise(seeds)):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a list of two or more seeds, each another than the one before, as in 1,2,3"
         )
@@ -136,12 +142,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(prog="python -m flaxgan.sample", description="Make pictures with a trained run.")
     add = parser.add_argument
     add("run_dir", type=Path, metavar="RUN_DIR", help="the run's folder")
-    add("--num", type=int, metavar="INT", help="how many pictures, of each class with --class (default: 64, or 8)")
-    add("--seed", type=int, metavar="INT", help="decides the pictures (default: 0)")
+    add("--num", type=whole_number(1), metavar="INT", help="how many pictures, of each class with --class (default: 64, or 8)")
+    add("--seed", type=whole_number(0), metavar="INT", help="decides the pictures (default: 0)")
     add("--class", dest="classes", metavar="NAMES", help="of a conditional run: all, or names or numbers with commas; a row each")
     add("--truncation", type=float, metavar="FLOAT", help="largest magnitude in z, as 1: more typical, less varied (default: none)")
     add("--interpolate", type=_seeds, metavar="SEEDS", help="from seed to seed, as in 1,2,3: a strip, or a .gif or .webp")
-    add("--frames", type=int, default=16, metavar="INT", help="pictures from each of those seeds to the next (default: 16)")
+    add("--frames", type=whole_number(1), default=16, metavar="INT", help="pictures from each seed to the next (default: 16)")
     add(
         "--output",
         type=Path,
@@ -158,11 +164,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.seed = args.seed or 0
         if args.num is None:
             args.num = 8 if args.classes else 64
-        for name in ("num", "frames"):
-            if getattr(args, name) < 1:
-                raise UserError(f"--{name} must be at least 1, not {getattr(args, name)}")
-        if not 0 <= args.seed < 2**32:
-            raise UserError(f"--seed must lie in [0, 2**32), not {args.seed}")
         if args.truncation is not None and not 0.01 <= args.truncation < math.inf:
             raise UserError(f"--truncation must be at least 0.01, not {args.truncation}")
         sample_run(args)

@@ -247,7 +247,7 @@ def test_what_is_not_looked_through_is_said(measure, pictures):
         (["--real", "missing", "--generated", "missing"], "there is no folder missing"),
         (["missing"], "no run of flaxgan"),
         (["RUN", "--metrics", "fid"], "there is no such metric; there are fd, kid"),
-        (["RUN", "--num", "1"], "--num must be at least 2"),
+        (["RUN", "--num", "1"], "--num: '1' is no whole number from 2 up"),
         (["RUN", "--checkpoint", "7"], "no checkpoint of step 7"),
         (["RUN", "--checkpoint", "newest"], "neither a step nor the word best"),
         (["RUN", "--output", "numbers.txt"], "must be a .json"),

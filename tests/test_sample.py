@@ -64,10 +64,11 @@ def test_another_process_needs_the_folder_alone(run_dir, tmp_path):
 
 
 def test_bad_input(run_dir, tmp_path, sample_refused):
-    assert "--num must be at least 1" in sample_refused(run_dir, "--num", 0)
+    assert "--num: '0' is no whole number from 1 up" in sample_refused(run_dir, "--num", 0)
     assert "is no run of flaxgan" in sample_refused(tmp_path)
     assert "is no run of flaxgan" in sample_refused(tmp_path / "nowhere")
-    assert "--seed must lie" in sample_refused(run_dir, "--seed", -1)
+    assert "--seed: '-1' is no whole number" in sample_refused(run_dir, "--seed", -1)
+    assert "--seed: '4294967296' is no whole number" in sample_refused(run_dir, "--seed", 2**32)
     assert "no checkpoint of step 7" in sample_refused(run_dir, "--checkpoint", 7)
     assert ".jpg is not known" in sample_refused(run_dir, "--output", tmp_path / "a.jpg")
     (tmp_path / "full").mkdir()
@@ -145,7 +146,7 @@ def test_interpolation_goes_from_seed_to_seed_along_the_sphere(run_dir, tmp_path
     assert (strip[0] == array(run_dir, tmp_path / "end.npy", "--seed", 3, "--num", 1)[0]).all()
     near = array(run_dir, tmp_path / "near.npy", "--interpolate", "3,4", "--frames", 5, "--truncation", 0.5)
     assert (near[-1] == array(run_dir, tmp_path / "near_end.npy", "--seed", 4, "--num", 1, "--truncation", 0.5)[0]).all()
-    for name in ("there.gif", "there.webp"):
+    for name in ("there.GIF", "there.webp"):
         sample([str(run_dir), "--interpolate", "3,4", "--frames", "5", "--output", str(tmp_path / name)])
         with Image.open(tmp_path / name) as animation:
             assert animation.n_frames == 10 and animation.size == (16, 16)
@@ -157,6 +158,8 @@ def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, p
     assert "two or more" in sample_refused(run_dir, "--interpolate", "3")
     assert "another than the one before" in sample_refused(run_dir, "--interpolate", "1,2,02")
     assert "takes --interpolate" in sample_refused(run_dir, "--output", tmp_path / "a.gif")
+    many = ["--interpolate", "3,4", "--class", ",".join(["discs"] * 2**10), "--output", tmp_path / "a.webp"]
+    assert "16383 pixels high, not 16384; name fewer" in sample_refused(conditional, *many)
     assert "--truncation" in sample_refused(run_dir, "--truncation", 0)
     assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--num", 5)
     assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--seed", 0)

@@ -367,6 +367,7 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
         (["--dataset", "oxford_flower102"], "did you mean oxford_flowers102"),
         (["--dataset", "./nowhere"], "there is no folder "),
         (["--dataset", "nowhere/pictures"], "no folder of that name"),
+        (["--dataset", "tests", "--data-dir", "."], "the folder of that name goes without --data-dir"),
         (["--dataset", "my pictures"], "neither a folder nor the name"),
         (["--dataset", "~nobody-of-that-name/pictures"], "--dataset ~nobody-of-that-name/pictures can't be used"),
         (["--dataset", "x" * 300], "there is no folder of that name"),
@@ -472,6 +473,8 @@ def test_a_run_that_ended_before_its_first_step_takes_other_flags(run_dir, train
     other = ["--run-dir", run_dir, "--batch-size", 16, "--image-size", 32]
     assert "can't be resumed with --batch-size" in refused(*other)
     shutil.rmtree(run_dir / "checkpoints")
+    assert "the checkpoints of" in refused("--run-dir", run_dir), "its best one and its rows would be lost"
+    shutil.rmtree(run_dir / "generated_images")
     assert "can't be resumed with --batch-size" in refused(*other), "it has rows"
     (run_dir / "metrics.jsonl").unlink()
     assert "can't be resumed with --dataset" in refused(*other, "--dataset", "synthetic_flowers")

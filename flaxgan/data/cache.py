@@ -78,7 +78,7 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
         meta = json.loads((folder / "meta.json").read_text())
         images = np.load(folder / "images.npy", mmap_mode="r")[: meta["pictures"]]
         labels = np.load(folder / "labels.npy")
-    except (OSError, ValueError, EOFError) as error:  # the latter two of files that were cut short
+    except (OSError, ValueError, EOFError, KeyError) as error:  # all but the first of files that were cut short or changed
         raise UserError(
             f"can't use the picture cache {folder}: {error}; remove it if it is there, or set FLAXGAN_CACHE to another folder"
         ) from error

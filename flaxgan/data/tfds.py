@@ -32,7 +32,9 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         near = difflib.get_close_matches(dataset, names, 1)
         wanted = "--dataset takes the name of a TFDS data set, a folder's path, or synthetic_flowers"
         hint = f"did you mean {near[0]}? {wanted}" if near else wanted
-        raise UserError(f"unknown data set {dataset}, and there is no folder of that name; {hint}") from error
+        is_folder = os.path.isdir(dataset)
+        folder = "and the folder of that name goes without --data-dir" if is_folder else "and there is no folder of that name"
+        raise UserError(f"unknown data set {dataset}, {folder}; {hint}") from error
     except (ValueError, TypeError, AssertionError) as error:  # no name at all, or no such configuration, version or option
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"{dataset!r} is neither a folder nor the name of a TFDS data set ({reason[:200]})") from error
