@@ -1,6 +1,7 @@
 """Checkpoints: the only file that knows Orbax."""
 
 import logging
+import sys
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +15,8 @@ from flaxgan.state import GANState, create_state
 # Orbax warns of what was asked of it, and reports each read that a damaged checkpoint broke; the error here says it once.
 for name in ("absl", "asyncio"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
+otherwise = sys.unraisablehook
+sys.unraisablehook = lambda raised: None if str(raised.exc_value) == "Event loop is closed" else otherwise(raised)
 
 BEST = "best_checkpoint"  # the folder of the one that evaluation chose
 

@@ -35,7 +35,6 @@ def exit_on_user_error() -> Iterator[None]:
             yield
     except UserError as error:
         print("flaxgan: error: " + " ".join(str(error).split()), file=sys.stderr)
-        sys.unraisablehook = lambda _: None  # what Orbax still reads of a damaged checkpoint dies noisily at exit
         sys.exit(2)
     except KeyboardInterrupt:
         print("flaxgan: interrupted", file=sys.stderr)

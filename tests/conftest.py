@@ -71,10 +71,8 @@ def train(printed):
 
 
 @pytest.fixture
-def refused(capsys, monkeypatch):
+def refused(capsys):
     """Call a command that must fail -> its one line of error, having checked exit status 2 and the absence of a traceback."""
-
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # which a failing command silences
 
     def call(*argv, command=main):
         with pytest.raises(SystemExit) as exit:

@@ -512,6 +512,9 @@ def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
         file.write_bytes(file.read_bytes()[:-50])
     assert "checkpoints/10 can't be read" in refused("--run-dir", run_dir, "--epochs", 3)
     assert len(rows(run_dir)) == 6
+    for _ in range(2):  # of what Orbax still reads of it, nothing is to be heard
+        error = start("--run-dir", run_dir, "--epochs", 3).communicate(timeout=120)[1]
+        assert "checkpoints/10 can't be read" in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
