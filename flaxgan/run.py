@@ -131,11 +131,12 @@ class Run:
             return cls(folder or _new_folder(source.name), config, source, None)
         if "config.json" not in content:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
-        if any(folder.glob("generated_images/*")) and not any(folder.glob("checkpoints/*")):
+        has_checkpoints = any(folder.glob("checkpoints/*"))
+        if any(folder.glob("generated_images/*")) and not has_checkpoints:
             raise UserError(f"the checkpoints of {folder} are gone; bring them back, or name a new --run-dir")
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
-        if any(folder.glob("checkpoints/*")) or any(_rows(folder / METRICS)):
+        if has_checkpoints or any(_rows(folder / METRICS)):
             fixed = [name for name in given if FIELDS[name].metadata["fixed"]]
         else:  # it ended before its first step, short of memory perhaps
             fixed = [name for name in ("dataset", "split") if name in given]

@@ -281,7 +281,9 @@ def test_two_at_once(pictures, cache, monkeypatch, tmp_path):
     assert len(list((tmp_path / "data").iterdir())) == 1, "nothing half-built is left"
 
 
-@pytest.mark.parametrize("damage", [os.unlink, lambda path: os.truncate(path, 5), lambda path: os.truncate(path, 0)])
+@pytest.mark.parametrize(
+    "damage", [os.unlink, lambda path: os.truncate(path, 5), lambda path: os.truncate(path, 0), lambda path: path.write_text("{}")]
+)
 @pytest.mark.parametrize("name", ["meta.json", "images.npy", "labels.npy"])
 def test_a_cache_that_cannot_be_read(pictures, monkeypatch, tmp_path, name, damage):
     monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))

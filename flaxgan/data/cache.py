@@ -76,19 +76,20 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
                 if outdated != folder:
                     shutil.rmtree(outdated, ignore_errors=True)
         meta = json.loads((folder / "meta.json").read_text())
-        images = np.load(folder / "images.npy", mmap_mode="r")[: meta["pictures"]]
+        pictures, skipped, sha256 = (meta[name] for name in ("pictures", "skipped", "sha256"))
+        images = np.load(folder / "images.npy", mmap_mode="r")[:pictures]
         labels = np.load(folder / "labels.npy")
     except (OSError, ValueError, EOFError, KeyError) as error:  # all but the first of files that were cut short or changed
         raise UserError(
             f"can't use the picture cache {folder}: {error}; remove it if it is there, or set FLAXGAN_CACHE to another folder"
         ) from error
-    if meta["skipped"]:
-        shown = ", ".join(meta["skipped"][:10]) + (", …" if len(meta["skipped"]) > 10 else "")
-        print(f"flaxgan: warning: skipped {len(meta['skipped'])} files that are no readable pictures: {shown}", file=sys.stderr)
+    if skipped:
+        shown = ", ".join(skipped[:10]) + (", …" if len(skipped) > 10 else "")
+        print(f"flaxgan: warning: skipped {len(skipped)} files that are no readable pictures: {shown}", file=sys.stderr)
     class_names = tuple(source.class_names)
     if labels.min() < 0:  # as TFDS marks pictures without a class
         labels, class_names = np.zeros_like(labels), ()
-    return ImageDataset(images, labels, class_names, meta["sha256"])
+    return ImageDataset(images, labels, class_names, sha256)
 
 
 def _reserve(path: Path) -> None:
