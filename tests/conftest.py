@@ -90,9 +90,21 @@ def sample_refused(refused):
     return lambda *argv: refused(*argv, command=sample_main)
 
 
+def size_of(path):
+    """Of a picture: (width, height)."""
+    with Image.open(path) as picture:
+        return picture.size
+
+
 def start(*argv, devices=1, module="flaxgan.main", environment=None, **options):
     """The command in a process of its own; `environment`: variables beside this one's."""
     environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"} | (environment or {})
     command = [sys.executable, "-m", module, *map(str, argv)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=ROOT, env=environment, **(pipes | options))
+
+
+def succeed(process):
+    """Wait for it to end well."""
+    error = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, error

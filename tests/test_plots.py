@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from conftest import size_of
 from PIL import Image
 
 from flaxgan.files import replacing
@@ -43,7 +44,7 @@ def test_curves_of_any_length(tmp_path, count):
     names = ("d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy")
     rows = [{"step": 10 * i + 1, "epoch": i // 10 + 1} | dict.fromkeys(names, 0.5) for i in range(count)]
     save_losses(tmp_path / "losses.png", rows, "title", 100)
-    assert Image.open(tmp_path / "losses.png").size == (1200, 840)
+    assert size_of(tmp_path / "losses.png") == (1200, 840)
 
 
 def test_a_negative_loss_is_drawn_too(tmp_path):
@@ -58,7 +59,7 @@ def test_a_negative_loss_is_drawn_too(tmp_path):
 def test_evaluations_are_drawn_below_the_losses(tmp_path):
     rows = [{"step": 5, "epoch": 1, "d_loss": 1.0}, {"step": 10, "epoch": 1, "fid": 50.0, "recall": 0.5, "feature_distance": 9.0}]
     save_losses(tmp_path / "losses.png", rows, "title", 5)
-    assert Image.open(tmp_path / "losses.png").size == (1200, 1920)
+    assert size_of(tmp_path / "losses.png") == (1200, 1920)
 
 
 def test_neighbours_of_different_sizes_and_channels(tmp_path):

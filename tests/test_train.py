@@ -16,7 +16,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from conftest import TINY, start
+from conftest import TINY, size_of, start, succeed
 from PIL import Image
 
 from flaxgan import sampling
@@ -90,9 +90,9 @@ def test_what_a_run_leaves_behind(finished, pictures):
     assert sorted(path.name for path in (run_dir / "generated_images").iterdir()) == ["epoch_0001.png", "epoch_0002.png"]
     first, second = (np.asarray(Image.open(run_dir / "generated_images" / f"epoch_000{i}.png")) for i in (1, 2))
     assert first.shape == second.shape == (8 * 18 + 2, 8 * 18 + 2, 3) and (first != second).any()
-    assert Image.open(run_dir / "real_images.png").size == (7 * 18 + 2, 6 * 18 + 2), "all forty there are"
+    assert size_of(run_dir / "real_images.png") == (7 * 18 + 2, 6 * 18 + 2), "all forty there are"
     for name in ("real_vs_generated.png", "losses.png"):
-        assert min(Image.open(run_dir / name).size) > 500
+        assert min(size_of(run_dir / name)) > 500
     assert steps(run_dir) == [5, 10]
     leftovers = [path.name for path in run_dir.rglob(".*")]
     assert not leftovers
@@ -169,7 +169,7 @@ def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictur
     argv += ["--augment", "color", "--augment-target", 0.6]
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     process = start(*argv, "--run-dir", unbroken)
-    assert process.wait(timeout=300) == 0, process.stderr.read()
+    succeed(process)
 
     seed = random.randrange(2**32)
     print("random.seed", seed)
@@ -184,10 +184,10 @@ def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictur
         time.sleep(random.uniform(0, 1.2))  # three of them are over before a fast machine has done all
         assert process.poll() is None, process.stderr.read()
         process.kill()
-        process.wait()
+        process.communicate()
         print("killed after", [row["step"] for row in rows(broken)][-1:], "with checkpoints", steps(broken))
     process = start(*argv, "--run-dir", broken)
-    assert process.wait(timeout=300) == 0, process.stderr.read()
+    succeed(process)
 
     assert steps(broken) == steps(unbroken)
     assert sorted(path.stem for path in (unbroken / "generated_images").iterdir()) == [f"epoch_{i:04d}" for i in range(2, 41, 2)]
@@ -530,7 +530,7 @@ def test_other_shapes_and_networks_train(tmp_path, pictures, train, argv):
     train("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--max-steps", 2, *argv)
     assert steps(tmp_path / "run") == [2]
     if "16x40" in argv:
-        size = Image.open(tmp_path / "run" / "generated_images" / "step_00000002.png").size
+        size = size_of(tmp_path / "run" / "generated_images" / "step_00000002.png")
         assert size == (8 * 42 + 2, 8 * 18 + 2), "eight in a row, one class, whatever the shape"
 
 
@@ -542,7 +542,7 @@ def test_real_pictures_train(tmp_path, real_data, dataset, split, shape):
     size = ["--image-size", 32] if shape[0] == 32 else []
     data = ["--dataset", dataset, "--split", split, "--data-dir", real_data / "tfds"]
     process = start(*data, *size, "--features", 8, "--max-steps", 12, "--log-every", 1, "--run-dir", tmp_path / "run")
-    assert process.wait(timeout=300) == 0, process.stderr.read()
+    succeed(process)
     log = rows(tmp_path / "run")
     assert len(log) == 12 and all(np.isfinite(row["g_loss"]) for row in log)
     assert log[-1]["d_loss"] < log[0]["d_loss"], "within a few steps the discriminator tells flowers from noise"
