@@ -1,43 +1,14 @@
 """The configuration of a run: one frozen, flat dataclass, whose fields are also the flags of the command line (flags.py)."""
 
-import argparse
 import dataclasses
-import functools
 import math
-import types
-import typing
 from typing import Any, Literal, Self
 
 from flaxgan.errors import UserError
+from flaxgan.fields import choices_of, flag, option, parse_image_size, type_of
 
 PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in penalties.py
 AUGMENTATIONS = ("color", "translation", "cutout")  # with a function of that name in augment.py
-LONGEST_SIDE = 4096  # of a picture, in pixels
-
-
-def parse_image_size(text: str) -> tuple[int, int]:
-    """'64' -> (64, 64); '48x64' -> (48, 64), height first."""
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= LONGEST_SIDE for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size up to {LONGEST_SIDE}; write 64, or HEIGHTxWIDTH as in 48x64")
-    return int(sides[0]), int(sides[-1])
-
-
-def option(
-    default: Any,
-    help: str,
-    *,
-    fixed: bool = False,
-    parse: typing.Callable[[str], Any] | None = None,
-    saved: bool = True,
-    flag: bool = True,
-) -> Any:
-    """A field that is a flag too, unless `flag` is False.
-
-    `fixed`: it says what the network or the data is, so a resumed run can't change it.
-    `saved`: in the run's config.json; not so what says where the run or a file is, and which processes train it.
-    """
-    return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -170,7 +141,7 @@ class Config:
             )
         self._require("seed", 0 <= self.seed < 2**32, "must lie in [0, 2**32)")
         for name in FIELDS:
-            choices = choices_of(type_of(name))
+            choices = choices_of(type_of(Config, name))
             self._require(name, not choices or getattr(self, name) in (None, *choices), f"must be one of {choices}")
         joining = ("coordinator_address", "num_processes", "process_id")
         given = [name for name in joining if getattr(self, name) is not None]
@@ -223,31 +194,3 @@ class Config:
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
-
-
-def flag(name: str) -> str:
-    """'image_size' -> '--image-size'."""
-    return "--" + name.replace("_", "-")
-
-
-def typed(value: Any) -> str:
-    """A field's value as a person would give it: (48, 64) -> '48x64'."""
-    return "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
-
-@functools.cache
-def _type_hints() -> dict[str, Any]:
-    return typing.get_type_hints(Config)
-
-
-def type_of(name: str) -> Any:
-    """A field's type without `| None`."""
-    hint = _type_hints()[name]
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
-    return hint
-
-
-def choices_of(hint: Any) -> tuple[Any, ...]:
-    """The values of a Literal; () for any other type."""
-    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from flaxgan.config import parse_image_size
 from flaxgan.errors import UserError, exit_on_user_error
+from flaxgan.fields import parse_image_size
 from flaxgan.flags import Parser, add_flags_of_a_reader, whole_number
 
 

@@ -6,8 +6,9 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from flaxgan.config import FIELDS, Config, choices_of, flag, type_of, typed
+from flaxgan.config import FIELDS, Config
 from flaxgan.errors import UserError
+from flaxgan.fields import choices_of, flag, type_of, typed
 
 
 def checkpoint_name(text: str) -> int | str:
@@ -42,7 +43,7 @@ class Parser(argparse.ArgumentParser):
 
 def add_flag(parser: argparse.ArgumentParser, name: str, shown: Any, default: Any = argparse.SUPPRESS) -> None:
     """The flag of a field, whose help names the default `shown`. Not given, it is absent when parsed, or `default`."""
-    field, hint = FIELDS[name], type_of(name)
+    field, hint = FIELDS[name], type_of(Config, name)
     help = field.metadata["help"]
     if shown != field.default:  # a recipe's own
         help = help.partition(" (default:")[0]

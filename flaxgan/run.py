@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import flaxgan
-from flaxgan.config import FIELDS, Config, flag, typed
+from flaxgan.config import FIELDS, Config
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError
+from flaxgan.fields import flag, typed
 from flaxgan.files import locked, replacing
 from flaxgan.models.sizes import base_size, require_resolution
 

@@ -9,8 +9,9 @@ import pytest
 
 from flaxgan import config
 from flaxgan.augment import AUGMENTATIONS
-from flaxgan.config import FIELDS, Config, flag
+from flaxgan.config import FIELDS, Config
 from flaxgan.errors import UserError
+from flaxgan.fields import flag
 from flaxgan.flags import Parser, add_flags
 from flaxgan.losses import LOSSES
 from flaxgan.metrics.features import EXTRACTORS

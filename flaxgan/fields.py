@@ -1,0 +1,63 @@
+"""The fields of a configuration that are flags too: how they are declared, read and shown."""
+
+import argparse
+import dataclasses
+import functools
+import types
+import typing
+from typing import Any, Literal
+
+LONGEST_SIDE = 4096  # of a picture, in pixels
+
+
+def parse_image_size(text: str) -> tuple[int, int]:
+    """'64' -> (64, 64); '48x64' -> (48, 64), height first."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= LONGEST_SIDE for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size up to {LONGEST_SIDE}; write 64, or HEIGHTxWIDTH as in 48x64")
+    return int(sides[0]), int(sides[-1])
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    fixed: bool = False,
+    parse: typing.Callable[[str], Any] | None = None,
+    saved: bool = True,
+    flag: bool = True,
+) -> Any:
+    """A field that is a flag too, unless `flag` is False.
+
+    `fixed`: it says what the network or the data is, so a resumed run can't change it.
+    `saved`: in the run's config.json; not so what says where the run or a file is, and which processes train it.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag})
+
+
+def flag(name: str) -> str:
+    """'image_size' -> '--image-size'."""
+    return "--" + name.replace("_", "-")
+
+
+def typed(value: Any) -> str:
+    """A field's value as a person would give it: (48, 64) -> '48x64'."""
+    return "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+@functools.cache
+def _type_hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def type_of(cls: type, name: str) -> Any:
+    """The type of a field of the dataclass `cls`, without `| None`."""
+    hint = _type_hints(cls)[name]
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
+    return hint
+
+
+def choices_of(hint: Any) -> tuple[Any, ...]:
+    """The values of a Literal; () for any other type."""
+    return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
