@@ -108,8 +108,9 @@ def _build(source: Source, image_size: tuple[int, int], channels: int, folder: P
     """Write beside the final place, then rename: two processes may build at once, and the first to finish wins."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     for abandoned in folder.parent.glob(".building-*"):  # by a process that was killed
-        if time.time() - abandoned.stat().st_mtime > DAY:
-            shutil.rmtree(abandoned, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another's, which is ready by now
+            if time.time() - abandoned.stat().st_mtime > DAY:
+                shutil.rmtree(abandoned, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-", ignore_cleanup_errors=True) as temporary:
         building = Path(temporary) / folder.name  # which others may read, if the umask lets them; the temporary one is private
         building.mkdir()
