@@ -105,11 +105,12 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         elif isinstance(self.image_size, list):  # as JSON has it
             object.__setattr__(self, "image_size", tuple(self.image_size))
-        sizes = ("batch_size", "accumulate", "d_steps", "features", "d_features", "latent_dim")
-        lengths = ("epochs", "max_steps", "instance_noise_images")
+        widths = ("features", "d_features", "latent_dim")
+        counts = ("batch_size", "accumulate", "d_steps", "epochs", "max_steps", "instance_noise_images")
         periods = ("checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every")
-        for name in (*sizes, *lengths, *periods):
-            self._require(name, getattr(self, name) is None or 1 <= getattr(self, name) < 2**31, "must be at least 1, below 2**31")
+        for name in (*widths, *counts, *periods):
+            value, bits = getattr(self, name), 20 if name in widths else 31  # XLA aborts on sizes that overflow
+            self._require(name, value is None or 1 <= value < 2**bits, f"must be at least 1, below 2**{bits}")
         self._require("accumulate", self.batch_size % self.accumulate == 0, f"must divide --batch-size {self.batch_size}")
         self._require("evaluate_num", self.evaluate_num >= 2, "must be at least 2")
         for name in ("learning_rate", "d_learning_rate", "g_learning_rate"):
@@ -117,7 +118,8 @@ class Config:
             self._require(name, rate is None or (rate > 0 and math.isfinite(rate)), "must be a positive number")
         for name in ("beta1", "beta2"):
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
-        for name in (*PENALTIES, "instance_noise", "feature_matching", "ema"):
+        self._require("ema", 0 <= self.ema < 2**31, "must not be negative, and below 2**31")
+        for name in (*PENALTIES, "instance_noise", "feature_matching"):
             value = getattr(self, name)
             self._require(name, value >= 0 and math.isfinite(value), "must not be negative")
         for name in ("label_smoothing", "dropout"):

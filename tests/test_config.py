@@ -132,7 +132,9 @@ def test_config_is_frozen():
         ({"dropout": 1.0}, "lie in"),
         ({"r2": -1.0}, "negative"),
         ({"ema": -1}, "negative"),
+        ({"ema": 2**31}, "below 2"),
         ({"d_steps": 0}, "at least 1"),
+        ({"features": 300_000_000}, "below 2"),
     ],
 )
 def test_remedies_that_do_not_go_together_or_make_no_sense(fields, said):
