@@ -5,7 +5,7 @@ import math
 from typing import Any, Literal, Self
 
 from flaxgan.errors import UserError
-from flaxgan.fields import choices_of, flag, option, parse_image_size, type_of
+from flaxgan.fields import choices_of, flag, is_a, option, parse_image_size, type_of
 
 PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in penalties.py
 AUGMENTATIONS = ("color", "translation", "cutout")  # with a function of that name in augment.py
@@ -105,6 +105,10 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         elif isinstance(self.image_size, list):  # as JSON has it
             object.__setattr__(self, "image_size", tuple(self.image_size))
+        for name, field in FIELDS.items():
+            value, hint = getattr(self, name), type_of(Config, name)
+            rule = f"one of {choices_of(hint)}" if choices_of(hint) else f"of type {hint.__name__}"
+            self._require(name, is_a(value, hint) or (value is None and field.default is None), f"must be {rule}")
         widths = ("features", "d_features", "latent_dim")
         counts = ("batch_size", "accumulate", "d_steps", "epochs", "max_steps", "instance_noise_images")
         periods = ("checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every")
@@ -142,9 +146,6 @@ class Config:
                 "bound each picture's own gradient, have none to bound; leave it out, or give --d-norm layer or none"
             )
         self._require("seed", 0 <= self.seed < 2**32, "must lie in [0, 2**32)")
-        for name in FIELDS:
-            choices = choices_of(type_of(Config, name))
-            self._require(name, not choices or getattr(self, name) in (None, *choices), f"must be one of {choices}")
         joining = ("coordinator_address", "num_processes", "process_id")
         given = [name for name in joining if getattr(self, name) is not None]
         if given and (not self.distributed or len(given) < len(joining)):

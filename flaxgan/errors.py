@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ def explaining_full_disk() -> Iterator[None]:
 @contextlib.contextmanager
 def exit_on_user_error() -> Iterator[None]:
     """Turn a UserError into one line on standard error and exit status 2; anything else keeps its traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does: file names may be no UTF-8
     try:
         with explaining_full_disk():
             yield

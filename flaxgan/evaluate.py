@@ -86,7 +86,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         args = parser.parse_args(argv)
         if not args.run_dir and not (args.real and args.generated):
             raise UserError("name a RUN_DIR, or both --real and --generated")
-        evaluate_command(args)
+        if args.generated and args.checkpoint is not None:
+            raise UserError("--checkpoint says which samples of the run, and --generated names other pictures; leave one out")
+        if args.image_size and not (args.real or args.generated):
+            raise UserError("--image-size is for the folders that --real and --generated name; leave it out")
+
+        from flaxgan.parallel import explaining_out_of_memory  # the heavy imports begin here
+
+        with explaining_out_of_memory():
+            evaluate_command(args)
 
 
 if __name__ == "__main__":

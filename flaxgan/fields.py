@@ -61,3 +61,12 @@ def type_of(cls: type, name: str) -> Any:
 def choices_of(hint: Any) -> tuple[Any, ...]:
     """The values of a Literal; () for any other type."""
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+
+
+def is_a(value: Any, hint: Any) -> bool:
+    """Whether a value, from JSON perhaps, is of a field's type. Whole numbers are numbers; True is none."""
+    if choices := choices_of(hint):
+        return value in choices
+    if hint == tuple[int, int]:
+        return isinstance(value, tuple) and [type(part) for part in value] == [int, int]
+    return type(value) is hint or (hint is float and type(value) is int)

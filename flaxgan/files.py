@@ -22,9 +22,9 @@ def replacing(path: Path) -> Iterator[Path]:
 def require_writable(path: Path) -> None:
     """Raises UserError, before anything is computed for it, if the file --output can't be written; its folder is created."""
     trial = path.with_name(f".{path.name}.trial")
-    if path.is_dir():
-        raise UserError(f"--output {path} is a folder")
     try:
+        if path.is_dir():
+            raise UserError(f"--output {path} is a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         trial.touch()
         trial.unlink()

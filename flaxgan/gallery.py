@@ -28,6 +28,15 @@ def grid_after(step: int, run_dir: Path, per_epoch: int) -> Path:
     return run_dir / "generated_images" / (f"step_{step:08d}.png" if rest else f"epoch_{epoch:04d}.png")
 
 
+def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
+    """Those of steps that were lost, as with a process that was killed."""
+    for file in (run_dir / "generated_images").glob("*_*.png"):
+        unit, _, number = file.stem.partition("_")
+        steps = {"epoch": per_epoch, "step": 1}.get(unit)
+        if steps and number.isdecimal() and int(number) * steps > step:
+            file.unlink()
+
+
 def _drawn_from(state: GANState) -> tuple[Network, Any]:
     """The generator and its averaged weights. Adam's moments need not be kept until a picture's turn comes."""
     return state.generator.replace(opt_state=()), state.ema_params
@@ -62,7 +71,7 @@ class Gallery:
         generated = self._generated(*drawn_from)
         began = time.monotonic()
         if last or began >= self._next_figures:
-            title = f"{self.run.source.name:.60}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
+            title = f"{self.run.source.name}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
             grids = {"real": self.reals, "generated": generated}
             save_side_by_side(self.run.folder / "real_vs_generated.png", grids, title)
             save_losses(self.run.folder / "losses.png", rows, title, self.per_epoch)
@@ -73,15 +82,15 @@ class Gallery:
 
     def _generated(self, generator: Network, ema_params: Any) -> np.ndarray:
         config = self.run.config
-        labels = spread_classes(config.num_classes, NUM_PICTURES) if config.conditional else None
+        labels = spread_classes(self.class_counts, NUM_PICTURES) if config.conditional else None
         return sample(sampler(generator, ema_params, self.class_counts), config.seed, NUM_PICTURES, labels)
 
     def __enter__(self) -> Self:
         sys.setswitchinterval(SWITCH_INTERVAL)
         return self
 
-    def __exit__(self, *_) -> None:
-        self._pool.shutdown()
+    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+        self._pool.shutdown(cancel_futures=kind is KeyboardInterrupt)
         sys.setswitchinterval(self._switch_interval)
-        for drawn in self._drawn:
+        for drawn in self._drawn if kind is None else ():
             drawn.result()

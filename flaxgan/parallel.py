@@ -82,17 +82,14 @@ def require_divisible(config: Config, devices: list[jax.Device]) -> None:
 
 
 @contextlib.contextmanager
-def explaining_out_of_memory() -> Iterator[None]:
+def explaining_out_of_memory(advice: str = "wait until what else it computes has ended, or give --device cpu") -> Iterator[None]:
     """What XLA says when memory runs out -> UserError."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
         if not any(sign in str(error) for sign in ("RESOURCE_EXHAUSTED", "Out of memory")):  # of GPU and TPU, and of the CPU
             raise
-        raise UserError(
-            "the device is out of memory; try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), "
-            f"--dtype bfloat16, fewer --features or a smaller --image-size ({str(error).splitlines()[0][:150]})"
-        ) from error
+        raise UserError(f"the device is out of memory; {advice} ({str(error).splitlines()[0][:150]})") from error
 
 
 def live_on_device(config: Config, devices: list[jax.Device], images: np.ndarray) -> bool:

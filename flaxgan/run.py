@@ -81,7 +81,8 @@ def load_run(run_dir: Path) -> TrainedRun:
     """Raises UserError if the folder is no run."""
     saved, config = _read(run_dir)
     data = saved.get("data", {})
-    counts = dict(zip(data.get("class_names", ()), data.get("class_counts", ()), strict=False))  # old runs have no counts
+    names = data.get("class_names", ())
+    counts = dict(zip(names, data.get("class_counts") or [1] * len(names), strict=False))  # old runs have no counts
     return TrainedRun(config, counts, data.get("sha256"))
 
 
@@ -92,10 +93,12 @@ def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
         saved = json.loads(path.read_text())
         if missing := {"dataset", "image_size", "channels"} - saved.keys():
             raise ValueError(f"it does not say {', '.join(sorted(missing))}")
+        if not isinstance(saved.get("data", {}), dict):
+            raise ValueError("what it says of the data is no object")
         return saved, Config.from_dict(saved, run_dir=str(run_dir))
     except FileNotFoundError as error:
         raise UserError(f"{run_dir} is no run of flaxgan: there is no {path}") from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, UserError) as error:
         raise UserError(f"{path} can't be read: {error}") from error
 
 
@@ -129,7 +132,10 @@ class Run:
                 raise UserError(f"--run-dir {given['run_dir']} can't be used: {error}; name a new folder or a run's") from error
         if not content:
             config, source = resolve(Config(**((recipe or {}) | given)))
-            return cls(folder or _new_folder(source.name), config, source, None)
+            folder = folder or _new_folder(source.name)
+            if os.path.isabs(config.dataset) and Path(config.dataset) in folder.resolve().parents:
+                raise UserError(f"the run {folder} would lie among the pictures of {config.dataset}; name a --run-dir elsewhere")
+            return cls(folder, config, source, None)
         if "config.json" not in content:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
         has_checkpoints = any(folder.glob("checkpoints/*"))
@@ -204,11 +210,15 @@ def _new_folder(name: str) -> Path:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Of metrics.jsonl, but for lines that are no rows, as one that was half written."""
-    for line in path.read_text().splitlines() if path.exists() else ():
+    """Of metrics.jsonl, but for lines that are no rows, as one that was half written. Raises UserError if it can't be read."""
+    try:
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from error
+    for line in lines:
         with contextlib.suppress(ValueError):
             row = json.loads(line)
-            if isinstance(row, dict) and "step" in row:
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
                 yield row
 
 

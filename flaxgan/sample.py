@@ -22,15 +22,18 @@ def _check_output(output: Path) -> None:
             f"--output {output}: {output.suffix} is not known; name a .png (one grid), a .npy, a folder, "
             "or with --interpolate a .gif or .webp"
         )
-    if not output.suffix and output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"--output {output} exists and is not an empty folder; name another")
     require_writable(output if output.suffix else output / "0.png")
+    if not output.suffix and any(output.iterdir()):
+        raise UserError(f"--output {output} is not an empty folder; name another")
 
 
-def _class_ids(asked: str, names: list[str]) -> list[int]:
-    """'all', or names and numbers with commas between -> ids. Raises UserError for a class that is not there."""
+def _class_ids(asked: str, counts: dict[str, int]) -> list[int]:
+    """'all', or names and numbers with commas between -> ids. Raises UserError for a class that was not trained."""
+    from flaxgan.sampling import trained_classes
+
+    names, trained = [*counts], trained_classes(counts)
     if asked == "all" and asked not in names:
-        return list(range(len(names)))
+        return trained
     ids = []
     for word in asked.split(",") if asked not in names else [asked]:
         word = word if word in names else word.strip()
@@ -46,6 +49,8 @@ def _class_ids(asked: str, names: list[str]) -> list[int]:
                 + f" There are {len(names)}, by name or number: {', '.join(names[:12])}"
                 + (", …" if len(names) > 12 else "")
             )
+        if ids[-1] not in trained:
+            raise UserError(f"--class {word}: the run had no picture of that class; name another")
     return ids
 
 
@@ -64,7 +69,7 @@ def sample_run(args: argparse.Namespace) -> None:
     config, counts, _ = load_run(args.run_dir)
     if args.classes is not None and not config.conditional:
         raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
-    asked = [None] if args.classes is None else _class_ids(args.classes, list(counts))
+    asked = [None] if args.classes is None else _class_ids(args.classes, counts)
     if highest := HIGHEST.get(args.output.suffix.lower()):
         if not args.interpolate:
             raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
@@ -147,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--class", dest="classes", metavar="NAMES", help="of a conditional run: all, or names or numbers with commas; a row each")
     add("--truncation", type=float, metavar="FLOAT", help="largest magnitude in z, as 1: more typical, less varied (default: none)")
     add("--interpolate", type=_seeds, metavar="SEEDS", help="from seed to seed, as in 1,2,3: a strip, or a .gif or .webp")
-    add("--frames", type=whole_number(1), default=16, metavar="INT", help="pictures from each seed to the next (default: 16)")
+    add("--frames", type=whole_number(1), metavar="INT", help="pictures from each seed to the next (default: 16)")
     add(
         "--output",
         type=Path,
@@ -161,12 +166,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         args = parser.parse_args(argv)
         if args.interpolate and (args.num, args.seed) != (None, None):
             raise UserError("--interpolate names its own seeds, and --frames its pictures; leave --seed and --num out")
-        args.seed = args.seed or 0
+        if args.frames and not args.interpolate:
+            raise UserError("--frames is for --interpolate SEED,SEED,...; leave it out, or say --num")
+        args.seed, args.frames = args.seed or 0, args.frames or 16
         if args.num is None:
             args.num = 8 if args.classes else 64
         if args.truncation is not None and not 0.01 <= args.truncation < math.inf:
             raise UserError(f"--truncation must be at least 0.01, not {args.truncation}")
-        sample_run(args)
+
+        from flaxgan.parallel import explaining_out_of_memory  # the heavy imports begin here
+
+        with explaining_out_of_memory():
+            sample_run(args)
 
 
 if __name__ == "__main__":

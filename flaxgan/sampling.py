@@ -49,11 +49,17 @@ def random_classes(class_counts: dict[str, int], seed: int, num: int, use: int =
     return np.asarray(jnp.searchsorted(shares, drawn, side="right").astype(jnp.int32))
 
 
-def spread_classes(num_classes: int, num: int) -> np.ndarray:
-    """For a square grid of `num` pictures: a class a row, spread evenly over all: int32 (num,)."""
+def trained_classes(class_counts: dict[str, int]) -> list[int]:
+    """Those of which there was a picture."""
+    return [id for id, count in enumerate(class_counts.values()) if count]
+
+
+def spread_classes(class_counts: dict[str, int], num: int) -> np.ndarray:
+    """For a square grid of `num` pictures: a class a row, spread evenly over all that were trained: int32 (num,)."""
+    classes = np.array(trained_classes(class_counts), np.int32)
     columns = math.isqrt(num)
-    rows = min(-(-num // columns), num_classes)
-    return np.resize(np.repeat(np.linspace(0, num_classes - 1, rows).round().astype(np.int32), columns), num)
+    rows = min(-(-num // columns), len(classes))
+    return np.resize(np.repeat(classes[np.linspace(0, len(classes) - 1, rows).round().astype(int)], columns), num)
 
 
 def between(seeds: list[int], frames: int, latent_dim: int, truncation: float | None = None) -> Array:

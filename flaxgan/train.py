@@ -20,7 +20,7 @@ from flaxgan.config import Config
 from flaxgan.convolutions import on_cpu
 from flaxgan.data import ImageDataset, batch_indices, epoch_of, prepare, steps_per_epoch
 from flaxgan.errors import UserError
-from flaxgan.gallery import Gallery, grid_after
+from flaxgan.gallery import Gallery, grid_after, remove_grids_after
 from flaxgan.hosts import agreed, ending_together, from_first, is_first, require_equal
 from flaxgan.metrics.features import Extractor, own_devices
 from flaxgan.parallel import Compiled, explaining_out_of_memory, on_one_device, require_divisible, set_up_devices
@@ -28,6 +28,11 @@ from flaxgan.report import Reporter, diverged
 from flaxgan.run import MetricsLog, Run
 from flaxgan.selection import Selection
 from flaxgan.state import NETWORKS, GANState
+
+IF_OUT_OF_MEMORY = (
+    "try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), --dtype bfloat16, fewer --features "
+    "or a smaller --image-size"
+)
 
 
 class Interrupt:
@@ -98,7 +103,7 @@ def train(run: Run) -> None:
 
     Raises UserError if the data are too few, the folder can't be written, memory runs out, or a loss is no longer a number.
     """
-    with ending_together(), explaining_out_of_memory():
+    with ending_together(), explaining_out_of_memory(IF_OUT_OF_MEMORY):
         devices = set_up_devices(run.config.device)
         require_divisible(run.config, devices)
         # A new run's folder is process 0's choice; and no process writes to it before all have looked what is in it.
@@ -120,6 +125,8 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         )
     per_epoch = steps_per_epoch(len(dataset.images), config.images_per_step)
     total = min(config.epochs * per_epoch, config.max_steps or sys.maxsize)
+    if total * config.d_steps >= 2**31:  # steps, and the optimiser's updates, are counted in 32 bits
+        raise UserError(f"--epochs {config.epochs} are {total} steps, more than can be counted; ask for fewer")
     first = is_first()
     say = print if first else lambda *_, **__: None
     extractor = None
@@ -134,6 +141,8 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         interrupt = stack.enter_context(Interrupt.watch())
         checkpoints = stack.enter_context(Checkpoints(run.folder, config.keep_checkpoints))
         done = max(checkpoints.steps(), default=0)
+        if first:
+            remove_grids_after(done, run.folder, per_epoch)
         # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
         is_drawn = grid_after(done, run.folder, per_epoch).exists()
         undone = done == total and (not is_drawn or run.lacks_evaluation(done))

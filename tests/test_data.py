@@ -212,6 +212,12 @@ def test_unreadable_files_are_skipped_counted_and_named_once(tmp_path, capfd):
     assert "skipped 4 files" in warning and "empty.jpg, half.png, link.jpg, notes.txt" in warning
 
 
+def test_a_folder_with_a_long_name(tmp_path):
+    folder = tmp_path / ("é" * 120)
+    folder.mkdir()
+    assert len(pixels(folder_of(folder, a=Image.new("RGB", (9, 9))))) == 1
+
+
 @pytest.mark.parametrize("case", ["missing", "empty", "a file", "nothing readable"])
 def test_folders_without_pictures(tmp_path, case):
     folder = tmp_path / "folder"

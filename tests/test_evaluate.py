@@ -254,6 +254,9 @@ def test_what_is_not_looked_through_is_said(measure, pictures):
         (["RUN", "--output", "folder.json"], "folder.json is a folder"),
         (["RUN", "--generated", "float.npy"], "is float64 (4, 8, 8, 3); write pictures as uint8"),
         (["RUN", "--generated", "object.npy"], "can't read object.npy"),
+        (["RUN", "--generated", "archive.npy"], "archive.npy is an archive"),
+        (["RUN", "--generated", "one.npy", "--checkpoint", "best"], "--checkpoint says which samples"),
+        (["RUN", "--image-size", "64"], "--image-size is for the folders"),
         (["RUN", "--generated", "sizes"], "differ in size (8x8, 9x8, …); give --image-size"),
         (["RUN", "--inception-weights", "float.npy"], "belongs to --extractor inception"),
         (["RUN", "--generated", "one.npy"], "one.npy holds one picture"),
@@ -265,6 +268,8 @@ def test_mistakes_are_one_line(run_dir, refused, tmp_path, monkeypatch, argv, me
     np.save("float.npy", np.zeros((4, 8, 8, 3)))
     np.save("one.npy", np.zeros((1, 8, 8, 3), np.uint8))
     np.save("object.npy", np.array([{}]), allow_pickle=True)
+    with open("archive.npy", "wb") as file:
+        np.savez(file, images=np.zeros((4, 8, 8, 3), np.uint8))
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "sizes").mkdir()
     for height in (8, 9):

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import jax
 import numpy as np
 import pytest
 from conftest import TINY, start
@@ -9,7 +10,7 @@ from PIL import Image
 from flaxgan.main import main
 from flaxgan.plots import grid
 from flaxgan.sample import main as sample
-from flaxgan.sampling import between, latents, random_classes
+from flaxgan.sampling import between, latents, random_classes, spread_classes
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +83,24 @@ def test_an_output_that_cannot_be_written_is_refused_before_it_is_sampled(run_di
     """Patched, since a test that runs as root is refused nothing."""
 
     def refuse(path, *_, **__):
-        raise PermissionError(13, "Permission denied", str(path))
+        if tmp_path in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return True
 
-    monkeypatch.setattr("pathlib.Path.touch", refuse)
-    for output in ("a.png", "a.npy", "folder"):
-        assert "can't be written: Permission denied" in sample_refused(run_dir, "--output", tmp_path / output)
+    for method in ("touch", "is_dir"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"pathlib.Path.{method}", refuse)
+            for output in ("a.png", "a.npy", "folder"):
+                assert "can't be written: Permission denied" in sample_refused(run_dir, "--output", tmp_path / output)
+    assert "can't be written: File name too long" in sample_refused(run_dir, "--output", tmp_path / f"{'x' * 300}.png")
+
+
+def test_out_of_memory_is_one_line(run_dir, tmp_path, sample_refused, monkeypatch):
+    def exhausted(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
+
+    monkeypatch.setattr("flaxgan.sampling.sample", exhausted)
+    assert "out of memory; wait until" in sample_refused(run_dir, "--output", tmp_path / "a.png")
 
 
 def test_a_run_without_a_checkpoint_and_one_of_another_network(run_dir, tmp_path, sample_refused):
@@ -120,6 +134,26 @@ def test_classes_by_name_and_number_a_row_each_with_the_same_z(conditional, tmp_
 
 def test_which_class_a_row_is_is_said(conditional, tmp_path, printed):
     assert "a row each: squares, discs\n" in printed(sample, conditional, "--class", "1,discs", "--output", tmp_path / "a.png")
+
+
+def test_a_class_without_pictures_is_not_drawn(conditional, tmp_path, sample_refused):
+    """A folder of unreadable files is one, and so is what a small --split lacks."""
+    run_dir = shutil.copytree(conditional, tmp_path / "run")
+    config = json.loads((run_dir / "config.json").read_text())
+    discs = array(run_dir, tmp_path / "discs.npy", "--class", "discs")
+    config["data"]["class_counts"] = [20, 0]
+    (run_dir / "config.json").write_text(json.dumps(config))
+    assert array(run_dir, tmp_path / "all.npy", "--class", "all").shape == discs.shape
+    assert "no picture of that class" in sample_refused(run_dir, "--class", "squares")
+    assert spread_classes({"a": 2, "b": 0, "c": 1}, 16).tolist() == [0] * 4 + [2] * 4 + [0] * 4 + [2] * 4
+
+
+def test_a_run_of_before_classes_were_counted(conditional, tmp_path):
+    run_dir = shutil.copytree(conditional, tmp_path / "run")
+    config = json.loads((run_dir / "config.json").read_text())
+    del config["data"]["class_counts"]
+    (run_dir / "config.json").write_text(json.dumps(config))
+    assert (array(run_dir, tmp_path / "old.npy") == array(conditional, tmp_path / "new.npy")).all(), "both have 20 pictures"
 
 
 def test_unasked_classes_are_as_frequent_as_in_the_data():
@@ -161,6 +195,7 @@ def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, p
     many = ["--interpolate", "3,4", "--class", ",".join(["discs"] * 2**10), "--output", tmp_path / "a.webp"]
     assert "16383 pixels high, not 16384; name fewer" in sample_refused(conditional, *many)
     assert "--truncation" in sample_refused(run_dir, "--truncation", 0)
+    assert "--frames is for --interpolate" in sample_refused(run_dir, "--frames", 5)
     assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--num", 5)
     assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--seed", 0)
     assert "takes labelled pictures" in refused("--dataset", pictures / "discs", "--conditional", *TINY)

@@ -223,6 +223,18 @@ def test_the_last_grid_is_drawn_if_the_run_was_killed_before(run_dir, finished, 
     assert "is finished" in train("--run-dir", run_dir)
 
 
+def test_killed_twice_before_its_first_checkpoint_it_begins_anew(run_dir, finished, train, monkeypatch):
+    """A grid may be drawn while its checkpoint is still being written; half a checkpoint is removed at the next start."""
+    shutil.rmtree(run_dir / "checkpoints")
+    (run_dir / "checkpoints" / "5.orbax-checkpoint-tmp").mkdir(parents=True)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr("flaxgan.train.MetricsLog", lambda *_: 1 / 0)
+        train("--run-dir", run_dir)
+    assert not any((run_dir / "checkpoints").iterdir()) and not any((run_dir / "generated_images").iterdir())
+    train("--run-dir", run_dir)
+    assert steps(run_dir) == steps(finished[0])
+
+
 def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, monkeypatch):
     """Stopped in the second epoch, after step 7; then killed at its end, between the figures and the grid."""
     run_dir = tmp_path / "run"
@@ -341,14 +353,20 @@ def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_p
 
 def test_rows_of_lost_steps_and_lines_that_are_no_rows_are_dropped(run_dir, train):
     with (run_dir / "metrics.jsonl").open("a") as log:
-        log.write("\n[1]\n" + json.dumps(rows(run_dir)[-1] | {"step": 12}) + '\n{"step": 14, "d_lo')
+        log.write('\n[1]\n{"step": null}\n' + json.dumps(rows(run_dir)[-1] | {"step": 12}) + '\n{"step": 14, "d_lo')
+    with (run_dir / "metrics.jsonl").open("ab") as log:
+        log.write(b"\xff\n")
     train("--run-dir", run_dir, "--epochs", 3)
     assert [row["step"] for row in rows(run_dir)] == [1, 2, 4, 6, 8, 10, 12, 14]
 
 
-def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused):
+def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, monkeypatch):
     error = refused("--run-dir", run_dir, "--epochs", 9, "--learning-rate", "1e30")
     assert re.search(r"diverged: at step 1\d.*last checkpoint.* is kept.*--learning-rate", error)
+    with monkeypatch.context() as patch:  # what else goes wrong does not hide it
+        patch.setattr("flaxgan.gallery.save_losses", lambda *_: 1 / 0)
+        (run_dir / "generated_images" / "epoch_0002.png").unlink()
+        assert "diverged" in refused("--run-dir", run_dir)
     assert steps(run_dir)[-1] == 10
     assert all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(state(run_dir).generator.params))
 
@@ -359,6 +377,11 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
     assert "generator: 3,576,704 parameters" in output and "discriminator: 2,765,568 parameters" in output
     assert re.search(r"ConvTranspose4x4_0/kernel\s+4 x 4 x 512 x 256\s+2,097,152", output)
     assert re.search(r"image_size\s+\(64, 64\)", output) and re.search(r"channels\s+3", output)
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path, pictures, train):
+    folder = shutil.copytree(pictures, tmp_path / os.fsdecode(b"caf\xe9"))
+    assert r"caf\udce9" in train("--dataset", folder, "--run-dir", tmp_path / "run", *TINY, "--dry-run")
 
 
 @pytest.mark.parametrize(
@@ -386,6 +409,7 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
         (["--evaluate-every", "1", "--inception-weights", "x"], "belongs to --extractor inception"),
         (["--evaluate-every", "1", "--extractor", "inception", "--inception-weights", "./nowhere.pth"], "nowhere.pth"),
         (["--epochs", "none"], "invalid int value"),
+        (["--epochs", "2000000000"], "10000000000 steps, more than can be counted"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, pictures, refused, argv, message):
@@ -394,8 +418,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, pictures, refused, a
 
 
 def test_out_of_memory_names_the_flags_that_help(tmp_path, pictures, refused):
-    """400 TB of weights: more than any address space."""
-    error = refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--features", 2_000_000)
+    """More weights than any address space holds."""
+    error = refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--features", 1_000_000)
     assert all(name in error for name in ("--batch-size", "--accumulate", "--features", "--image-size", "--dtype"))
 
 
@@ -462,9 +486,12 @@ def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
     (tmp_path / "photos" / "mine.txt").write_text("mine")
     assert "no run of flaxgan" in refused(*argv, tmp_path / "photos")
     (tmp_path / "broken").mkdir()
-    for text in ('{"dataset": ', "{}", "[]"):
+    whole = {"dataset": str(pictures), "image_size": [16, 16], "channels": 3}
+    damaged = [{"dataset": 5}, {"image_size": [16]}, {"image_size": "64"}, {"epochs": 2.5}, {"loss": None}, {"data": None}]
+    for text in ('{"dataset": ', "{}", "[]", *(json.dumps(whole | fields) for fields in damaged)):
         (tmp_path / "broken" / "config.json").write_text(text)
         assert "can't be read" in refused(*argv, tmp_path / "broken")
+    assert "would lie among the pictures" in refused(*argv, pictures / "runs" / "mine") and not (pictures / "runs").exists()
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["mine.txt"]
 
 

@@ -79,7 +79,7 @@ def open_folder(root: Path) -> Source:
 
     grey = all(map(grey_or_unreadable, files))  # stops at the first in colour
     return Source(
-        name=root.name or "root",
+        name=root.name[:48] or "root",  # part of longer file names
         title=str(root),
         identity=str(root),
         fingerprint=[class_names, *([str(file.relative_to(root)), *stamp(file)] for file in files)],

@@ -83,6 +83,9 @@ def _open_array(path: Path, image_size: tuple[int, int] | None) -> ImageDataset:
         images = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"can't read {path} as an array of pictures: {str(error)[:200]}") from error
+    if not isinstance(images, np.ndarray):
+        images.close()
+        raise UserError(f"{path} is an archive of arrays (.npz); write one array of pictures as .npy")
     if images.ndim == 3:
         images = images[..., None]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
