@@ -22,8 +22,8 @@ def first_step(flags: list[str], cache: str) -> float:
         while process.poll() is None and not (log.exists() and log.stat().st_size):
             time.sleep(0.01)
         took = time.perf_counter() - began
-        if process.wait():
-            raise SystemExit("the training command failed")
+        if process.wait() or not log.exists():
+            raise SystemExit("the training command failed, or did no step")
     return took
 
 

@@ -45,6 +45,8 @@ def evaluate_command(args: argparse.Namespace) -> None:
     if state:
         comparison.discriminator, comparison.batch_size, comparison.loss = state.discriminator, config.batch_size, config.loss
     measured = evaluate(comparison, args.metrics)
+    if not measured:
+        raise UserError(f"nothing is measured: {'; '.join(caveats)}")
     print(f"real: {real}\ngenerated: {generated}\nextractor: {extractor.name}\n\n{table(measured)}")
     for caveat in caveats:
         print(f"note: {caveat}")

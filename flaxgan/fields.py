@@ -45,6 +45,11 @@ def typed(value: Any) -> str:
     return "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
+def spelled(name: str, value: Any) -> str:
+    """A field as its flag: ('batch_size', 8) -> '--batch-size 8'; ('flip', False) -> '--no-flip'."""
+    return flag(name if value else f"no_{name}") if isinstance(value, bool) else f"{flag(name)} {typed(value)}"
+
+
 @functools.cache
 def _type_hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)

@@ -69,6 +69,7 @@ def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str) -> N
     figure = _figure(12, 6.4, title)
     for axes, (name, images) in zip(figure.subplots(1, 2), grids.items(), strict=True):
         _show(axes, grid(images), name)
+        axes.set_anchor("N")  # level, though one may have fewer rows
     _save_figure(path, figure)
 
 

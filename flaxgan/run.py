@@ -14,7 +14,7 @@ from flaxgan.config import FIELDS, Config
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError
-from flaxgan.fields import flag, typed
+from flaxgan.fields import flag, spelled, typed
 from flaxgan.files import locked, replacing
 from flaxgan.models.sizes import base_size, require_resolution
 
@@ -96,10 +96,10 @@ def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
         if not isinstance(saved.get("data", {}), dict):
             raise ValueError("what it says of the data is no object")
         return saved, Config.from_dict(saved, run_dir=str(run_dir))
-    except FileNotFoundError as error:
-        raise UserError(f"{run_dir} is no run of flaxgan: there is no {path}") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{run_dir} is no run of flaxgan: there is no {path}; name a run's folder") from error
     except (OSError, ValueError, TypeError, AttributeError, UserError) as error:
-        raise UserError(f"{path} can't be read: {error}") from error
+        raise UserError(f"{path} can't be read: {error}; bring it back as it was, or take another run") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Run:
         changed = [name for name in fixed if given[name] != getattr(before, name)]
         if "dataset" in changed and os.path.isabs(before.dataset) and os.path.isabs(given["dataset"]):
             changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
-        wrong = [f"{flag(name)} {typed(given[name])} (the run has {typed(getattr(before, name))})" for name in changed]
+        wrong = [f"{spelled(name, given[name])} (the run has {typed(getattr(before, name))})" for name in changed]
         if wrong:
             raise UserError(f"{folder} can't be resumed with {', '.join(wrong)}; leave that out, or start a new --run-dir")
         config, source = resolve(dataclasses.replace(before, **given))

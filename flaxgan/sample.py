@@ -4,7 +4,8 @@ import argparse
 import difflib
 import itertools
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ def _check_output(output: Path) -> None:
     require_writable(output if output.suffix else output / "0.png")
     if not output.suffix and any(output.iterdir()):
         raise UserError(f"--output {output} is not an empty folder; name another")
+
+
+def _require_apart(output: Path, folders: Iterable[Path]) -> None:
+    """Raises UserError if `output` lies in one of these, in which a run has its own files."""
+    real = Path(os.path.realpath(output))
+    for folder in folders:
+        if Path(os.path.realpath(folder)) in (real, *real.parents):
+            raise UserError(f"--output {output} lies in {folder}, which belongs to the run; name another place")
 
 
 def _class_ids(asked: str, counts: dict[str, int]) -> list[int]:
@@ -61,7 +70,7 @@ def sample_run(args: argparse.Namespace) -> None:
     """
     import numpy as np
 
-    from flaxgan.checkpoint import load
+    from flaxgan.checkpoint import BEST, load
     from flaxgan.parallel import set_up_devices
     from flaxgan.run import load_run
     from flaxgan.sampling import between, draw, random_classes, sample, sampler
@@ -76,6 +85,8 @@ def sample_run(args: argparse.Namespace) -> None:
         if (height := len(asked) * config.image_size[0]) > highest:
             raise UserError(f"--output {args.output}: it can be {highest} pixels high, not {height}; name fewer classes")
     state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
+    kept = [args.run_dir / name for name in ("checkpoints", BEST, "generated_images")]
+    _require_apart(args.output, [*kept, Path(config.dataset)] if os.path.isabs(config.dataset) else kept)
     _check_output(args.output)
     generator = sampler(state.generator, state.ema_params, counts)
 

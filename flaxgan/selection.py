@@ -6,6 +6,7 @@ from typing import Self
 from flaxgan.checkpoint import BEST, Checkpoints
 from flaxgan.data import ImageDataset
 from flaxgan.hosts import agreed
+from flaxgan.interrupt import Abandoned, Interrupt
 from flaxgan.metrics.evaluation import Comparison, evaluate
 from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.reference import Reference
@@ -22,9 +23,17 @@ class Selection:
     the first measures, on its own devices, while the others wait; all of them save.
     """
 
-    def __init__(self, run: Run, dataset: ImageDataset, extractor: Extractor | None, log: MetricsLog | None, step: int):
+    def __init__(
+        self,
+        run: Run,
+        dataset: ImageDataset,
+        extractor: Extractor | None,
+        log: MetricsLog | None,
+        interrupt: Interrupt,
+        step: int,
+    ):
         """`extractor` and `log`: of the first process; `step`: where the run goes on."""
-        self.config, self.extractor, self.log = run.config, extractor, log
+        self.config, self.extractor, self.log, self.interrupt = run.config, extractor, log, interrupt
         if extractor:
             self.real = Reference(training_set(run.config, dataset), extractor, mirror=run.config.flip)
             self.caveats: set[str] = set()
@@ -38,32 +47,41 @@ class Selection:
     def __exit__(self, *_) -> None:
         self.best.__exit__()
 
-    def __call__(self, state: GANState, epoch: int) -> None:
-        """Evaluate a state, unless it is already in the log; keep it if it is the best so far. Waits for the device."""
-        is_best = bool(self.log) and self._best_of_all(on_one_device(state), epoch)
+    def __call__(self, state: GANState, epoch: int) -> bool:
+        """Evaluate a state, unless it is already in the log; keep it if it is the best so far. Waits for the device.
+
+        False if a signal to the first process ended the evaluation.
+        """
+        is_best = abandoned = False
+        try:
+            is_best = bool(self.log) and self._best_of_all(on_one_device(state), epoch)
+        except Abandoned:
+            abandoned = True
         if agreed(is_best):
             self.best.save(state)
+        return not agreed(abandoned)
 
     def _best_of_all(self, state: GANState, epoch: int) -> bool:
         step, name = int(state.step), self.extractor.network.FRECHET
         distances = {row["step"]: row[name] for row in self.log.rows if name in row}
         new = step not in distances
         if new:
-            distances[step] = self._measure(state, epoch)
+            with self.interrupt.abandoning():
+                values = self._measured(state)
+            self.log.append({"step": step, "epoch": epoch, "images_seen": step * self.config.images_per_step} | values)
+            distances[step] = values[name]
         # Beside the one that is kept: the log's best may have been lost with the steps after the last checkpoint.
         is_best = all(distances[step] <= distances.get(kept, math.inf) for kept in self.best.steps())
         if new:
             print(f"epoch {epoch}: {name} {distances[step]:.1f}{', the best so far' if is_best else ''}", flush=True)
         return is_best
 
-    def _measure(self, state: GANState, epoch: int) -> float:
-        """Log what there is to say of a state, print what there is to mind -> its Frechet distance."""
+    def _measured(self, state: GANState) -> dict[str, float]:
+        """All metrics of a state; prints what there is to mind."""
         generated = sampled_set(state, self.class_counts, self.config.seed, self.config.evaluate_num, SELECTING)
         comparison = Comparison(self.real, generated)
         values = {name: entry["value"] for name, entry in evaluate(comparison).items()}
         for caveat in set(comparison.caveats) - self.caveats:
             print(f"note: {caveat}", flush=True)
         self.caveats.update(comparison.caveats)
-        step = int(state.step)
-        self.log.append({"step": step, "epoch": epoch, "images_seen": step * self.config.images_per_step} | values)
-        return values[self.extractor.network.FRECHET]
+        return values

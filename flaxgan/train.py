@@ -3,10 +3,9 @@
 import contextlib
 import dataclasses
 import shlex
-import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from flaxgan.data import ImageDataset, batch_indices, epoch_of, prepare, steps_p
 from flaxgan.errors import UserError
 from flaxgan.gallery import Gallery, grid_after, remove_grids_after
 from flaxgan.hosts import agreed, ending_together, from_first, is_first, require_equal
+from flaxgan.interrupt import Interrupt
 from flaxgan.metrics.features import Extractor, own_devices
 from flaxgan.parallel import Compiled, explaining_out_of_memory, on_one_device, require_divisible, set_up_devices
 from flaxgan.report import Reporter, diverged
@@ -33,30 +33,6 @@ IF_OUT_OF_MEMORY = (
     "try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), --dtype bfloat16, fewer --features "
     "or a smaller --image-size"
 )
-
-
-class Interrupt:
-    """Whether Ctrl-C or SIGTERM came. The first ends the run after the steps under way; a second Ctrl-C ends it at once."""
-
-    name = ""  # of the signal that came
-
-    def __bool__(self) -> bool:
-        return bool(self.name)
-
-    def _handle(self, number: int, _frame: Any) -> None:
-        self.name = signal.Signals(number).name
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    @classmethod
-    @contextlib.contextmanager
-    def watch(cls) -> Iterator["Interrupt"]:
-        interrupt = cls()
-        before = {number: signal.signal(number, interrupt._handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield interrupt
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 @jax.jit
@@ -147,7 +123,10 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         is_drawn = grid_after(done, run.folder, per_epoch).exists()
         undone = done == total and (not is_drawn or run.lacks_evaluation(done))
         if done >= total and not agreed(undone):
-            say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
+            if done > total:
+                say(f"{run.folder} has done {done} steps of {total}; to go on leave --epochs and --max-steps out, or raise them")
+            else:
+                say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
             return
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
         compiled = Compiled(config, devices, dataset.images, dataset.labels, total_steps=total)
@@ -166,11 +145,13 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             if done < total and not on_cpu():
                 gallery.rehearse(on_one_device(state))
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
-        selection = stack.enter_context(Selection(run, dataset, extractor, log, done)) if config.evaluate_every else None
+        selection = None
+        if config.evaluate_every:
+            selection = stack.enter_context(Selection(run, dataset, extractor, log, interrupt, done))
         loop = Loop(run, len(dataset.images), per_epoch, total, compiled, checkpoints, reporter, selection, gallery, interrupt)
-        done = loop(state, done)
+        done, whole = loop(state, done)
 
-    if done < total:
+    if not whole:
         say(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")
         say(f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}{' --distributed ...' if config.distributed else ''}")
     else:
@@ -192,13 +173,13 @@ class Loop:
     gallery: Gallery | None  # of the process that draws
     interrupt: Interrupt
 
-    def __call__(self, state: GANState, done: int) -> int:
-        """Go on from a state after `done` steps -> how many are done in the end, all saved, evaluated and drawn."""
+    def __call__(self, state: GANState, done: int) -> tuple[int, bool]:
+        """Go on from a state after `done` steps -> how many are done in the end, all saved and drawn; and whether that is all."""
         config, compiled, reporter = self.run.config, self.compiled, self.reporter
         periods = [self.per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
         to_draw: deque[tuple[int, GANState]] = deque()  # what has been saved
-        stopping = done == self.total
-        self._evaluate(state, done)
+        evaluated = self._evaluate(state, done)
+        stopping = done == self.total or not evaluated
         if self.gallery and done and not grid_after(done, self.run.folder, self.per_epoch).exists():
             self.gallery.add(_copied(on_one_device(state)), done, stopping)
         while not stopping:
@@ -213,18 +194,25 @@ class Loop:
             reporter.take(metrics, copied_to_save(state, done, self.checkpoints, to_draw) if save_due else None)
             if stopping or self._is_due(config.evaluate_every, done):
                 reporter.catch_up()
-            self._evaluate(state, done)
+            evaluated = self._evaluate(state, done)
+            if not evaluated:
+                stopping = True
+                if not save_due:
+                    copied_to_save(state, done, self.checkpoints, to_draw)()
             while to_draw:
                 step, copy = to_draw.popleft()
                 if self.gallery:
                     self.gallery.add(on_one_device(copy), step, stopping and step == done)
-        return done
+        return done, evaluated and done == self.total
 
     def _is_due(self, every: int | None, done: int) -> bool:
         """Of what is done every so many epochs."""
         return bool(every) and done > 0 and (done == self.total or done % (self.per_epoch * every) == 0)
 
-    def _evaluate(self, state: GANState, done: int) -> None:
-        if self._is_due(self.run.config.evaluate_every, done):
-            self.selection(state, epoch_of(done, self.per_epoch))
-            self.reporter.restart_clock()
+    def _evaluate(self, state: GANState, done: int) -> bool:
+        """If it is due -> False if a signal ended it."""
+        if not self._is_due(self.run.config.evaluate_every, done):
+            return True
+        evaluated = self.selection(state, epoch_of(done, self.per_epoch))
+        self.reporter.restart_clock()
+        return evaluated

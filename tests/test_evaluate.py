@@ -1,7 +1,9 @@
 """python -m flaxgan.evaluate, and evaluation while training, from end to end."""
 
 import json
+import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 from flaxgan.evaluate import main as evaluate
 from flaxgan.main import main
 from flaxgan.metrics.evaluation import METRICS
+from flaxgan.metrics.evaluation import evaluate as measured
 from flaxgan.plots import save_losses
 from flaxgan.sample import main as sample
 
@@ -131,7 +134,7 @@ def test_few_grey_and_differently_sized_pictures(measure, tmp_path, pictures):
     assert "precision" not in result["metrics"] and "more than 5 pictures" in printed
     assert "subsets of 4 pictures" in printed and "size 28x20x1" in printed and "differ in size" in printed
     assert not {"class_coverage", "d_real_accuracy"} & set(result["metrics"]) and "accuracy is not measured" not in printed
-    asked = measure("--real", pictures / "discs", "--generated", tmp_path / "few.npy", "--metrics", "classes,accuracy")
+    asked = measure("--real", pictures / "discs", "--generated", tmp_path / "few.npy", "--metrics", "kid,classes,accuracy")
     assert "classes is not measured" in asked and "accuracy is not measured" in asked
 
 
@@ -187,6 +190,37 @@ def test_a_run_killed_in_its_last_evaluation_makes_up_for_it(run_dir, tmp_path, 
         assert "is finished" in printed(main, "--run-dir", broken)
 
 
+@pytest.mark.parametrize("checkpoint_every", [1, 3])
+def test_a_signal_ends_an_evaluation_and_the_next_start_makes_up_for_it(
+    run_dir, tmp_path, pictures, printed, monkeypatch, checkpoint_every
+):
+    """In the first evaluation, whose step may have no checkpoint yet; and in the last, after the last step."""
+    stopped, flags = tmp_path / "stopped", ["--epochs", 4, "--evaluate-every", 2, "--evaluate-num", 40, *TINY]
+    told = ["--dataset", pictures, *flags, "--checkpoint-every", checkpoint_every]
+    for step in (10, 20):
+
+        def interrupted(comparison, at=step):
+            return os.kill(os.getpid(), signal.SIGTERM) if comparison.generated.protocol["step"] == at else measured(comparison)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("flaxgan.selection.evaluate", interrupted)
+            assert f"stopped by SIGTERM after step {step} of 20, all saved; to resume" in printed(main, "--run-dir", stopped, *told)
+        assert (stopped / "checkpoints" / str(step)).is_dir()
+        assert [row["step"] for row in evaluations(stopped)] == [10][: step // 10 - 1]
+        told = []
+    printed(main, "--run-dir", stopped)
+    assert evaluations(stopped) == evaluations(run_dir)
+    assert "is finished" in printed(main, "--run-dir", stopped)
+
+
+def test_what_measures_nothing_leaves_what_was_measured(run_dir, refused, tmp_path):
+    numbers = tmp_path / "numbers.json"
+    numbers.write_text("mine")
+    argv = [run_dir, "--metrics", "inception_score", "--output", numbers]
+    assert "nothing is measured: inception_score" in refused(*argv, command=evaluate)
+    assert numbers.read_text() == "mine"
+
+
 def test_a_best_checkpoint_that_was_lost_is_replaced(run_dir, tmp_path):
     """As by a crash after an evaluation, before the next checkpoint: the log's best, of step 10, is nowhere any more."""
     broken = shutil.copytree(run_dir, tmp_path / "broken")
@@ -212,7 +246,7 @@ def test_held_out_pictures_are_made_as_the_runs_own(run_dir, measure, tmp_path, 
 
 def test_the_discriminator_of_classes_judges_no_others(measure, tmp_path, pictures):
     main(["--dataset", str(pictures), "--run-dir", str(tmp_path / "run"), "--max-steps", "1", "--conditional", *TINY])
-    asked = measure(tmp_path / "run", "--real", pictures / "discs", "--metrics", "accuracy")
+    asked = measure(tmp_path / "run", "--real", pictures / "discs", "--metrics", "kid,accuracy")
     assert "other classes than those" in asked
     assert "d_real_accuracy" in measure(tmp_path / "run", "--real", pictures, "--metrics", "accuracy")
 

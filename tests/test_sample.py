@@ -64,7 +64,7 @@ def test_another_process_needs_the_folder_alone(run_dir, tmp_path):
     assert (np.load(tmp_path / "there.npy") == array(run_dir, tmp_path / "here.npy", "--num", 3)).all()
 
 
-def test_bad_input(run_dir, tmp_path, sample_refused):
+def test_bad_input(run_dir, tmp_path, pictures, sample_refused):
     assert "--num: '0' is no whole number from 1 up" in sample_refused(run_dir, "--num", 0)
     assert "is no run of flaxgan" in sample_refused(tmp_path)
     assert "is no run of flaxgan" in sample_refused(tmp_path / "nowhere")
@@ -76,6 +76,8 @@ def test_bad_input(run_dir, tmp_path, sample_refused):
     (tmp_path / "full" / "mine.txt").write_text("mine")
     assert "not an empty folder" in sample_refused(run_dir, "--output", tmp_path / "full")
     assert "--device gpu" in sample_refused(run_dir, "--device", "gpu")
+    for path in (run_dir / "checkpoints" / "99", run_dir / "generated_images" / "epoch_0001.png", pictures / "discs" / "00.png"):
+        assert "which belongs to the run" in sample_refused(run_dir, "--output", path)
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
 
 

@@ -101,6 +101,7 @@ def test_what_a_run_leaves_behind(finished, pictures):
 def test_a_finished_run_says_so_and_does_nothing(run_dir, train):
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()}
     assert "is finished: 10 of 10 steps" in train("--run-dir", run_dir)
+    assert "has done 10 steps of 5; to go on leave" in train("--run-dir", run_dir, "--epochs", 1)
     assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()} == before
 
 
@@ -119,7 +120,8 @@ def test_more_epochs_are_accepted_and_recorded(run_dir, train):
         (["--image-size", 32, "--batch-size", 16], "--image-size 32x32 (the run has 16x16), --batch-size 16"),
         (["--dataset", "synthetic_flowers"], "--dataset synthetic_flowers"),
         (["--seed", 1], "--seed 1 (the run has 0)"),
-        (["--no-flip"], "--flip False"),
+        (["--conditional"], "with --conditional (the run has False)"),
+        (["--no-flip"], "with --no-flip (the run has True)"),
     ],
 )
 def test_contradictions_are_refused_by_name(run_dir, refused, argv, fields):
@@ -388,7 +390,7 @@ def test_a_folder_whose_name_is_no_text(tmp_path, pictures, train):
     ("argv", "message"),
     [
         (["--dataset", "oxford_flower102"], "did you mean oxford_flowers102"),
-        (["--dataset", "./nowhere"], "there is no folder "),
+        (["--dataset", "./nowhere"], "nowhere; say with --dataset where your pictures are"),
         (["--dataset", "nowhere/pictures"], "no folder of that name"),
         (["--dataset", "tests", "--data-dir", "."], "the folder of that name goes without --data-dir"),
         (["--dataset", "my pictures"], "neither a folder nor the name"),

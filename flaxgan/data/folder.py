@@ -40,11 +40,14 @@ def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
                 yield path
 
 
-def open_folder(root: Path) -> Source:
-    """All pictures below it; other files are skipped and named when it is prepared. Raises UserError if it can't be read."""
+def open_folder(root: Path, if_missing: str = "") -> Source:
+    """All pictures below it; other files are skipped and named when it is prepared.
+
+    Raises UserError if it can't be read; `if_missing`: what to do if it isn't there.
+    """
     try:
         if not root.is_dir():
-            raise UserError(f"there is no folder {root}" + (" (it is a file)" if root.exists() else ""))
+            raise UserError(f"there is no folder {root}" + (" (it is a file)" if root.exists() else "") + if_missing)
         root = root.resolve()
         files = sorted(_files(root, frozenset({root})))
     except OSError as error:  # no permission, or too long a name

@@ -23,7 +23,7 @@ def open_source(dataset: str, data_dir: str | None = None, split: str | None = N
     if dataset == synthetic_flowers.NAME:
         kind, source = "built in", synthetic_flowers.open_synthetic_flowers
     elif is_folder(dataset, data_dir):
-        kind, source = "a folder", lambda: open_folder(Path(dataset))
+        kind, source = "a folder", lambda: open_folder(Path(dataset), "; say with --dataset where your pictures are")
     else:
         return open_tfds(dataset, data_dir, split)
     if split is not None:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import jax
@@ -75,6 +76,8 @@ class Extractor:
         path = cache_dir() / "features" / f"{self.name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npy"
         with contextlib.suppress(OSError, ValueError, EOFError):  # not there yet, or cut short: extracted anew
             return np.load(path, mmap_mode="r")
+        if not sys.stderr.isatty():  # where a progress bar would say it
+            print(f"{title}: {len(images)} pictures", flush=True)
         features = self(images, title, mirrored)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,49 @@
+"""Ctrl-C and SIGTERM: they end a run where all of it can be saved."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Any, Self
+
+
+class Abandoned(Exception):
+    """What was under way has been ended, to be done anew at the next start."""
+
+
+class Interrupt:
+    """Whether Ctrl-C or SIGTERM came. The first ends the run after the steps under way; a second Ctrl-C ends it at once."""
+
+    def __init__(self):
+        self.name = ""  # of the signal that came
+        self._abandons = False
+
+    def __bool__(self) -> bool:
+        return bool(self.name)
+
+    def _handle(self, number: int, _frame: Any) -> None:
+        self.name = signal.Signals(number).name
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._abandons:
+            raise Abandoned
+
+    @contextlib.contextmanager
+    def abandoning(self) -> Iterator[None]:
+        """Around what takes long and can be done anew: a signal raises Abandoned in it, also one that came before."""
+        self._abandons = True
+        try:
+            if self:
+                raise Abandoned
+            yield
+        finally:
+            self._abandons = False
+
+    @classmethod
+    @contextlib.contextmanager
+    def watch(cls) -> Iterator[Self]:
+        interrupt = cls()
+        before = {number: signal.signal(number, interrupt._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield interrupt
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
