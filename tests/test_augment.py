@@ -68,3 +68,29 @@ def test_a_share_of_the_pictures_is_augmented_each_by_all_or_not_at_all():
 def test_noise_has_the_deviation_asked_for():
     noise = seen(jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64), (), noise=0.2)
     np.testing.assert_allclose(noise.std(), 0.2, rtol=0.02)
+
+
+def test_brightness_goes_both_ways():
+    shift = np.asarray(jax.vmap(color)(jnp.zeros((200, 4, 4, 3)), jax.random.split(jax.random.key(3), 200)).mean((1, 2, 3)))
+    assert -0.5 <= shift.min() < -0.45 and 0.45 < shift.max() <= 0.5
+
+
+def test_translation_goes_all_ways():
+    column = jnp.zeros((200, 16, 16, 1)).at[:, 8, 8].set(1)
+    moved = np.asarray(jax.vmap(translation)(column, jax.random.split(jax.random.key(3), 200)))[..., 0]
+    where = np.argwhere(moved)[:, 1:] - 8
+    assert {tuple(w) for w in where.tolist()} == {(y, x) for y in range(-2, 3) for x in range(-2, 3)}
+
+
+def test_cutout_is_as_wide_as_high():
+    holes = np.asarray(1 - jax.vmap(cutout)(jnp.ones((200, 8, 12, 1)), jax.random.split(jax.random.key(3), 200))[..., 0])
+    assert holes.any(1).sum(1).max() == 6 and holes.any(2).sum(1).max() == 4
+
+
+def test_each_augmentation_draws_anew(monkeypatch):
+    noted = []
+    for name in ("color", "translation"):
+        monkeypatch.setitem(AUGMENTATIONS, name, lambda image, key: noted.append(0) or image + jax.random.uniform(key))
+    x = seen(jnp.zeros((4, 2, 2, 1)), KEYS[:4], ("color",))
+    y = seen(jnp.zeros((4, 2, 2, 1)), KEYS[:4], ("color", "translation"))
+    assert (abs(y - 2 * x).max((1, 2, 3)) > 1e-3).all()

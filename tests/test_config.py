@@ -5,18 +5,23 @@ import sys
 import time
 import typing
 
+import numpy as np
 import pytest
 
 from flaxgan import config
 from flaxgan.augment import AUGMENTATIONS
 from flaxgan.config import FIELDS, Config
+from flaxgan.data import open_source
 from flaxgan.errors import UserError
 from flaxgan.fields import flag
 from flaxgan.flags import Parser, add_flags
 from flaxgan.losses import LOSSES
 from flaxgan.metrics.features import EXTRACTORS
 from flaxgan.models import ARCHITECTURES
+from flaxgan.models.sizes import require_resolution
+from flaxgan.parallel import live_on_device
 from flaxgan.penalties import PENALTIES
+from flaxgan.run import _native_or_64
 from flaxgan.state import SCHEDULES
 
 FIXED_BY_THE_USERS_SCRIPTS = """
@@ -150,3 +155,25 @@ def test_the_discriminators_normalisation_follows_from_what_is_asked():
 def test_augmentations_are_a_list_or_none():
     asked = [Config(augment=text).augmentations for text in (None, "none", "color, translation")]
     assert asked == [(), (), ("color", "translation")]
+
+
+@pytest.mark.parametrize(
+    "native, want", [((28, 28), (28, 28)), ((64, 48), (64, 48)), ((128, 128), (64, 64)), ((30, 30), (64, 64)), (None, (64, 64))]
+)
+def test_the_size_follows_the_data_up_to_64(native, want):
+    assert _native_or_64(dataclasses.replace(open_source("synthetic_flowers"), image_size=native)) == want
+
+
+def test_attention_where_there_is_no_such_map_is_refused():
+    require_resolution(32, (64, 64))
+    for attention in (64, 4, 20):
+        with pytest.raises(UserError, match="there are 32 and 16 and 8"):
+            require_resolution(attention, (64, 64))
+
+
+@pytest.mark.parametrize("home, images, want", [("auto", 25, True), ("auto", 26, False), ("host", 1, False), ("device", 99, True)])
+def test_pictures_live_on_the_device_if_they_fill_a_quarter_of_it(home, images, want):
+    class Device:
+        memory_stats = staticmethod(lambda: {"bytes_limit": 100})
+
+    assert live_on_device(Config(data_home=home), [Device()], np.zeros(images, np.uint8)) == want

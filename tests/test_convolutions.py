@@ -146,3 +146,17 @@ def test_other_platforms_have_convolutions_of_their_own(monkeypatch, layer, kern
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     program = program_of_gradients(layer, 24, kernel_size)
     assert program.count("convolution(") >= 2 and "dot(" not in program
+
+
+def test_the_kernels_gradient_is_differentiable_too():
+    x, kernel = inputs((6, 8), (3, 5))
+
+    def of_squared_gradient(conv):
+        def squared(x, kernel):
+            return jnp.square(jax.grad(lambda kernel: jnp.sin(conv(x, kernel)).sum())(kernel)).sum()
+
+        return jax.grad(squared, (0, 1))(x, kernel / 8)
+
+    ours = functools.partial(convolutions._conv, convolutions.IM2COL)
+    for got, want in zip(of_squared_gradient(ours), of_squared_gradient(xla_conv), strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * float(abs(want).max()))

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import io
 import os
 import shutil
@@ -422,6 +423,12 @@ def test_split_narrows(tfds_dir):
         open_source("dots", str(tfds_dir), "validation")
 
 
+def test_digits_are_not_mirrored(tfds_dir, monkeypatch):
+    assert open_source("dots", str(tfds_dir)).flip
+    monkeypatch.setattr("flaxgan.data.tfds.MIRRORED_IS_WRONG", ("dots",))
+    assert not open_source("dots", str(tfds_dir)).flip
+
+
 def test_tensorflow_is_not_imported(tfds_dir):
     code = (
         "import sys; from flaxgan.data import open_source, prepare; "
@@ -468,3 +475,36 @@ def test_real_tfds_data(real_data):
     assert (len(fashion), fashion.image_size, fashion.channels, fashion.flip) == (10000, (28, 28), 1, False)
     picture, label = fashion.read(0)
     assert np.asarray(picture).shape == (28, 28) and 0 <= label < 10
+
+
+def test_a_tall_picture_is_cut_to_its_middle():
+    tall = np.zeros((96, 32, 3), np.uint8)
+    tall[32:64] = 255
+    assert to_pixels(Image.fromarray(tall), (16, 16), 3)[3:-3].min() >= 254
+
+
+@pytest.mark.parametrize(
+    "values, want", [(np.float32([[-1, 2]]), (0, 255)), (np.int32([[-5, 2**20]]), (0, 255)), (np.uint16([[300, 60000]]), (1, 233))]
+)
+def test_deep_grey_is_rounded_and_cut_off(values, want):
+    assert tuple(to_pixels(Image.fromarray(values), (1, 2), 1).ravel()) == want
+
+
+def test_a_full_disk_is_noticed_before_pictures_are_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(UserError, match="No space left"):
+        prepare(open_source(str(tmp_path)), (16, 16), 3)
+
+
+def test_exif_of_grey_pictures_too():
+    upright = np.zeros((32, 32), np.uint8)
+    upright[:16] = 255
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(upright)).save(file, "PNG", exif=exif)
+    image = to_pixels(Image.open(file), (16, 16), 1)
+    assert image[:7].min() > 200 and image[9:].max() < 50

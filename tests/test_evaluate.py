@@ -121,6 +121,8 @@ def test_one_class_shows_as_lost_variety(measure, tmp_path, pictures):
     names = "recall,coverage,diversity,classes"
     measure("--real", pictures, "--generated", pictures / "discs", "--output", tmp_path / "a.json", "--metrics", names)
     metrics = json.loads((tmp_path / "a.json").read_text())["metrics"]
+    assert metrics["recall"]["value"] < 0.75 * metrics["recall"]["reference"]
+    assert metrics["coverage"]["value"] < 0.75 * metrics["coverage"]["reference"]
     assert metrics["class_coverage"]["value"] == 0.5 and metrics["class_balance"]["value"] == 0
     assert metrics["feature_distance"]["value"] < 0.9 * metrics["feature_distance"]["reference"]
     assert metrics["ms_ssim"]["value"] > metrics["ms_ssim"]["reference"]
@@ -245,10 +247,13 @@ def test_held_out_pictures_are_made_as_the_runs_own(run_dir, measure, tmp_path, 
 
 
 def test_the_discriminator_of_classes_judges_no_others(measure, tmp_path, pictures):
-    main(["--dataset", str(pictures), "--run-dir", str(tmp_path / "run"), "--max-steps", "1", "--conditional", *TINY])
+    flags = ["--max-steps", "1", "--conditional", "--loss", "wgan", *TINY]
+    main(["--dataset", str(pictures), "--run-dir", str(tmp_path / "run"), *flags])
     asked = measure(tmp_path / "run", "--real", pictures / "discs", "--metrics", "kid,accuracy")
     assert "other classes than those" in asked
-    assert "d_real_accuracy" in measure(tmp_path / "run", "--real", pictures, "--metrics", "accuracy")
+    measure(tmp_path / "run", "--real", pictures, "--metrics", "accuracy")
+    measured = json.loads((tmp_path / "run" / "evaluation.json").read_text())["metrics"]
+    assert measured["d_real_accuracy"] == measured["d_fake_accuracy"], "wgan judges pairs"
 
 
 def test_copies_are_found_though_the_data_have_some_of_their_own(measure, tmp_path, pictures):

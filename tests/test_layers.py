@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from flaxgan.models.attention import SelfAttention, attend, max_pool, plainly_attend
-from flaxgan.models.layers import BatchNorm, BatchNormOfClass, Conv, Dense, dropout, half, project, twice
+from flaxgan.models.layers import BatchNorm, BatchNormOfClass, Conv, Dense, discriminator_norm, dropout, half, project, twice
 from flaxgan.models.resnet import Block
 
 X = jax.random.normal(jax.random.key(0), (6, 4, 4, 8))
@@ -153,3 +153,50 @@ def test_a_class_adds_its_embedding_times_the_features():
 
 def test_without_classes_nothing_is_projected():
     assert project(X.sum((1, 2)), None, None, jnp.float32, False) == 0
+
+
+def test_the_norm_is_differentiated_too():
+    """The output does not change with the kernel's scale: so its gradient is orthogonal to the kernel."""
+    layer, x = Dense(5, spectral_norm=True), X.reshape(6, -1)
+    variables = layer.init(jax.random.key(1), x)
+    grads = jax.grad(lambda p: jnp.sin(layer.apply(variables | {"params": p}, x)).sum())(variables["params"])
+    kernel, grad = variables["params"]["kernel"], grads["kernel"]
+    assert abs((kernel * grad).sum()) < 1e-4 * jnp.linalg.norm(kernel) * jnp.linalg.norm(grad)
+
+
+def test_the_norm_is_near_from_the_beginning():
+    layer, x = Dense(5, spectral_norm=True), X.reshape(6, -1)
+    variables = layer.init(jax.random.key(1), x)
+    largest = jnp.linalg.svd(variables["params"]["kernel"], compute_uv=False)[0]
+    got = layer.apply(variables, x)
+    np.testing.assert_allclose(jnp.linalg.norm(x @ variables["params"]["kernel"]) / jnp.linalg.norm(got) / largest, 1, atol=0.01)
+
+
+def test_layer_norm_is_of_each_picture_by_itself():
+    class Normed(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return discriminator_norm("layer", x, True, jnp.float32, None, 1)
+
+    x = 3 * X + 2 * jnp.arange(8.0)[None, None, None]
+    y = Normed().apply(Normed().init(jax.random.key(0), x), x)
+    want = (x - x.mean((1, 2, 3), keepdims=True)) / x.std((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(y, want, atol=1e-4)
+
+
+def test_attention_as_written_out():
+    layer = SelfAttention()
+    params = layer.init(jax.random.key(1), X)["params"] | {"gamma": jnp.ones(())}
+    q, k, out, v = (params[f"Dense_{i}"]["kernel"] for i in range(4))
+
+    def flat(x):
+        return x.reshape(len(x), -1, x.shape[-1])
+
+    want = X + (plainly_attend(flat(X @ (3 * q)), flat(max_pool(X @ (3 * k))), flat(max_pool(X @ v))) @ out).reshape(X.shape)
+    params = params | {"Dense_0": {"kernel": 3 * q}, "Dense_1": {"kernel": 3 * k}}
+    np.testing.assert_allclose(layer.apply({"params": params}, X), want, atol=1e-5)
+
+
+def test_residual_blocks_begin_as_the_identity():
+    block = Block(8, 3)
+    np.testing.assert_array_equal(block.apply(block.init(jax.random.key(1), X), X), X)

@@ -193,3 +193,26 @@ def test_ms_ssim_takes_as_many_scales_as_fit():
     assert pairwise_ms_ssim(flat) == pytest.approx(1, abs=1e-4)
     varied = RNG.integers(0, 256, (10, 16, 16, 1)).astype(np.uint8)
     assert pairwise_ms_ssim(varied) < 0.3
+
+
+def test_no_picture_is_compared_with_itself():
+    varied = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1)).astype(np.uint8)
+    assert pairwise_ms_ssim(varied) == pytest.approx(float(ms_ssim(varied[:1], varied[1:])[0]), abs=1e-5)
+
+
+def test_a_class_is_drawn_from_a_tenth_of_its_share_on():
+    real = classes.Classes(np.arange(2), np.array([0.5, 0.5]), lambda x: x, 1.0)
+    generated = [np.array([0] * few + [1] * (100 - few)) for few in (4, 5, 20)]
+    assert [classes.class_shares(real, some).coverage for some in generated] == [0.5, 1, 1]
+
+
+def test_the_classifier_is_judged_on_other_pictures():
+    rng = np.random.default_rng(0)
+    assert classes.learn(rng.normal(size=(60, 200)), rng.integers(2, size=60)).accuracy < 0.8, "there is nothing to learn"
+
+
+def test_outliers_vouch_for_nothing():
+    real = np.concatenate([np.random.default_rng(0).normal(size=(50, 4)), 1000 + 300 * np.eye(4)]).astype(np.float32)
+    near_outlier = np.full((8, 4), 1000, np.float32) + np.random.default_rng(1).normal(size=(8, 4)).astype(np.float32)
+    result = neighbours.between(real, near_outlier, neighbours.within(real), neighbours.within(near_outlier))
+    assert result.precision == 1 and result.realism.max() < 1

@@ -62,20 +62,16 @@ def test_sizes_that_cannot_be_built_say_why_and_what_can(size):
 @pytest.mark.parametrize(("size", "channels"), [((28, 28), 1), ((16, 40), 3), ((32, 32), 3)])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("num_classes", [None, 3])
-def test_shapes_and_ranges(size, channels, architecture, num_classes):
+def test_shapes(size, channels, architecture, num_classes):
     networks = ARCHITECTURES[architecture]
     options = {"features": 4, "num_classes": num_classes, "attention": base_size(size)[0] * 2}
-    generator, discriminator = (
-        networks.Generator(size, channels=channels, latent_dim=8, **options),
-        networks.Discriminator(size, **options),
-    )
     labels = None if num_classes is None else jnp.array([0, 2, 1])
-    z = jax.random.normal(jax.random.key(0), (3, 8))
-    images, _ = init(generator, z, labels)
-    assert images.shape == (3, *size, channels)
-    assert float(abs(images).max()) <= 1
-    logits, _ = init(discriminator, images, labels)
-    assert logits.shape == (3,)
+
+    def shape(module, *of):
+        return jax.eval_shape(lambda x: module.init_with_output(jax.random.key(1), x, labels, train=True)[0], jnp.zeros(of)).shape
+
+    assert shape(networks.Generator(size, channels=channels, latent_dim=8, **options), 3, 8) == (3, *size, channels)
+    assert shape(networks.Discriminator(size, **options), 3, *size, channels) == (3,)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (48, 64), (128, 128), (256, 256)])
@@ -121,3 +117,25 @@ def test_running_statistics_converge_to_the_batchs():
     sample = jax.jit(lambda network: network.eval_mode(z))
     assert jnp.allclose(sample(network.replace(batch_stats=batch_stats)), trained, atol=1e-5)
     assert not jnp.allclose(sample(network), trained, atol=1e-2)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_each_ability_is_in_every_architecture(architecture):
+    fields = {"conditional": True, "num_classes": 3, "attention": 8, "spectral_norm": True, "dropout": 0.3}
+    config = Config(image_size=16, channels=3, features=4, latent_dim=8, architecture=architecture, **fields)
+    state = jax.jit(lambda: create_state(config))()
+    g, d = state.generator, state.discriminator
+    names = [[path[-1].key for path, _ in jax.tree.leaves_with_path(tree)] for tree in (g.params, d.params, d.batch_stats)]
+    assert names[0].count("gamma") == names[1].count("gamma") == 1
+    assert names[1].count("kernel") == names[2].count("singular_vector"), "every layer of the discriminator is bounded"
+
+    @jax.jit
+    def run(network, x, labels, **options):
+        return network.train_mode(network.params, network.batch_stats, x, jnp.array(labels), **options)[0]
+
+    z, x = jnp.stack([jnp.ones(8), -jnp.ones(8)]), jnp.broadcast_to(jnp.linspace(-1, 1, 16)[:, None], (2, 16, 16, 3))
+    keys = jax.random.split(jax.random.key(0), 2)
+    assert abs(run(g, z, [0, 1])).max() <= 1
+    assert abs(run(g, z, [0, 1]) - run(g, z, [1, 0])).max() > 1e-4
+    assert abs(run(d, x, [0, 0]) - run(d, x, [1, 1])).max() > 1e-5
+    assert abs(run(d, x, [0, 0]) - run(d, x, [0, 0], keys=keys)).max() > 1e-5, "dropout"

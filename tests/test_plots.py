@@ -36,7 +36,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 def test_titles_are_drawn_as_they_are(tmp_path, title):
     images = np.zeros((4, 8, 8, 3), np.uint8)
     save_side_by_side(tmp_path / "a.png", {"real": images, "generated": images}, title)
-    save_losses(tmp_path / "losses.png", [], title, 100)
+    for name, drawn in (("losses", title), ("untitled", "")):
+        save_losses(tmp_path / f"{name}.png", [], drawn, 100)
+    assert (tmp_path / "losses.png").read_bytes() != (tmp_path / "untitled.png").read_bytes()
 
 
 @pytest.mark.parametrize("count", [0, 1, 200])

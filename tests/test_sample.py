@@ -201,3 +201,25 @@ def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, p
     assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--num", 5)
     assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--seed", 0)
     assert "takes labelled pictures" in refused("--dataset", pictures / "discs", "--conditional", *TINY)
+
+
+def test_what_is_beyond_is_drawn_anew_not_clipped():
+    z = np.asarray(latents(0, 0, 50, 8, truncation=0.5))
+    assert (abs(z) == 0.5).mean() < 0.01 and z.std() < 0.35
+
+
+def test_the_steps_between_two_seeds_are_even():
+    z = np.array(between([3, 4], 8, 100))
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    cosines = (z[1:] * z[:-1]).sum(1)
+    np.testing.assert_allclose(cosines, cosines[0], atol=0.01)
+
+
+def test_interpolation_and_unasked_classes(conditional, tmp_path):
+    of = {name: array(conditional, tmp_path / "a.npy", "--class", name, "--num", 16) for name in ("discs", "squares")}
+    unasked = array(conditional, tmp_path / "b.npy", "--num", 16)
+    chosen = random_classes({"discs": 20, "squares": 20}, 0, 16)
+    assert all((unasked[i] == [*of.values()][c][i]).all() for i, c in enumerate(chosen)) and 0 < chosen.sum() < 16
+    rows = array(conditional, tmp_path / "c.npy", "--interpolate", "0,4", "--frames", 3, "--class", "discs,squares")
+    assert len(rows) == 8 and (rows[0] == of["discs"][0]).all() and (rows[4] == of["squares"][0]).all()
+    assert len(array(conditional, tmp_path / "d.npy", "--interpolate", "0,4", "--frames", 3)) == 4

@@ -474,3 +474,74 @@ def test_everything_together_on_eight_devices_agrees_with_one(monkeypatch):
     agree(on_eight, on_one)
     assert 0.4 <= on_one[0].augment_probability <= 0.8
     np.testing.assert_allclose(on_eight[0].augment_probability, on_one[0].augment_probability, rtol=0, atol=1e-6)
+
+
+def made(**fields):
+    """Another network -> its configuration, state and step."""
+    config = dataclasses.replace(CONFIG, **fields)
+    return config, jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
+
+
+def test_pictures_are_mirrored_in_training(images):
+    _, state, step = made(ema=0)
+    _, _, plain = made(ema=0, flip=False)
+    key = jax.random.fold_in(random_key(0, TRAINING), 0)
+    mirrored = np.asarray(jax.random.bernoulli(jax.random.split(key)[1], shape=(8,)))
+    by_hand = np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+    got, want, other = (float(f(state, x)[1]["d_loss"]) for f, x in ((step, images), (plain, by_hand), (plain, images)))
+    assert 0 < mirrored.sum() < 8 and got == pytest.approx(want, rel=1e-5) and abs(got - other) > 1e-4
+
+
+def test_labels_reach_the_step_each_beside_its_own_picture(images):
+    config, state, step = made(conditional=True, num_classes=3, flip=False, ema=0)
+    labels = jnp.arange(8, dtype=jnp.int32) % 3
+    got = step(state, images, labels)[1]["d_loss"]
+    key = jax.random.fold_in(random_key(0, TRAINING), 0)
+    z, keys = jax.random.normal(jax.random.split(key)[0], (8, 8)), jax.random.split(key, 8)
+    by_hand = jax.jit(lambda labels: steps.discriminator_step(state, preprocess(images), labels, z, keys, config)[1]["d_loss"])
+    np.testing.assert_allclose(got, by_hand(labels), rtol=1e-6)
+    assert abs(got - by_hand(labels * 0)) > 1e-4
+
+
+@pytest.mark.parametrize("d_steps", [1, 2])
+def test_the_average_takes_in_the_new_weights_at_its_half_life(d_steps, images):
+    _, state, step = made(ema=80, d_steps=d_steps, batch_size=8 // d_steps)
+    state = state.replace(step=jnp.int32(20))  # still on the ramp: a half-life of 0.05 * 21 * 8 pictures
+    after, _ = step(state, images)
+    decay = 0.5 ** (8 / (0.05 * 21 * 8))
+    for old, new, got in zip(*map(jax.tree.leaves, (state.ema_params, after.generator.params, after.ema_params)), strict=True):
+        np.testing.assert_allclose(got, decay * old + (1 - decay) * new, rtol=0, atol=1e-6)
+
+
+def test_the_half_life_is_in_pictures_whatever_the_d_steps():
+    config = dataclasses.replace(CONFIG, ema=80, d_steps=2)  # five steps of 16
+    average = jnp.zeros(())
+    for step in range(1000, 1005):
+        average = steps.averaged(average, jnp.ones(()), jnp.int32(step), config)
+    np.testing.assert_allclose(average, 0.5, rtol=1e-5)
+
+
+def test_instance_noise_counts_all_pictures():
+    config, state, _ = made(instance_noise=0.4, instance_noise_images=160, d_steps=2)
+    seen = steps._seen(state.replace(step=jnp.int32(5)), config)
+    np.testing.assert_allclose(seen(jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64)).std(), 0.2, rtol=0.03)
+
+
+def test_without_augmentations_the_share_stands_still(images):
+    _, state, step = made(augment="none", augment_target=0.8)
+    after, metrics = step(state.replace(augment_probability=jnp.float32(0.5)), images)
+    assert after.augment_probability == 0.5 and "augment_probability" not in metrics
+
+
+def test_the_seed_decides_the_weights():
+    first, other = (made(seed=seed)[1].generator.params["Dense_0"]["kernel"] for seed in (0, 1))
+    assert (first != other).any()
+
+
+def test_statistics_are_the_mean_over_many_batches():
+    g = made()[1].generator
+    z = jax.random.normal(jax.random.key(9), (4096, 8))
+    zeros = jax.tree.map(jnp.zeros_like, g.batch_stats)
+    want = jax.jit(lambda z: g.train_mode(g.params, zeros, z)[1])(z)["BatchNorm_0"]["var"] / 0.1
+    got = sampler(g, g.params, {}).batch_stats["BatchNorm_0"]["var"]
+    assert abs(got / want - 1).mean() < 0.07

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 
 import jax
 import numpy as np
@@ -21,12 +22,15 @@ from PIL import Image
 
 from flaxgan import sampling
 from flaxgan.checkpoint import Checkpoints, load
-from flaxgan.config import Config
+from flaxgan.config import FIELDS, Config
 from flaxgan.errors import UserError
 from flaxgan.files import locked
+from flaxgan.interrupt import Interrupt
 from flaxgan.parallel import Compiled, set_up_devices
 from flaxgan.report import Reporter
 from flaxgan.run import MetricsLog, Run, load_run
+from flaxgan.state import create_state
+from flaxgan.train import copied_to_save
 from flaxgan.train import train as training
 
 ROW = ["step", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
@@ -183,7 +187,7 @@ def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictur
         process = start(*argv, "--run-dir", broken)
         while process.poll() is None and inode() == before:
             time.sleep(0.005)
-        time.sleep(random.uniform(0, 1.2))  # three of them are over before a fast machine has done all
+        time.sleep(random.uniform(0, 0.6))  # three of them are over before a fast machine has done all
         assert process.poll() is None, process.stderr.read()
         process.kill()
         process.communicate()
@@ -577,3 +581,33 @@ def test_real_pictures_train(tmp_path, real_data, dataset, split, shape):
     assert log[-1]["d_loss"] < log[0]["d_loss"], "within a few steps the discriminator tells flowers from noise"
     generator = state(tmp_path / "run").generator
     assert generator.module.image_size == shape[:2] and generator.module.channels == shape[2]
+
+
+def test_weights_that_are_no_numbers_are_not_saved():
+    class Never:
+        def save(self, _):
+            pytest.fail("saved")
+
+    good = create_state(Config(image_size=16, channels=3, features=4))
+    params = jax.tree.map(lambda x: x * np.nan, good.generator.params)
+    bad = good.replace(generator=good.generator.replace(params=params))
+    with pytest.raises(UserError, match="at step 7 "):
+        copied_to_save(bad, 7, Never(), deque())()
+
+
+def test_a_second_ctrl_c_ends_it_at_once():
+    with pytest.raises(KeyboardInterrupt), Interrupt.watch() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupt.name == "SIGINT"
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_what_a_resumed_run_can_change_is_what_the_readme_says():
+    remedies = {"loss", "label_smoothing", "augment", "dropout", "feature_matching", "instance_noise", "instance_noise_images"}
+    rates = {"learning_rate", "d_learning_rate", "g_learning_rate", "beta1", "beta2"}
+    how_long = {"epochs", "max_steps", "checkpoint_every", "keep_checkpoints", "log_every"}
+    how_judged = {"evaluate_every", "evaluate_num", "extractor", "inception_weights"}
+    how_computed = {"device", "dtype", "accumulate", "data_home", "parallelism"}
+    where = {"run_dir", "data_dir", "distributed", "coordinator_address", "num_processes", "process_id"}
+    changeable = {name for name, field in FIELDS.items() if not field.metadata["fixed"]}
+    assert changeable == remedies | rates | how_long | how_judged | how_computed | where
