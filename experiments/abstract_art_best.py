@@ -20,9 +20,11 @@ from flaxgan.main import main
 CONFIG = Config(
     dataset="abstract_art",
     image_size=64,
-    epochs=120,
+    epochs=150,
     batch_size=8,
     learning_rate=0.0004,
+    augment="translation",
+    augment_target=0.8,
     evaluate_every=10,
 )
 

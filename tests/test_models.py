@@ -8,11 +8,6 @@ from flaxgan.models import ARCHITECTURES, base_size, stage_widths
 from flaxgan.state import create_state
 
 
-def init(module, x, labels=None):
-    """-> (output, variables)."""
-    return jax.jit(lambda x: module.init_with_output(jax.random.key(1), x, labels, train=True))(x)
-
-
 def count(tree):
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
