@@ -78,7 +78,7 @@ def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, compiled, t
     with Checkpoints(run_dir) as checkpoints:
         expected = checkpoints.restore(compiled.state_shape)
     folder, step = run_dir, np.arange(8)[None]
-    for count, parallelism in ((8, "pmap"), (2, "jit"), (8, "jit"), (1, None)):
+    for count, parallelism in ((8, "pmap"), (2, "jit"), (8, "jit"), (1, "jit")):
         config = dataclasses.replace(CONFIG, parallelism=parallelism)
         on_count = compiled if count == 1 else Compiled(config, jax.devices()[:count], IMAGES)
         with Checkpoints(folder) as checkpoints:
