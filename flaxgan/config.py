@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import os
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from flaxgan.errors import UserError
@@ -176,6 +178,11 @@ class Config:
     def augmentations(self) -> tuple[str, ...]:
         names = [name.strip() for name in (self.augment or "none").split(",")]
         return () if names == ["none"] else tuple(names)
+
+    @property
+    def picture_folder(self) -> Path | None:
+        """The folder that --dataset names, once run.resolve has made its path absolute; None if it names no folder."""
+        return Path(self.dataset) if os.path.isabs(self.dataset) else None
 
     @property
     def images_per_step(self) -> int:

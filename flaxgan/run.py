@@ -133,7 +133,7 @@ class Run:
         if not content:
             config, source = resolve(Config(**((recipe or {}) | given)))
             folder = folder or _new_folder(source.name)
-            if os.path.isabs(config.dataset) and Path(config.dataset) in folder.resolve().parents:
+            if config.picture_folder in folder.resolve().parents:
                 raise UserError(f"the run {folder} would lie among the pictures of {config.dataset}; name a --run-dir elsewhere")
             return cls(folder, config, source, None)
         if "config.json" not in content:
@@ -149,7 +149,7 @@ class Run:
             fixed = [name for name in ("dataset", "split") if name in given]
             saved.pop("data", None)
         changed = [name for name in fixed if given[name] != getattr(before, name)]
-        if "dataset" in changed and os.path.isabs(before.dataset) and os.path.isabs(given["dataset"]):
+        if "dataset" in changed and before.picture_folder and os.path.isabs(given["dataset"]):
             changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
         wrong = [f"{spelled(name, given[name])} (the run has {typed(getattr(before, name))})" for name in changed]
         if wrong:

@@ -85,8 +85,8 @@ def sample_run(args: argparse.Namespace) -> None:
         if (height := len(asked) * config.image_size[0]) > highest:
             raise UserError(f"--output {args.output}: it can be {highest} pixels high, not {height}; name fewer classes")
     state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
-    kept = [args.run_dir / name for name in ("checkpoints", BEST, "generated_images")]
-    _require_apart(args.output, [*kept, Path(config.dataset)] if os.path.isabs(config.dataset) else kept)
+    own = [args.run_dir / name for name in ("checkpoints", BEST, "generated_images")]
+    _require_apart(args.output, filter(None, [*own, config.picture_folder]))
     _check_output(args.output)
     generator = sampler(state.generator, state.ema_params, counts)
 

@@ -48,7 +48,7 @@ def training_set(config: Config, dataset: ImageDataset, num: int | None = None) 
 def open_training_set(run: TrainedRun, data_dir: str | None, num: int | None, caveats: list[str]) -> PictureSet:
     """The same, opened anew. Raises UserError if they are no longer there."""
     config = run.config
-    if os.path.isabs(config.dataset) and not os.path.isdir(config.dataset):
+    if config.picture_folder and not os.path.isdir(config.picture_folder):
         raise UserError(f"the run's pictures are no longer in {config.dataset}; name them, or others to compare with, with --real")
     source = open_source(config.dataset, data_dir or config.data_dir, config.split)
     dataset = prepare(source, config.image_size, config.channels)
