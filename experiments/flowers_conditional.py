@@ -8,7 +8,7 @@ minutes, the others on both, 25 minutes. fd_efficientnet_lite0 187.7, 124.9, 102
 epochs (2,048 samples), at the end KID 0.093, precision 0.216, recall 0.016, feature_distance 15.5 (real: 15.8), memorised 0;
 flowers_best, without classes, has 66.2 then. class_agreement rises from 0.034 to 0.061, 0.105, 0.149 and 0.182 (the share of
 pictures that a classifier of the photographs takes for the class they were asked for, among 102).
-pictures/flowers_conditional.png shows the first ten classes, a row each, --seed 1; pictures below one another have the same z.
+pictures/flowers_conditional.png shows the first ten classes, --seed 1; pictures below one another have the same z.
 experiments/RESULTS.md has the protocol.
 """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from flaxgan.files import replacing
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GAP = 2  # pixels between the pictures of a grid
+LONGEST_NAME = 32  # letters of a row's name
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
@@ -27,6 +28,20 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
         y, x = (GAP + (i // columns) * (h + GAP), GAP + (i % columns) * (w + GAP))
         sheet[y : y + h, x : x + w] = image
     return sheet
+
+
+def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """A grid with a name to the left of each of its rows, black on white."""
+    import matplotlib
+
+    row = (sheet.shape[0] - GAP) / len(names)
+    font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), max(11, row / 8))
+    shown = [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names]
+    margin = Image.new("L", (math.ceil(max(map(font.getlength, shown))) + 2 * GAP, sheet.shape[0]), 255)
+    draw = ImageDraw.Draw(margin)
+    for i, name in enumerate(shown):
+        draw.text((margin.width - GAP, (i + 0.5) * row + GAP / 2), name, fill=0, font=font, anchor="rm")
+    return np.concatenate([np.asarray(margin)[..., None].repeat(sheet.shape[-1], -1), sheet], 1)
 
 
 def save_animation(path: Path, frames: np.ndarray) -> None:

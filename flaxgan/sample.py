@@ -106,15 +106,15 @@ def sample_run(args: argparse.Namespace) -> None:
         labels = random_classes(counts, args.seed, args.num) if config.conditional else None
         images = [sample(generator, args.seed, args.num, labels, truncation=args.truncation)]
     columns = len(images[0]) if args.classes or args.interpolate else None
+    names = [[*counts][id] for id in asked if id is not None]
     try:
-        _write(args.output, images, columns)
+        _write(args.output, images, columns, names)
     except OSError as error:
         raise UserError(f"--output {args.output} can't be written: {error}") from error
     size = f"{config.image_size[0]}x{config.image_size[1]}"
     print(f"{sum(map(len, images))} pictures of {size} in {args.output}")
-    if asked != [None]:
-        names = [*counts]
-        print("classes, a row each:" if columns else "classes:", ", ".join(names[id] for id in asked))
+    if names:
+        print("classes, a row each:", ", ".join(names))
 
 
 def _repeated(id: int | None, num: int) -> Any:
@@ -123,17 +123,18 @@ def _repeated(id: int | None, num: int) -> Any:
     return None if id is None else np.full(num, id, np.int32)
 
 
-def _write(output: Path, rows: list[Any], columns: int | None) -> None:
-    """Rows of pictures, uint8 (N, H, W, C) each; `columns`: of a grid, if a row of them is one."""
+def _write(output: Path, rows: list[Any], columns: int | None, names: list[str]) -> None:
+    """Rows of pictures, uint8 (N, H, W, C) each; `columns`: of a grid, if a row of them is one; `names`: of its rows, if any."""
     import numpy as np
 
     from flaxgan.files import replacing
-    from flaxgan.plots import grid, save_animation, save_picture
+    from flaxgan.plots import grid, name_rows, save_animation, save_picture
 
     images = np.concatenate(rows)
     kind = output.suffix.lower()
     if kind == ".png":
-        save_picture(output, grid(images, columns))
+        sheet = grid(images, columns)
+        save_picture(output, name_rows(sheet, names) if names else sheet)
     elif kind in HIGHEST:
         save_animation(output, np.concatenate(rows, 1))  # one above the other
     elif kind == ".npy":

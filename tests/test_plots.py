@@ -4,7 +4,7 @@ from conftest import size_of
 from PIL import Image
 
 from flaxgan.files import replacing
-from flaxgan.plots import GAP, grid, save_losses, save_neighbours, save_picture, save_side_by_side
+from flaxgan.plots import GAP, grid, name_rows, save_losses, save_neighbours, save_picture, save_side_by_side
 
 
 def test_grid_reads_left_to_right_then_down():
@@ -14,6 +14,19 @@ def test_grid_reads_left_to_right_then_down():
     corners = sheet[GAP :: 6 + GAP, GAP :: 4 + GAP, 0][:2, :3]
     assert corners.tolist() == [[0, 1, 2], [3, 4, 255]]
     assert sheet[0].min() == 255
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 16), (3, 100)])
+def test_names_stand_beside_their_rows(channels, size):
+    sheet = grid(np.zeros((6, size, size, channels), np.uint8), columns=2)
+    named = name_rows(sheet, ["", "роза", 300 * "iris "])
+    margin, beside = np.split(named, [named.shape[1] - sheet.shape[1]], axis=1)
+    assert (beside == sheet).all() and margin.shape[1] < 500
+    ink = (margin < 128).any((1, 2))
+    rows = [np.flatnonzero(ink[top : top + size]) for top in range(GAP, len(sheet), size + GAP)]
+    assert not len(rows[0]) and not ink[:: size + GAP].any()
+    for inked in rows[1:]:
+        assert abs(inked.mean() - size / 2) < size / 5
 
 
 @pytest.mark.parametrize("channels", [1, 3])

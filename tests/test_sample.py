@@ -8,7 +8,7 @@ from conftest import TINY, start
 from PIL import Image
 
 from flaxgan.main import main
-from flaxgan.plots import grid
+from flaxgan.plots import grid, name_rows
 from flaxgan.sample import main as sample
 from flaxgan.sampling import between, latents, random_classes, spread_classes
 
@@ -131,7 +131,8 @@ def test_classes_by_name_and_number_a_row_each_with_the_same_z(conditional, tmp_
     assert (array(conditional, tmp_path / "b.npy", "--class", "1,discs", "--num", 3) == both[[3, 4, 5, 0, 1, 2]]).all()
     assert (both[:3] != both[3:]).any()
     sample([str(conditional), "--class", "all", "--num", "3", "--output", str(tmp_path / "grid.png")])
-    assert (np.asarray(Image.open(tmp_path / "grid.png")) == grid(both, columns=3)).all()
+    named = name_rows(grid(both, columns=3), ["discs", "squares"])
+    assert (np.asarray(Image.open(tmp_path / "grid.png")) == named).all()
 
 
 def test_which_class_a_row_is_is_said(conditional, tmp_path, printed):
