@@ -213,6 +213,12 @@ def test_unreadable_files_are_skipped_counted_and_named_once(tmp_path, capfd):
     assert "skipped 4 files" in warning and "empty.jpg, half.png, link.jpg, notes.txt" in warning
 
 
+def test_a_scan_of_200_megapixels_is_a_picture(tmp_path):
+    """Which Pillow by itself refuses."""
+    Image.new("1", (20000, 10000)).save(tmp_path / "scan.png")
+    assert open_source(str(tmp_path), None, None).read(0)[0].size == (20000, 10000)
+
+
 def test_a_folder_with_a_long_name(tmp_path):
     folder = tmp_path / ("é" * 120)
     folder.mkdir()

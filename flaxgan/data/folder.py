@@ -10,6 +10,8 @@ from flaxgan.data.pictures import is_grey
 from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 
+Image.MAX_IMAGE_PIXELS = 2**29  # Pillow refuses twice as many: by default 179 million, which the scan of a painting may have
+
 
 def _looks_like_a_picture(file: Path) -> bool:
     """By its name, and else by its first bytes."""
