@@ -18,9 +18,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.timing import alternate, compiled_step, finish, random_images, spread
+from benchmarks.timing import alternate, finish, random_images, spread, trainer_and_step
 from flaxgan.config import Config
-from flaxgan.parallel import Compiled, set_up_devices
+from flaxgan.devices import set_up_devices
+from flaxgan.parallel import Trainer
 
 CALLS = 5  # between two waits for the device
 KERNELS = {  # by name, the first that fits
@@ -82,11 +83,11 @@ def main() -> None:
         limit = most_operations(dtype, 8192 if on_gpu else 2048)
         for batch_size in args.batch_sizes:
             config = Config(image_size=64, channels=3, flip=False, batch_size=batch_size, dtype=dtype)
-            compiled, run = compiled_step(config)
-            measured = [value / compiled.most_steps for value in times(run)]
+            trainer, run = trainer_and_step(config)
+            measured = [value / trainer.most_steps for value in times(run)]
             plain = dataclasses.replace(config, dtype="float32")  # the CPU would count its conversions, too
-            operations = Compiled(plain, jax.devices("cpu")[:1], random_images(plain)).cost()["flops"]
-            took, moved = statistics.median(measured), compiled.cost()["bytes accessed"]
+            operations = Trainer(plain, jax.devices("cpu")[:1], random_images(plain)).program.cost_analysis()["flops"]
+            took, moved = statistics.median(measured), trainer.program.cost_analysis()["bytes accessed"]
             rows.append(
                 {
                     "precision": dtype,
@@ -104,7 +105,7 @@ def main() -> None:
             if shares := profile(run):
                 shown = {kind: f"{share:.3f}" for kind, share in shares.items()}
                 profiles.append({"precision": dtype, "batch": batch_size, **shown})
-            del compiled, run
+            del trainer, run
     finish("limits", rows)
     if profiles:
         finish("limits_profile", profiles)

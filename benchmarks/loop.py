@@ -17,12 +17,12 @@ import numpy as np
 import flaxgan.train
 from benchmarks.timing import finish, seconds, spread
 from flaxgan.main import main as train
-from flaxgan.parallel import Compiled
+from flaxgan.parallel import Trainer
 
 TURN = 4  # seconds of each: beside them what it takes to fill an emptied queue of the device's is nothing
 
 
-class Timed(Compiled):
+class Timed(Trainer):
     """Notes how long training takes, and times the bare step in between."""
 
     last = None
@@ -73,7 +73,7 @@ class Timed(Compiled):
 
 def main() -> None:
     flags = sys.argv[1:] or ["--image-size", "64", "--epochs", "1"]
-    flaxgan.train.Compiled = Timed
+    flaxgan.train.Trainer = Timed
     with tempfile.TemporaryDirectory() as folder:
         run = seconds(lambda: train([*flags, "--run-dir", str(Path(folder) / "run")]))
     timed = Timed.last

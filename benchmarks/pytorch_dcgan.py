@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from flaxgan.config import Config
-from flaxgan.models import base_size, stage_widths
+from flaxgan.models.sizes import base_size, stage_widths
 from flaxgan.state import Network
 
 
@@ -65,7 +65,7 @@ def copy_weights(module: nn.Module, network: Network, base: tuple[int, int]) -> 
         layer.bias.copy_(_tensor(norm["bias"], 0))
 
 
-class Trainer:
+class TorchTrainer:
     """A training step of PyTorch, from the weights of a state of flaxgan. `compile`: a mode of torch.compile, or None."""
 
     def __init__(self, config: Config, state: Any, channels_last: bool = True, compile: str | None = None, bfloat16: bool = False):

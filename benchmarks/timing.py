@@ -16,7 +16,8 @@ import numpy as np
 
 import flaxgan
 from flaxgan.config import Config
-from flaxgan.parallel import Compiled, set_up_devices
+from flaxgan.devices import set_up_devices
+from flaxgan.parallel import Trainer
 
 ROUNDS = 9  # at least 7
 WARM_UP = 3
@@ -34,24 +35,24 @@ def random_images(config: Config) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (config.batch_size, *config.image_size, config.channels), np.uint8)
 
 
-def compiled_step(config: Config) -> tuple[Compiled, Callable[[], Any]]:
+def trainer_and_step(config: Config) -> tuple[Trainer, Callable[[], Any]]:
     """A call makes as many steps of flaxgan's as a dispatch does on this device, on random pictures (and classes)."""
     images = random_images(config)
     labels = np.arange(len(images), dtype=np.int32) % config.num_classes if config.conditional else None
-    compiled = Compiled(config, set_up_devices(config.device)[:1], images, labels)
-    state = compiled.create_state()
-    indices = np.arange(config.images_per_step)[None].repeat(compiled.most_steps, 0) % len(images)
+    trainer = Trainer(config, set_up_devices(config.device)[:1], images, labels)
+    state = trainer.create_state()
+    indices = np.arange(config.images_per_step)[None].repeat(trainer.most_steps, 0) % len(images)
 
     def run() -> Any:
         nonlocal state
-        state, metrics = compiled.train_steps(state, indices)
+        state, metrics = trainer.train_steps(state, indices)
         return metrics
 
-    return compiled, run
+    return trainer, run
 
 
 def training_step(config: Config) -> Callable[[], Any]:
-    return compiled_step(config)[1]
+    return trainer_and_step(config)[1]
 
 
 def elsewhere(build: Callable[[], Callable[[], Any]]) -> Callable[[], None]:

@@ -19,10 +19,11 @@ import jax
 import numpy as np
 import torch
 
-from benchmarks.pytorch_dcgan import Trainer
+from benchmarks.pytorch_dcgan import TorchTrainer
 from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, random_images, spread, table, training_step
 from flaxgan.config import Config
-from flaxgan.parallel import STEPS_PER_DISPATCH, Compiled, set_up_devices
+from flaxgan.devices import set_up_devices
+from flaxgan.parallel import STEPS_PER_DISPATCH, Trainer
 from flaxgan.state import TRAINING, create_state, random_key
 
 TOLERANCE = 1e-4  # relative; of the first step, whose g_loss already sees one update of the discriminator
@@ -40,16 +41,16 @@ def first_losses(config: Config, images: np.ndarray, steps: int = 1) -> tuple[np
 
 
 def _first_losses(config: Config, images: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    compiled = Compiled(config, jax.devices()[:1], images)
-    state = compiled.create_state()
-    trainer = Trainer(config, state)
+    trainer = Trainer(config, jax.devices()[:1], images)
+    state = trainer.create_state()
+    torch_trainer = TorchTrainer(config, state)
     ours, theirs = [], []
     for step in range(steps):
         z_key, _ = jax.random.split(jax.random.fold_in(random_key(config.seed, TRAINING), step))
         z = np.asarray(jax.random.normal(z_key, (config.batch_size, config.latent_dim)))
-        state, metrics = compiled.train_steps(state, np.arange(config.batch_size)[None])
+        state, metrics = trainer.train_steps(state, np.arange(config.batch_size)[None])
         ours.append([float(metrics[name][0]) for name in ("d_loss", "g_loss")])
-        losses = trainer.step(trainer.put(images[: config.batch_size]), trainer.put(z))
+        losses = torch_trainer.step(torch_trainer.put(images[: config.batch_size]), torch_trainer.put(z))
         theirs.append([loss.item() for loss in losses])
     return np.array(ours), np.array(theirs)
 
@@ -59,9 +60,9 @@ def theirs(config: Config, steps: int, channels_last: bool, mode: str | None) ->
     set_up_devices("auto")
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as is JAX's default
     torch.backends.cudnn.allow_tf32 = True
-    trainer = Trainer(config, create_state(config), channels_last, mode, config.dtype == "bfloat16")
-    images = trainer.put(random_images(config))
-    return lambda: trainer.steps(steps, images)
+    torch_trainer = TorchTrainer(config, create_state(config), channels_last, mode, config.dtype == "bfloat16")
+    images = torch_trainer.put(random_images(config))
+    return lambda: torch_trainer.steps(steps, images)
 
 
 def compare(config: Config, steps: int, rounds: int, modes: list[str], precisions: list[str], only: str) -> list[dict]:

@@ -10,7 +10,7 @@ import orbax.checkpoint as ocp
 
 from flaxgan.config import Config
 from flaxgan.errors import UserError
-from flaxgan.state import GANState, create_state
+from flaxgan.state import GANState, state_shape
 
 # Orbax warns of what was asked of it, and reports each read that a damaged checkpoint broke; the error here says it once.
 for name in ("absl", "asyncio"):
@@ -51,8 +51,8 @@ class Checkpoints:
         if step not in self.steps():
             self._manager.save(step, args=ocp.args.StandardSave(state))
 
-    def restore(self, state_shape: GANState, step: int | None = None) -> GANState:
-        """The newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `state_shape`.
+    def restore(self, shape: GANState, step: int | None = None) -> GANState:
+        """The newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `shape`.
 
         Raises UserError if there is none, if it can't be read, or if it belongs to another network.
         """
@@ -66,10 +66,9 @@ class Checkpoints:
         path = self.folder / str(step)
         try:
             tree = self._manager.item_metadata(step).tree
-            saved, expected = (sorted(tuple(leaf.shape) for leaf in jax.tree.leaves(tree)) for tree in (tree, state_shape))
+            saved, expected = (sorted(tuple(leaf.shape) for leaf in jax.tree.leaves(tree)) for tree in (tree, shape))
             if saved == expected:
-                fields = {name: getattr(state_shape, name) for name in tree}  # an older one lacks the newer ones
-                return state_shape.replace(**self._manager.restore(step, args=ocp.args.StandardRestore(fields)))
+                return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
         except Exception as error:  # a damaged file fails in whatever way its reader likes
             older = f"; if it is damaged, remove it to go on from step {steps[-2]}" if step == steps[-1] != steps[0] else ""
             reason = f"{type(error).__name__}: {str(error)[:200]}"
@@ -88,9 +87,5 @@ def load(run_dir: Path, config: Config, checkpoint: int | str | None, device: ja
         why = "no best checkpoint: train it with --evaluate-every" if best else "no checkpoint yet"
         raise UserError(f"{run_dir} has {why}")
     sharding = jax.sharding.SingleDeviceSharding(device)
-    state_shape = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
-        jax.eval_shape(lambda: create_state(config)),
-    )
     with Checkpoints(run_dir, folder=folder) as checkpoints:
-        return checkpoints.restore(state_shape, None if best else checkpoint)
+        return checkpoints.restore(state_shape(config, sharding), None if best else checkpoint)

@@ -172,10 +172,12 @@ class Config:
 
     @property
     def discriminator_norm(self) -> str:
+        """batch, layer or none."""
         return self.d_norm or ("none" if self.spectral_norm else "layer" if self._penalised else "batch")
 
     @property
     def augmentations(self) -> tuple[str, ...]:
+        """The names in `augment`; none if it is none or not given."""
         names = [name.strip() for name in (self.augment or "none").split(",")]
         return () if names == ["none"] else tuple(names)
 
@@ -186,6 +188,7 @@ class Config:
 
     @property
     def images_per_step(self) -> int:
+        """New pictures that a step takes: a batch for each update of the discriminator."""
         return self.batch_size * self.d_steps
 
     def to_dict(self) -> dict[str, Any]:
@@ -198,8 +201,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any], **changes: Any) -> Self:
-        """The inverse of to_dict; keys that are no field are left out. What was saved before there was --ema had no average."""
-        fields = {"ema": 0} | fields
+        """The inverse of to_dict; keys that are no field are left out."""
         return cls(**{name: fields[name] for name in FIELDS if name in fields} | changes)
 
 

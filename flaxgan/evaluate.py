@@ -12,12 +12,12 @@ from flaxgan.flags import Parser, add_flags_of_a_reader, whole_number
 def evaluate_command(args: argparse.Namespace) -> None:
     """Compare what the arguments name: a table on the screen, the JSON file, and pictures beside it. Raises UserError."""
     from flaxgan.checkpoint import load
+    from flaxgan.devices import set_up_devices
     from flaxgan.metrics.evaluation import METRICS, Comparison, evaluate
     from flaxgan.metrics.features import Extractor, own_devices
     from flaxgan.metrics.reference import Reference
     from flaxgan.metrics.results import check_output, save_pictures, table, write
     from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
-    from flaxgan.parallel import set_up_devices
     from flaxgan.run import load_run
 
     if unknown := set(args.metrics or ()) - set(METRICS):
@@ -41,9 +41,8 @@ def evaluate_command(args: argparse.Namespace) -> None:
     else:
         generated = sampled_set(state, run.class_counts, args.seed, args.num or len(real))
     mirror = config.flip if config else real.images.shape[-1] == 3
-    comparison = Comparison(Reference(real, extractor, mirror), generated, seed=args.seed, caveats=caveats)
-    if state:
-        comparison.discriminator, comparison.batch_size, comparison.loss = state.discriminator, config.batch_size, config.loss
+    of_run = {"discriminator": state.discriminator, "batch_size": config.batch_size, "loss": config.loss} if state else {}
+    comparison = Comparison(Reference(real, extractor, mirror), generated, seed=args.seed, caveats=caveats, **of_run)
     measured = evaluate(comparison, args.metrics)
     if not measured:
         raise UserError(f"nothing is measured: {'; '.join(caveats)}")
@@ -93,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.image_size and not (args.real or args.generated):
             raise UserError("--image-size is for the folders that --real and --generated name; leave it out")
 
-        from flaxgan.parallel import explaining_out_of_memory  # the heavy imports begin here
+        from flaxgan.devices import explaining_out_of_memory  # the heavy imports begin here
 
         with explaining_out_of_memory():
             evaluate_command(args)

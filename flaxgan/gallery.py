@@ -13,7 +13,7 @@ import numpy as np
 from flaxgan.data import ImageDataset, batch_indices, epoch_of
 from flaxgan.plots import grid, save_losses, save_picture, save_side_by_side
 from flaxgan.run import MetricsLog, Run
-from flaxgan.sampling import sample, sampler, spread_classes
+from flaxgan.sampling import averaged_generator, sample, spread_classes
 from flaxgan.state import GANState, Network
 
 NUM_PICTURES = 64  # in the grids of a run
@@ -83,7 +83,7 @@ class Gallery:
     def _generated(self, generator: Network, ema_params: Any) -> np.ndarray:
         config = self.run.config
         labels = spread_classes(self.class_counts, NUM_PICTURES) if config.conditional else None
-        return sample(sampler(generator, ema_params, self.class_counts), config.seed, NUM_PICTURES, labels)
+        return sample(averaged_generator(generator, ema_params, self.class_counts), config.seed, NUM_PICTURES, labels)
 
     def __enter__(self) -> Self:
         sys.setswitchinterval(SWITCH_INTERVAL)

@@ -75,8 +75,8 @@ def from_first(text: str) -> str:
 
 
 def agreed(holds: bool) -> bool:
-    """Process 0's answer, on all processes."""
-    return from_first("yes" if holds else "") == "yes"
+    """Process 0's answer, on all processes; waits until all have come to this line."""
+    return bool(multihost_utils.broadcast_one_to_all(np.bool_(holds)))
 
 
 def require_equal(text: str, otherwise: str) -> None:

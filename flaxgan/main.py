@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
 
         run = Run.open(given, recipe.chosen())
         if dry_run:
-            from flaxgan.parallel import set_up_devices
+            from flaxgan.devices import set_up_devices
             from flaxgan.summary import summary
 
             set_up_devices(run.config.device)

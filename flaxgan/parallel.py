@@ -1,12 +1,7 @@
-"""Devices, and the training step compiled for all of them."""
+"""The training step, compiled for one or many devices and fed from the data."""
 
-import contextlib
-import ctypes
 import functools
-import mmap
-import os
-import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,80 +11,24 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flaxgan.config import Config
-from flaxgan.data.cache import cache_dir, expect_random_reads
+from flaxgan.data.cache import expect_random_reads
 from flaxgan.errors import UserError
 from flaxgan.state import GANState, create_state
 from flaxgan.steps import Metrics, train_step
 
 AXIS = "batch"
-ON_HUGE_PAGES = 2**32  # bytes at the beginning of the heap
 # On a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly.
 STEPS_PER_DISPATCH = 8
 SHARE_FOR_PICTURES = 0.25  # of a device's memory
-# Off: XLA compiles and times dozens of Triton programs for each matrix product on a GPU, a minute for some of our networks, and
-# cuBLAS's are no slower here.
-TRITON = "xla_gpu_enable_triton_gemm"
 Data = tuple[Any, Any]  # images, and labels or None
 Step = Callable[..., tuple[GANState, Metrics]]  # of a state, images and labels
 
 
-@functools.cache
-def keep_freed_memory() -> None:
-    """Have glibc reuse the memory of large arrays, instead of returning it to the system, which then clears its pages anew.
-
-    Every step of a CPU frees and asks for the same gigabytes. They are to lie on huge pages, where the system has them: small ones
-    cost a step a tenth of its speed. Elsewhere than on glibc (Linux) nothing is changed.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    libc.malloc.restype = ctypes.c_void_p
-    trim_threshold, mmap_max, arena_max = -1, -4, -8  # as malloc.h has them
-    libc.mallopt(trim_threshold, -1)  # never
-    libc.mallopt(mmap_max, 0)
-    libc.mallopt(arena_max, 1)  # else each of XLA's threads has a heap of its own to keep
-    if block := libc.malloc(ctypes.c_size_t(ON_HUGE_PAGES)):  # of addresses, which fill with memory only as they are used
-        page = -(-block // mmap.PAGESIZE) * mmap.PAGESIZE
-        libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(ON_HUGE_PAGES - mmap.PAGESIZE), mmap.MADV_HUGEPAGE)
-        libc.free(ctypes.c_void_p(block))
-
-
-def set_up_devices(device: str) -> list[jax.Device]:
-    """Choose what to compute on, once a process and before the first computation. Raises UserError if it is not there."""
-    # XLA divides a CPU's program among the cores that there are when it compiles, which JAX's cache doesn't ask when it loads.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "xla" / f"{cores}_cores"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)  # a start needs dozens of small programs
-    keep_freed_memory()
-    if device == "cpu":
-        jax.config.update("jax_platforms", "cpu")
-    elif TRITON not in os.environ.get("XLA_FLAGS", ""):
-        os.environ["XLA_FLAGS"] = f"--{TRITON}=false " + os.environ.get("XLA_FLAGS", "")
-    try:
-        return jax.devices(None if device in ("auto", "cpu") else device)
-    except (RuntimeError, AssertionError) as error:  # an assertion where JAX_PLATFORMS names what no plugin brings
-        asked = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS')}" if device == "auto" else f"--device {device}"
-        raise UserError(
-            f"{asked}: JAX finds no such device here "
-            '(NVIDIA GPU: pip install "jax[cuda12]"; TPU: pip install "jax[tpu]"; or --device cpu)'
-        ) from error
-
-
 def require_divisible(config: Config, devices: list[jax.Device]) -> None:
+    """Raises UserError if the devices would get batches of different sizes."""
     if config.batch_size % (len(devices) * config.accumulate):
         parts = f" in {config.accumulate} parts (--accumulate)" if config.accumulate > 1 else ""
         raise UserError(f"--batch-size {config.batch_size} can't be split evenly among {len(devices)} devices{parts}")
-
-
-@contextlib.contextmanager
-def explaining_out_of_memory(advice: str = "wait until what else it computes has ended, or give --device cpu") -> Iterator[None]:
-    """What XLA says when memory runs out -> UserError."""
-    try:
-        yield
-    except jax.errors.JaxRuntimeError as error:
-        if not any(sign in str(error) for sign in ("RESOURCE_EXHAUSTED", "Out of memory")):  # of GPU and TPU, and of the CPU
-            raise
-        raise UserError(f"the device is out of memory; {advice} ({str(error).splitlines()[0][:150]})") from error
 
 
 def live_on_device(config: Config, devices: list[jax.Device], images: np.ndarray) -> bool:
@@ -98,11 +37,6 @@ def live_on_device(config: Config, devices: list[jax.Device], images: np.ndarray
         return config.data_home == "device"
     stats = devices[0].memory_stats() if jax.process_count() == 1 else None  # None of a CPU, whose memory holds them anyway
     return bool(stats) and images.nbytes <= SHARE_FOR_PICTURES * stats.get("bytes_limit", 0)
-
-
-def on_one_device(tree: Any) -> Any:
-    """What all devices hold, as arrays on one device of this process, so that the process can compute with it by itself."""
-    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
 
 
 def _own_rows(drawn: Array) -> Array:
@@ -121,7 +55,7 @@ def _scan(one_step: Step, state: GANState, data: Data, indices: Array | None) ->
     return lax.scan(body, state, data if indices is None else indices)
 
 
-class Compiled:
+class Trainer:
     """The state is replicated on all devices, batches are split among them, and batch norm sees the whole batch.
 
     `images`: uint8 (N, H, W, C), all pictures, usually memory-mapped; `labels`: int32 (N,), if conditional. Either they live on
@@ -215,21 +149,16 @@ class Compiled:
             rows.append(metrics)
         return state, jax.tree.map(lambda *values: jnp.concatenate(values), *rows)
 
-    def as_text(self) -> str:
-        """The compiled program."""
-        return self._program(self.most_steps).as_text()
-
-    def cost(self) -> dict[str, float]:
-        """XLA's estimate of a step on one device: "flops", "bytes accessed"."""
-        return self._program(self.most_steps).cost_analysis()
-
-    def memory(self) -> int:
-        """Bytes that XLA plans for on one device: arguments, results and all between."""
-        plan = self._program(self.most_steps).memory_analysis()
-        return plan.argument_size_in_bytes + plan.output_size_in_bytes - plan.alias_size_in_bytes + plan.temp_size_in_bytes
+    @property
+    def program(self) -> jax.stages.Compiled:
+        """Of `most_steps` steps: for as_text(), cost_analysis() and memory_analysis()."""
+        return self._program(self.most_steps)
 
     def of_any_process(self, asked: Any) -> Any:
-        """Whether `asked` holds in any process, the same answer in all; not waited for, and computed before the next step."""
+        """Whether `asked` holds in any process, the same answer in all, computed before the next step.
+
+        Of several processes it is an array: its bool waits for the device.
+        """
         if jax.process_count() == 1:
             return asked
         rows = NamedSharding(self.replicated.mesh, PartitionSpec(AXIS))

@@ -44,9 +44,14 @@ def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.concatenate([np.asarray(margin)[..., None].repeat(sheet.shape[-1], -1), sheet], 1)
 
 
+def _squeezed(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, C) -> (H, W) if it is grey, as Pillow and matplotlib have it."""
+    return pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
+
+
 def save_animation(path: Path, frames: np.ndarray) -> None:
     """uint8 (N, H, W, C) -> GIF or WebP, as the name says, forth and back, 12 a second."""
-    pictures = [Image.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame) for frame in [*frames, *frames[-2:0:-1]]]
+    pictures = [Image.fromarray(_squeezed(frame)) for frame in [*frames, *frames[-2:0:-1]]]
     with replacing(path) as temporary:
         kind = path.suffix[1:].upper()
         pictures[0].save(temporary, kind, save_all=True, append_images=pictures[1:], duration=83, loop=0, lossless=True)
@@ -55,7 +60,7 @@ def save_animation(path: Path, frames: np.ndarray) -> None:
 def save_picture(path: Path, pixels: np.ndarray) -> None:
     """uint8 (H, W, 1 or 3) -> PNG."""
     with replacing(path) as temporary:
-        Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(temporary, "PNG")
+        Image.fromarray(_squeezed(pixels)).save(temporary, "PNG")
 
 
 def _figure(width: float, height: float, title: str = "") -> "Figure":
@@ -74,7 +79,7 @@ def _save_figure(path: Path, figure: "Figure") -> None:
 
 
 def _show(axes: "Axes", pixels: np.ndarray, title: str) -> None:
-    axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.imshow(_squeezed(pixels), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_title(title)
     axes.axis("off")
 

@@ -22,6 +22,7 @@ SECONDS_TIMED = 1  # at least: a host that was late finds several dispatches don
 
 
 def diverged(step: int) -> UserError:
+    """To be raised: says what to do where losses or weights are no longer numbers."""
     return UserError(
         f"the training diverged: at step {step} the losses or weights are no longer numbers. The last checkpoint, if there is one, "
         "is kept; try a lower --learning-rate (--d-learning-rate, --g-learning-rate), or a larger --batch-size in a new run"

@@ -18,7 +18,7 @@ from flaxgan.fields import flag, spelled, typed
 from flaxgan.files import locked, replacing
 from flaxgan.models.sizes import base_size, require_resolution
 
-METRICS = "metrics.jsonl"
+METRICS_FILE = "metrics.jsonl"
 
 
 def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
@@ -82,7 +82,7 @@ def load_run(run_dir: Path) -> TrainedRun:
     saved, config = _read(run_dir)
     data = saved.get("data", {})
     names = data.get("class_names", ())
-    counts = dict(zip(names, data.get("class_counts") or [1] * len(names), strict=False))  # old runs have no counts
+    counts = dict(zip(names, data.get("class_counts", ()), strict=True))
     return TrainedRun(config, counts, data.get("sha256"))
 
 
@@ -143,7 +143,7 @@ class Run:
             raise UserError(f"the checkpoints of {folder} are gone; bring them back, or name a new --run-dir")
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
-        if has_checkpoints or any(_rows(folder / METRICS)):
+        if has_checkpoints or any(_rows(folder / METRICS_FILE)):
             fixed = [name for name in given if FIELDS[name].metadata["fixed"]]
         else:  # it ended before its first step, short of memory perhaps
             fixed = [name for name in ("dataset", "split") if name in given]
@@ -159,7 +159,7 @@ class Run:
 
     def lacks_evaluation(self, step: int) -> bool:
         """Whether this one, the last, is not in the log, and was asked for."""
-        evaluated = (row["step"] for row in _rows(self.folder / METRICS) if "images_per_second" not in row)
+        evaluated = (row["step"] for row in _rows(self.folder / METRICS_FILE) if "images_per_second" not in row)
         return bool(self.config.evaluate_every) and step not in evaluated
 
     @contextlib.contextmanager
@@ -227,7 +227,7 @@ class MetricsLog:
 
     def __init__(self, run_dir: Path, step: int):
         """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are dropped."""
-        path = run_dir / METRICS
+        path = run_dir / METRICS_FILE
         self.rows = [row for row in _rows(path) if row["step"] <= step]
         with replacing(path) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows))

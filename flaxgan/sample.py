@@ -68,12 +68,11 @@ def sample_run(args: argparse.Namespace) -> None:
 
     Raises UserError if the folder is no run, has no such checkpoint or class, or the output can't be written.
     """
-    import numpy as np
 
     from flaxgan.checkpoint import BEST, load
-    from flaxgan.parallel import set_up_devices
+    from flaxgan.devices import set_up_devices
     from flaxgan.run import load_run
-    from flaxgan.sampling import between, draw, random_classes, sample, sampler
+    from flaxgan.sampling import averaged_generator, between, draw, random_classes, sample
 
     config, counts, _ = load_run(args.run_dir)
     if args.classes is not None and not config.conditional:
@@ -88,17 +87,14 @@ def sample_run(args: argparse.Namespace) -> None:
     own = [args.run_dir / name for name in ("checkpoints", BEST, "generated_images")]
     _require_apart(args.output, filter(None, [*own, config.picture_folder]))
     _check_output(args.output)
-    generator = sampler(state.generator, state.ema_params, counts)
+    generator = averaged_generator(state.generator, state.ema_params, counts)
 
     if args.interpolate:
         z = between(args.interpolate, args.frames, config.latent_dim, args.truncation)
         if config.conditional and not args.classes:
             asked = random_classes(counts, args.interpolate[0], 1).tolist()
 
-        def rows(start: int, stop: int) -> np.ndarray:
-            return np.resize(z[start:stop], (stop - start, config.latent_dim))
-
-        images = [draw(generator, rows, len(z), _repeated(id, len(z))) for id in asked]
+        images = [draw(generator, z, _repeated(id, len(z))) for id in asked]
     elif args.classes:
         # The same z for each class: down a column it is the class alone that changes.
         images = [sample(generator, args.seed, args.num, _repeated(id, args.num), truncation=args.truncation) for id in asked]
@@ -186,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.truncation is not None and not 0.01 <= args.truncation < math.inf:
             raise UserError(f"--truncation must be at least 0.01, not {args.truncation}")
 
-        from flaxgan.parallel import explaining_out_of_memory  # the heavy imports begin here
+        from flaxgan.devices import explaining_out_of_memory  # the heavy imports begin here
 
         with explaining_out_of_memory():
             sample_run(args)

@@ -3,7 +3,6 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +61,7 @@ def spread_classes(class_counts: dict[str, int], num: int) -> np.ndarray:
     return np.resize(np.repeat(classes[np.linspace(0, len(classes) - 1, rows).round().astype(int)], columns), num)
 
 
-def between(seeds: list[int], frames: int, latent_dim: int, truncation: float | None = None) -> Array:
+def between(seeds: list[int], frames: int, latent_dim: int, truncation: float | None = None) -> np.ndarray:
     """From the first z of each seed to that of the next, `frames` steps each: ((len(seeds) - 1) * frames + 1, latent_dim).
 
     Spherical interpolation (White 2016, arXiv:1609.04468): what lies straight between two z is shorter than any that was trained.
@@ -73,7 +72,7 @@ def between(seeds: list[int], frames: int, latent_dim: int, truncation: float | 
         angle = jnp.arccos(jnp.clip(jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)), -1, 1))
         for share in jnp.arange(frames) / frames:
             rows.append((jnp.sin((1 - share) * angle) * a + jnp.sin(share * angle) * b) / jnp.sin(angle))
-    return jnp.stack([*rows, ends[-1]])
+    return np.stack([*rows, ends[-1]])
 
 
 @jax.jit
@@ -84,7 +83,7 @@ def _calibrated(generator: Network, labels: Array | None) -> Network:
 
     def statistics(batch: Array) -> object:
         z = jax.random.normal(jax.random.fold_in(key, batch), (BATCH, generator.module.latent_dim))
-        return generator.train_mode(generator.params, zeros, z, None if labels is None else labels[batch])[1]
+        return generator.replace(batch_stats=zeros).train_mode(z, None if labels is None else labels[batch])[1]
 
     # From running statistics of 0 an update is the batch's share of them: 1 - momentum, the same for all, divided out.
     zeros = jax.tree.map(jnp.zeros_like, generator.batch_stats)
@@ -92,7 +91,7 @@ def _calibrated(generator: Network, labels: Array | None) -> Network:
     return generator.replace(batch_stats=jax.tree.map(lambda x: x / (1 - MOMENTUM), means))
 
 
-def sampler(generator: Network, ema_params: object, class_counts: dict[str, int]) -> Network:
+def averaged_generator(generator: Network, ema_params: object, class_counts: dict[str, int]) -> Network:
     """The generator to sample from: with its averaged weights, and batch statistics that belong to them, if there are any.
 
     `class_counts`: of the training data; if it is conditional, the classes are as frequent in those statistics.
@@ -122,16 +121,16 @@ def sample(
     truncation: float | None = None,
 ) -> np.ndarray:
     """The first `num` pictures of a seed, of these classes (num,) if conditional: uint8 (num, H, W, C). Waits for the device."""
-    return draw(
-        generator, lambda start, stop: latents(seed, start, stop - start, generator.module.latent_dim, use, truncation), num, labels
-    )
+    starts = range(0, num, BATCH)  # whole batches only, so that one program is compiled
+    z = [latents(seed, start, BATCH, generator.module.latent_dim, use, truncation) for start in starts]
+    return draw(generator, np.concatenate(z)[:num], labels)
 
 
-def draw(generator: Network, z: Callable[[int, int], Array], num: int, labels: np.ndarray | None = None) -> np.ndarray:
-    """Pictures of z(start, stop), as many rows of latents: uint8 (num, H, W, C). Waits for the device."""
+def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    """Pictures of z (N, latent_dim), and of labels (N,) if conditional: uint8 (N, H, W, C). Waits for the device."""
     batches = []
-    for start in tqdm(range(0, num, BATCH), "sampling", unit="batch", disable=True if num <= BATCH else None):
-        # Whole batches only, so that one program is compiled.
-        own = None if labels is None else np.resize(labels[start : start + BATCH], BATCH)
-        batches.append(np.asarray(pictures(generator, z(start, start + BATCH), own)))
-    return np.concatenate(batches)[:num]
+    for start in tqdm(range(0, len(z), BATCH), "sampling", unit="batch", disable=True if len(z) <= BATCH else None):
+        # Whole batches here, too.
+        whole = (x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:])) for x in (z, labels))
+        batches.append(np.asarray(pictures(generator, *whole)))
+    return np.concatenate(batches)[: len(z)]

@@ -5,13 +5,13 @@ from typing import Self
 
 from flaxgan.checkpoint import BEST, Checkpoints
 from flaxgan.data import ImageDataset
+from flaxgan.devices import on_one_device
 from flaxgan.hosts import agreed
 from flaxgan.interrupt import Abandoned, Interrupt
 from flaxgan.metrics.evaluation import Comparison, evaluate
 from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.sets import sampled_set, training_set
-from flaxgan.parallel import on_one_device
 from flaxgan.run import MetricsLog, Run
 from flaxgan.state import SELECTING, GANState
 

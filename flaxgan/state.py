@@ -22,20 +22,22 @@ class Network(struct.PyTreeNode):
     module: nn.Module = struct.field(pytree_node=False)
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
 
-    def train_mode(
-        self, params: Any, batch_stats: Any, x: Array, labels: Array | None = None, **options: Any
-    ) -> tuple[Array, Any, Any]:
+    def train_mode(self, x: Array, labels: Array | None = None, **options: Any) -> tuple[Array, Any, Any]:
         """Apply with the statistics of this batch -> (output, updated running statistics, features that were sown).
 
         `labels`: (N,) if conditional. `options`: axis_name, and of the discriminator keys and kinds.
         """
-        variables = {"params": params, "batch_stats": batch_stats}
-        output, updates = self.module.apply(variables, x, labels, train=True, mutable=["batch_stats", "features"], **options)
+        mutable = ["batch_stats", "features"]
+        output, updates = self.module.apply(self._variables, x, labels, train=True, mutable=mutable, **options)
         return output, updates.get("batch_stats", {}), updates.get("features")
 
     def eval_mode(self, x: Array, labels: Array | None = None) -> Array:
         """Apply with the running statistics."""
-        return self.module.apply({"params": self.params, "batch_stats": self.batch_stats}, x, labels, train=False)
+        return self.module.apply(self._variables, x, labels, train=False)
+
+    @property
+    def _variables(self) -> dict[str, Any]:
+        return {"params": self.params, "batch_stats": self.batch_stats}
 
     def update(self, grads: Any, batch_stats: Any) -> "Network":
         """One optimiser step."""
@@ -72,8 +74,8 @@ SCHEDULES = {
 }
 
 
-def _network(module: nn.Module, key: Array, x: Array, tx: optax.GradientTransformation, config: Config) -> Network:
-    labels = jnp.zeros(len(x), jnp.int32) if config.num_classes else None
+def _network(module: nn.Module, key: Array, x: Array, tx: optax.GradientTransformation) -> Network:
+    labels = jnp.zeros(len(x), jnp.int32) if module.num_classes else None
     variables = module.init(key, x, labels, train=True)
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     return Network(params=params, batch_stats=batch_stats, opt_state=tx.init(params), module=module, tx=tx)
@@ -105,8 +107,8 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         dropout=config.dropout,
         **shared,
     )
-    g = _network(generator, g_key, z, adam(config.g_learning_rate or config.learning_rate, 1), config)
-    d = _network(discriminator, d_key, images, adam(config.d_learning_rate or config.learning_rate, config.d_steps), config)
+    g = _network(generator, g_key, z, adam(config.g_learning_rate or config.learning_rate, 1))
+    d = _network(discriminator, d_key, images, adam(config.d_learning_rate or config.learning_rate, config.d_steps))
     # A copy: the state is donated, and no buffer can be twice.
     ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
     return GANState(
@@ -117,3 +119,9 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         ema_params=ema_params,
         augment_probability=jnp.zeros(()) if config.augment_target else None,
     )
+
+
+def state_shape(config: Config, sharding: jax.sharding.Sharding | None = None) -> GANState:
+    """The state's shapes and dtypes, which lie as `sharding` says. Computes nothing."""
+    shapes = jax.eval_shape(lambda: create_state(config))
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes)

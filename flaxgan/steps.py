@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax import Array, lax
 
 from flaxgan.augment import seen
@@ -47,7 +48,7 @@ def generate(generator: Network, z: Array, labels: Array | None = None, axis_nam
     """Training-mode pictures. Both steps learn from them, so that the generator runs once."""
 
     def images_of(params: Any) -> tuple[Array, Any]:
-        images, batch_stats, _ = generator.train_mode(params, generator.batch_stats, z, labels, axis_name=axis_name)
+        images, batch_stats, _ = generator.replace(params=params).train_mode(z, labels, axis_name=axis_name)
         return images, batch_stats
 
     images, pullback, batch_stats = jax.vjp(images_of, generator.params, has_aux=True)
@@ -66,7 +67,7 @@ def _mean(of: Callable[..., Any], arrays: tuple[Array | None, ...], accumulate: 
         # Part i is every accumulate-th picture from i on, so that each device goes through its own pictures.
         parts = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(-1, accumulate, *x.shape[1:]), 1, 0), arrays)
         first = jax.tree.map(lambda x: x[0], parts)
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(of, *first))
+        zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(of, *first))
         sums, _ = lax.scan(lambda sums, part: (jax.tree.map(jnp.add, sums, of(*part)), None), zeros, parts)
         means = jax.tree.map(lambda x: x / accumulate, sums)
     return means if axis_name is None else lax.pmean(means, axis_name)
@@ -80,7 +81,7 @@ def _seen(state: GANState, config: Config) -> Callable[[Array, Array], Array]:
     return partial(seen, augmentations=config.augmentations, probability=state.augment_probability, noise=noise)
 
 
-def regulated(probability: Array, d_real_accuracy: Array, config: Config) -> Array:
+def adapted_probability(probability: Array, d_real_accuracy: Array, config: Config) -> Array:
     """The probability of augmentation after a step in which the discriminator was right about so many of the real pictures.
 
     ADA's control (Karras et al. 2020, arXiv:2006.06676), in proportion to the excess instead of by its sign. Its target, 0.6 as
@@ -112,18 +113,19 @@ def discriminator_step(
         fakes = (generated or generate(state.generator, z, labels, axis_name)).images
         real_keys, fake_keys, *seen_keys, penalty_keys = _split(keys, 5)
         images, fakes = (as_seen(x, own) for x, own in zip((images, fakes), seen_keys, strict=True))
-        both = _in_turns(images, fakes), _in_turns(labels, labels)
-        both_keys = _in_turns(real_keys, fake_keys)
+        both = _interleave(images, fakes), _interleave(labels, labels)
+        both_keys = _interleave(real_keys, fake_keys)
 
         def loss_fn(params):
-            both_logits, batch_stats, _ = d.train_mode(params, d.batch_stats, *both, keys=both_keys, axis_name=axis_name, kinds=2)
+            judge = partial(d.replace(params=params).train_mode, axis_name=axis_name)
+            both_logits, batch_stats, _ = judge(*both, keys=both_keys, kinds=2)
             real_logits, fake_logits = both_logits[::2], both_logits[1::2]
             loss = LOSSES[config.loss].discriminator(real_logits, fake_logits, 1 - config.label_smoothing)
             real_right, fake_right = LOSSES[config.loss].judged_right(real_logits, fake_logits)
             metrics = {"d_loss": loss, "d_real_accuracy": real_right.mean(), "d_fake_accuracy": fake_right.mean()}
 
             def logits(x: Array) -> Array:
-                return d.train_mode(params, d.batch_stats, x, labels, keys=penalty_keys, axis_name=axis_name)[0]
+                return judge(x, labels, keys=penalty_keys)[0]
 
             if penalties:
                 metrics["d_penalty"] = sum(weight * penalty(logits, images, fakes, penalty_keys) for weight, penalty in penalties)
@@ -135,7 +137,9 @@ def discriminator_step(
     grads, batch_stats, metrics = _mean(of, (images, labels, z, keys), config.accumulate, axis_name)
     if state.augment_probability is not None and config.augmentations:
         metrics["augment_probability"] = state.augment_probability
-        state = state.replace(augment_probability=regulated(state.augment_probability, metrics["d_real_accuracy"], config))
+        state = state.replace(
+            augment_probability=adapted_probability(state.augment_probability, metrics["d_real_accuracy"], config)
+        )
     return state.replace(discriminator=d.update(grads, batch_stats)), metrics
 
 
@@ -161,9 +165,7 @@ def generator_step(
 
         def judge(x: Array, keys: Array) -> tuple[Array, Array]:
             keys, seen_keys = _split(keys, 2)
-            logits, _, features = d.train_mode(
-                d.params, d.batch_stats, as_seen(x, seen_keys), labels, keys=keys, axis_name=axis_name
-            )
+            logits, _, features = d.train_mode(as_seen(x, seen_keys), labels, keys=keys, axis_name=axis_name)
             return logits, features["last"][0]
 
         real_logits, real_features = judge(images, real_keys)
@@ -183,17 +185,17 @@ def generator_step(
     return state.replace(generator=state.generator.update(grads, batch_stats)), metrics
 
 
-def averaged(ema_params: Any, params: Any, step: Array, config: Config) -> Any:
+def update_ema(ema_params: Any, params: Any, step: Array, config: Config) -> Any:
     """The exponential moving average after step `step` (from 1), whose half-life is --ema pictures.
 
     In the beginning it is less, EMA_RAMP of those seen, to forget how the weights began (Karras et al. 2020, StyleGAN2's code).
     """
     half_life = jnp.minimum(config.ema, EMA_RAMP * step * config.images_per_step)
     decay = 0.5 ** (config.images_per_step / half_life)
-    return jax.tree.map(lambda average, new: decay * average + (1 - decay) * new, ema_params, params)
+    return optax.incremental_update(params, ema_params, 1 - decay)
 
 
-def _in_turns(first: Array | None, second: Array | None) -> Array | None:
+def _interleave(first: Array | None, second: Array | None) -> Array | None:
     """Two (N, ...) -> (2N, ...), one of each in turns: so both stay on the device that has them."""
     return None if first is None else jnp.stack([first, second], 1).reshape(-1, *first.shape[1:])
 
@@ -232,5 +234,5 @@ def train_step(
         state, d_metrics = discriminator_step(state, images, labels, z, d_keys, config, generated, axis_name)
     state, g_metrics = generator_step(state, images, labels, z, g_keys, config, generated, axis_name)
     if config.ema:
-        state = state.replace(ema_params=averaged(state.ema_params, state.generator.params, state.step + 1, config))
+        state = state.replace(ema_params=update_ema(state.ema_params, state.generator.params, state.step + 1, config))
     return state.replace(step=state.step + 1), d_metrics | g_metrics

@@ -15,19 +15,20 @@ import numpy as np
 from jax import Array
 
 from flaxgan.checkpoint import Checkpoints
-from flaxgan.config import Config
 from flaxgan.convolutions import on_cpu
-from flaxgan.data import ImageDataset, batch_indices, epoch_of, prepare, steps_per_epoch
+from flaxgan.data import batch_indices, epoch_of, prepare, steps_per_epoch
+from flaxgan.devices import explaining_out_of_memory, on_one_device, set_up_devices
 from flaxgan.errors import UserError
 from flaxgan.gallery import Gallery, grid_after, remove_grids_after
 from flaxgan.hosts import agreed, ending_together, from_first, is_first, require_equal
 from flaxgan.interrupt import Interrupt
 from flaxgan.metrics.features import Extractor, own_devices
-from flaxgan.parallel import Compiled, explaining_out_of_memory, on_one_device, require_divisible, set_up_devices
+from flaxgan.parallel import Trainer, require_divisible
 from flaxgan.report import Reporter, diverged
 from flaxgan.run import MetricsLog, Run
 from flaxgan.selection import Selection
-from flaxgan.state import NETWORKS, GANState
+from flaxgan.state import GANState
+from flaxgan.summary import describe
 
 IF_OUT_OF_MEMORY = (
     "try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), --dtype bfloat16, fewer --features "
@@ -54,24 +55,12 @@ def copied_to_save(
     finite = _all_finite((copy.generator.params, copy.discriminator.params))
 
     def save() -> None:
-        if not finite:  # so the last checkpoint is always a good one
+        if not finite:  # waits for the device; so the last checkpoint is always a good one
             raise diverged(step)
         checkpoints.save(copy)
         to_draw.append((step, copy))
 
     return save
-
-
-def describe(config: Config, dataset: ImageDataset, devices: list[jax.Device], state_shape: GANState) -> str:
-    """Two lines on what is trained, for the person who started it."""
-    sizes = {name: sum(leaf.size for leaf in jax.tree.leaves(getattr(state_shape, name).params)) for name in NETWORKS}
-    height, width = config.image_size
-    classes = f", {len(dataset.class_names)} classes" if dataset.class_names else ""
-    return (
-        f"{config.dataset}: {len(dataset.images)} pictures, {height}x{width}x{config.channels}{classes}\n"
-        + ", ".join(f"{name} {size:,} parameters" for name, size in sizes.items())
-        + f", on {len(devices)} {devices[0].device_kind}"
-    )
 
 
 def train(run: Run) -> None:
@@ -129,13 +118,13 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
                 say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
             return
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
-        compiled = Compiled(config, devices, dataset.images, dataset.labels, total_steps=total)
-        say(f"{describe(config, dataset, devices, compiled.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
+        trainer = Trainer(config, devices, dataset.images, dataset.labels, total_steps=total)
+        say(f"{describe(config, dataset, devices, trainer.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
         if config.instance_noise and done * config.images_per_step >= config.instance_noise_images:
             say(f"note: --instance-noise has ended, with the run's first {config.instance_noise_images} pictures; see --help")
         if done < total:
-            compiled.compile(1, compiled.most_steps)
-        state = checkpoints.restore(compiled.state_shape) if done else compiled.create_state()
+            trainer.compile(1, trainer.most_steps)
+        state = checkpoints.restore(trainer.state_shape) if done else trainer.create_state()
         log = gallery = None
         if first:
             if run.resumed:
@@ -148,7 +137,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         selection = None
         if config.evaluate_every:
             selection = stack.enter_context(Selection(run, dataset, extractor, log, interrupt, done))
-        loop = Loop(run, len(dataset.images), per_epoch, total, compiled, checkpoints, reporter, selection, gallery, interrupt)
+        loop = Loop(run, len(dataset.images), per_epoch, total, trainer, checkpoints, reporter, selection, gallery, interrupt)
         done, whole = loop(state, done)
 
     if not whole:
@@ -166,7 +155,7 @@ class Loop:
     num_pictures: int
     per_epoch: int
     total: int
-    compiled: Compiled
+    trainer: Trainer
     checkpoints: Checkpoints
     reporter: Reporter
     selection: Selection | None
@@ -175,7 +164,7 @@ class Loop:
 
     def __call__(self, state: GANState, done: int) -> tuple[int, bool]:
         """Go on from a state after `done` steps -> how many are done in the end, all saved and drawn; and whether that is all."""
-        config, compiled, reporter = self.run.config, self.compiled, self.reporter
+        config, trainer, reporter = self.run.config, self.trainer, self.reporter
         periods = [self.per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
         to_draw: deque[tuple[int, GANState]] = deque()  # what has been saved
         evaluated = self._evaluate(state, done)
@@ -183,13 +172,13 @@ class Loop:
         if self.gallery and done and not grid_after(done, self.run.folder, self.per_epoch).exists():
             self.gallery.add(_copied(on_one_device(state)), done, stopping)
         while not stopping:
-            asked = compiled.of_any_process(self.interrupt)
-            count = min(compiled.most_steps, self.total - done, *(period - done % period for period in periods))
+            asked = trainer.of_any_process(self.interrupt)
+            count = min(trainer.most_steps, self.total - done, *(period - done % period for period in periods))
             steps = range(done, done + count)
             indices = [batch_indices(config.seed, step, self.num_pictures, config.images_per_step) for step in steps]
-            state, metrics = compiled.train_steps(state, np.stack(indices))
+            state, metrics = trainer.train_steps(state, np.stack(indices))
             done += count
-            stopping = done == self.total or bool(asked)
+            stopping = done == self.total or bool(asked)  # of several processes: waits for the steps before these
             save_due = stopping or self._is_due(config.checkpoint_every, done)
             reporter.take(metrics, copied_to_save(state, done, self.checkpoints, to_draw) if save_due else None)
             if stopping or self._is_due(config.evaluate_every, done):

@@ -4,30 +4,29 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from flax import struct
 
 from flaxgan.checkpoint import Checkpoints
 from flaxgan.config import Config
 from flaxgan.errors import UserError
-from flaxgan.parallel import Compiled
-from flaxgan.state import create_state
+from flaxgan.parallel import Trainer
+from flaxgan.state import state_shape
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
-def compiled():
-    return Compiled(CONFIG, jax.devices()[:1], IMAGES)
+def trainer():
+    return Trainer(CONFIG, jax.devices()[:1], IMAGES)
 
 
 @pytest.fixture
-def run_dir(tmp_path, compiled):
+def run_dir(tmp_path, trainer):
     """Checkpoints of steps 1 to 4, of which the newest two are kept."""
-    state = compiled.create_state()
+    state = trainer.create_state()
     with Checkpoints(tmp_path, keep=2) as checkpoints:
         for step in range(1, 5):
-            state, _ = compiled.train_steps(state, np.arange(8)[None])
+            state, _ = trainer.train_steps(state, np.arange(8)[None])
             checkpoints.save(state)
             np.savez(tmp_path / f"{step}.npz", *map(np.array, jax.tree.leaves(state)))
     return tmp_path
@@ -42,45 +41,24 @@ def saved_leaves(run_dir, step=4):
         return [file[name] for name in file]
 
 
-def test_restored_to_the_bit_and_only_the_newest_kept(run_dir, compiled):
+def test_restored_to_the_bit_and_only_the_newest_kept(run_dir, trainer):
     with Checkpoints(run_dir) as checkpoints:
         assert checkpoints.steps() == [3, 4]
-        state = checkpoints.restore(compiled.state_shape)
-        older = checkpoints.restore(compiled.state_shape, step=3)  # its arrays were donated while it was being written
+        state = checkpoints.restore(trainer.state_shape)
+        older = checkpoints.restore(trainer.state_shape, step=3)  # its arrays were donated while it was being written
     for restored, step in ((state, 4), (older, 3)):
         for got, want in zip(leaves(restored), saved_leaves(run_dir, step), strict=True):
             assert got.dtype == want.dtype and (got == want).all()
 
 
-class OlderState(struct.PyTreeNode):
-    step: object
-    seed: object
-    generator: object
-    discriminator: object
-    ema_params: object
-
-
-def test_a_checkpoint_of_before_there_was_an_augment_probability(tmp_path, compiled):
-    state = compiled.create_state()
-    older = OlderState(**{field.name: getattr(state, field.name) for field in dataclasses.fields(OlderState)})
-    with Checkpoints(tmp_path, keep=1) as checkpoints:
-        checkpoints.save(older)
-    with Checkpoints(tmp_path) as checkpoints:
-        restored = checkpoints.restore(compiled.state_shape)
-        with pytest.raises(UserError, match="another network"):
-            checkpoints.restore(compiled.state_shape.replace(augment_probability=jax.ShapeDtypeStruct((), np.float32)))
-    assert restored.augment_probability is None
-    assert all((got == want).all() for got, want in zip(leaves(restored), leaves(state), strict=True))
-
-
-def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, compiled, tmp_path):
+def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, trainer, tmp_path):
     """1 -> 8 -> 2 -> 8 -> 1 devices, a step on each: the same training as on one device."""
     with Checkpoints(run_dir) as checkpoints:
-        expected = checkpoints.restore(compiled.state_shape)
+        expected = checkpoints.restore(trainer.state_shape)
     folder, step = run_dir, np.arange(8)[None]
     for count, parallelism in ((8, "pmap"), (2, "jit"), (8, "jit"), (1, "jit")):
         config = dataclasses.replace(CONFIG, parallelism=parallelism)
-        on_count = compiled if count == 1 else Compiled(config, jax.devices()[:count], IMAGES)
+        on_count = trainer if count == 1 else Trainer(config, jax.devices()[:count], IMAGES)
         with Checkpoints(folder) as checkpoints:
             state = checkpoints.restore(on_count.state_shape)
         assert all(len(leaf.sharding.device_set) == count for leaf in jax.tree.leaves(state))
@@ -88,23 +66,23 @@ def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, compiled, t
         folder = tmp_path / str(count)
         with Checkpoints(folder, keep=1) as checkpoints:
             checkpoints.save(state)
-        expected, expected_metrics = compiled.train_steps(expected, step)
+        expected, expected_metrics = trainer.train_steps(expected, step)
         np.testing.assert_allclose(metrics["d_loss"], expected_metrics["d_loss"], rtol=0, atol=1e-5)
     for got, want in zip(leaves(state.discriminator.batch_stats), leaves(expected.discriminator.batch_stats), strict=True):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
 
 
-def test_an_interrupted_checkpoint_is_never_chosen(run_dir, compiled):
+def test_an_interrupted_checkpoint_is_never_chosen(run_dir, trainer):
     folder = run_dir / "checkpoints"
     shutil.copytree(folder / "4", folder / "5.orbax-checkpoint-tmp-1")
     with Checkpoints(run_dir) as checkpoints:
         assert checkpoints.steps() == [3, 4]
     with Checkpoints(run_dir, keep=2) as checkpoints:
-        assert int(checkpoints.restore(compiled.state_shape).step) == 4
+        assert int(checkpoints.restore(trainer.state_shape).step) == 4
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
-def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, compiled, damage):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, trainer, damage):
     files = [file for file in (run_dir / "checkpoints" / "4").rglob("d/*") if file.stat().st_size > 100]
     for file in files:
         if damage == "missing":
@@ -113,20 +91,20 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, compiled,
             file.write_bytes(file.read_bytes()[:-50])
     with Checkpoints(run_dir) as checkpoints:
         with pytest.raises(UserError, match=r"checkpoints/4 can't be read.*to go on from step 3"):
-            checkpoints.restore(compiled.state_shape)
-        assert int(checkpoints.restore(compiled.state_shape, step=3).step) == 3
+            checkpoints.restore(trainer.state_shape)
+        assert int(checkpoints.restore(trainer.state_shape, step=3).step) == 3
 
 
 @pytest.mark.parametrize("fields", [{"features": 8}, {"image_size": (32, 32)}, {"latent_dim": 9}])
 def test_a_checkpoint_of_another_network(run_dir, fields):
-    shape = jax.eval_shape(lambda: create_state(Config(**CONFIG.to_dict() | fields)))
+    shape = state_shape(Config(**CONFIG.to_dict() | fields))
     with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="another"):
         checkpoints.restore(shape)
 
 
-def test_no_checkpoint_and_no_such_checkpoint(run_dir, compiled, tmp_path):
+def test_no_checkpoint_and_no_such_checkpoint(run_dir, trainer, tmp_path):
     (tmp_path / "new" / "checkpoints").mkdir(parents=True)
     with Checkpoints(tmp_path / "new") as checkpoints, pytest.raises(UserError, match="no checkpoint in"):
-        checkpoints.restore(compiled.state_shape)
+        checkpoints.restore(trainer.state_shape)
     with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="of step 1 .*there are 3, 4"):
-        checkpoints.restore(compiled.state_shape, step=1)
+        checkpoints.restore(trainer.state_shape, step=1)

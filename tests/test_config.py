@@ -120,11 +120,6 @@ def test_help_imports_nothing_heavy():
     assert result.stdout.strip() == "[]"
 
 
-def test_config_is_frozen():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Config().epochs = 3
-
-
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

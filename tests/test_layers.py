@@ -39,7 +39,7 @@ def test_attention_begins_as_the_identity_and_is_a_weighted_mean_of_all_position
     assert (layer.apply(variables, X) == X).all()
     params = variables["params"] | {"gamma": jnp.ones(())}
     x = jnp.broadcast_to(X[:, :1, :1], X.shape)  # the same everywhere: so is what is attended to, whatever the weights
-    output, value = (params[f"Dense_{number}"]["kernel"] for number in (2, 3))  # as checkpoints have them
+    output, value = (params[name]["kernel"] for name in ("output", "values"))
     np.testing.assert_allclose(layer.apply({"params": params}, x), x + x @ value @ output, atol=1e-5)
 
 
@@ -187,13 +187,13 @@ def test_layer_norm_is_of_each_picture_by_itself():
 def test_attention_as_written_out():
     layer = SelfAttention()
     params = layer.init(jax.random.key(1), X)["params"] | {"gamma": jnp.ones(())}
-    q, k, out, v = (params[f"Dense_{i}"]["kernel"] for i in range(4))
+    q, k, out, v = (params[name]["kernel"] for name in ("queries", "keys", "output", "values"))
 
     def flat(x):
         return x.reshape(len(x), -1, x.shape[-1])
 
     want = X + (plainly_attend(flat(X @ (3 * q)), flat(max_pool(X @ (3 * k))), flat(max_pool(X @ v))) @ out).reshape(X.shape)
-    params = params | {"Dense_0": {"kernel": 3 * q}, "Dense_1": {"kernel": 3 * k}}
+    params = params | {"queries": {"kernel": 3 * q}, "keys": {"kernel": 3 * k}}
     np.testing.assert_allclose(layer.apply({"params": params}, X), want, atol=1e-5)
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from flaxgan.config import Config
 from flaxgan.errors import UserError
-from flaxgan.models import ARCHITECTURES, base_size, stage_widths
-from flaxgan.state import create_state
+from flaxgan.models import ARCHITECTURES
+from flaxgan.models.sizes import base_size, stage_widths
+from flaxgan.state import create_state, state_shape
 
 
 def count(tree):
@@ -14,7 +15,7 @@ def count(tree):
 
 def test_parameter_counts_are_pytorchs():
     """The DCGAN tutorial's networks have 3,576,704 and 2,765,568 parameters."""
-    state = jax.eval_shape(lambda: create_state(Config(image_size=64, channels=3)))
+    state = state_shape(Config(image_size=64, channels=3))
     assert count(state.generator.params) == 3_576_704
     assert count(state.discriminator.params) == 2_765_568
 
@@ -22,7 +23,7 @@ def test_parameter_counts_are_pytorchs():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_discriminator_may_have_a_width_of_its_own(architecture):
     wide, narrow, mixed = (
-        jax.eval_shape(lambda fields=fields: create_state(Config(image_size=16, channels=3, architecture=architecture, **fields)))
+        state_shape(Config(image_size=16, channels=3, architecture=architecture, **fields))
         for fields in ({"features": 8}, {"features": 4}, {"features": 4, "d_features": 8})
     )
     assert count(wide.discriminator.params) > 2 * count(narrow.discriminator.params)
@@ -73,12 +74,12 @@ def test_shapes(size, channels, architecture, num_classes):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_larger_sizes_too(size, architecture):
     config = Config(image_size=size, channels=3, architecture=architecture, attention=min(base_size(size)) * 4)
-    state = jax.eval_shape(lambda: create_state(config))
+    state = state_shape(config)
 
     def both(state):
-        images = state.generator.train_mode(state.generator.params, state.generator.batch_stats, jnp.zeros((2, 100)))[0]
+        images = state.generator.train_mode(jnp.zeros((2, 100)))[0]
         d = state.discriminator
-        return images, d.train_mode(d.params, d.batch_stats, images)[0]
+        return images, d.train_mode(images)[0]
 
     images, logits = jax.eval_shape(both, state)
     assert (images.shape, logits.shape) == ((2, *size, 3), (2,))
@@ -95,7 +96,7 @@ def test_weights_begin_as_in_the_paper():
 
 
 def test_batch_norm_comes_after_every_discriminator_layer_but_the_first():
-    state = jax.eval_shape(lambda: create_state(Config(image_size=64, channels=3)))
+    state = state_shape(Config(image_size=64, channels=3))
     widths = [stats["mean"].shape for stats in state.discriminator.batch_stats.values()]
     assert widths == [(128,), (256,), (512,)]
     assert [stats["mean"].shape for stats in state.generator.batch_stats.values()] == [(512,), (256,), (128,), (64,)]
@@ -105,12 +106,12 @@ def test_running_statistics_converge_to_the_batchs():
     """Fed the same z for long enough, both modes give the same pictures."""
     network = jax.jit(lambda: create_state(Config(image_size=16, channels=3, features=4, latent_dim=8)).generator)()
     z = jax.random.normal(jax.random.key(0), (32, 8))
-    step = jax.jit(network.train_mode)
-    batch_stats = network.batch_stats
+    step, sample = jax.jit(lambda network: network.train_mode(z)), jax.jit(lambda network: network.eval_mode(z))
+    fed = network
     for _ in range(150):
-        trained, batch_stats, _ = step(network.params, batch_stats, z)
-    sample = jax.jit(lambda network: network.eval_mode(z))
-    assert jnp.allclose(sample(network.replace(batch_stats=batch_stats)), trained, atol=1e-5)
+        trained, batch_stats, _ = step(fed)
+        fed = fed.replace(batch_stats=batch_stats)
+    assert jnp.allclose(sample(fed), trained, atol=1e-5)
     assert not jnp.allclose(sample(network), trained, atol=1e-2)
 
 
@@ -126,7 +127,7 @@ def test_each_ability_is_in_every_architecture(architecture):
 
     @jax.jit
     def run(network, x, labels, **options):
-        return network.train_mode(network.params, network.batch_stats, x, jnp.array(labels), **options)[0]
+        return network.train_mode(x, jnp.array(labels), **options)[0]
 
     z, x = jnp.stack([jnp.ones(8), -jnp.ones(8)]), jnp.broadcast_to(jnp.linspace(-1, 1, 16)[:, None], (2, 16, 16, 3))
     keys = jax.random.split(jax.random.key(0), 2)

@@ -151,14 +151,6 @@ def test_a_class_without_pictures_is_not_drawn(conditional, tmp_path, sample_ref
     assert spread_classes({"a": 2, "b": 0, "c": 1}, 16).tolist() == [0] * 4 + [2] * 4 + [0] * 4 + [2] * 4
 
 
-def test_a_run_of_before_classes_were_counted(conditional, tmp_path):
-    run_dir = shutil.copytree(conditional, tmp_path / "run")
-    config = json.loads((run_dir / "config.json").read_text())
-    del config["data"]["class_counts"]
-    (run_dir / "config.json").write_text(json.dumps(config))
-    assert (array(run_dir, tmp_path / "old.npy") == array(conditional, tmp_path / "new.npy")).all(), "both have 20 pictures"
-
-
 def test_unasked_classes_are_as_frequent_as_in_the_data():
     classes = random_classes({"a": 30, "b": 10}, seed=1, num=2000)
     assert abs(classes.mean() - 0.25) < 0.03

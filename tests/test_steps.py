@@ -10,13 +10,13 @@ import pytest
 from flaxgan import steps
 from flaxgan.config import Config
 from flaxgan.losses import LOSSES, feature_matching
-from flaxgan.parallel import Compiled
-from flaxgan.sampling import sampler
-from flaxgan.state import TRAINING, create_state, random_key
+from flaxgan.parallel import Trainer
+from flaxgan.sampling import averaged_generator
+from flaxgan.state import TRAINING, create_state, random_key, state_shape
 from flaxgan.steps import preprocess, to_uint8, train_step
 
 # Compiled: operation by operation, each would be a compilation of its own.
-train_mode = jax.jit(lambda network, x: network.train_mode(network.params, network.batch_stats, x))
+train_mode = jax.jit(lambda network, x: network.train_mode(x))
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
 KEYS = jax.random.split(jax.random.key(6), 8)
@@ -103,8 +103,8 @@ def test_generator_step_is_one_adam_step_through_both_networks(state, images, z)
     g, d = state.generator, state.discriminator
 
     def loss(params):
-        fakes = g.train_mode(params, g.batch_stats, z)[0]
-        return LOSSES["bce"].generator(None, d.train_mode(d.params, d.batch_stats, fakes)[0])
+        fakes = g.replace(params=params).train_mode(z)[0]
+        return LOSSES["bce"].generator(None, d.train_mode(fakes)[0])
 
     value, grads = jax.jit(jax.value_and_grad(loss))(g.params)
     after, metrics = generator_step(state, preprocess(images), z)
@@ -156,13 +156,13 @@ ORDER = np.stack([np.random.default_rng(step).permutation(50)[:16] for step in r
 def trained(num_devices, most_steps=1, **fields):
     """-> (state, metrics of each step, FLOP of a step on a device) after four steps, on the host."""
     config = dataclasses.replace(CONFIG, **({"batch_size": 16} | fields))
-    compiled = Compiled(config, jax.devices()[:num_devices], PICTURES, LABELS, most_steps)
-    state, rows = compiled.create_state(), []
+    trainer = Trainer(config, jax.devices()[:num_devices], PICTURES, LABELS, most_steps)
+    state, rows = trainer.create_state(), []
     for start in range(0, 4, most_steps):
         indices = ORDER[start : start + most_steps]
-        state, metrics = compiled.train_steps(state, indices)
+        state, metrics = trainer.train_steps(state, indices)
         rows += zip(*(np.asarray(values) for values in metrics.values()), strict=True)
-    return jax.device_get(state), np.array(rows), compiled.cost()["flops"]
+    return jax.device_get(state), np.array(rows), trainer.program.cost_analysis()["flops"]
 
 
 @pytest.fixture(scope="module")
@@ -220,8 +220,8 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32(on_one_device):
 def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated():
     """Matrix products in a compiled step, by hand: each pass through a layer, or gradient of it, is `cost` products."""
     config = Config(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
-    compiled = Compiled(config, jax.devices()[:1], np.zeros((64, 32, 32, 3), np.uint8))
-    products = compiled.as_text().count(" dot(")
+    trainer = Trainer(config, jax.devices()[:1], np.zeros((64, 32, 32, 3), np.uint8))
+    products = trainer.program.as_text().count(" dot(")
     # Two inner layers, by F(4x4, 2x2) where there are outputs enough, else by F(2x2, 2x2); that of three channels; the dense one.
     filtered, filtered_of_both, gathered, dense = 25 + 9, 25 + 25, 1, 1
     # The discriminator passes both kinds of pictures at once; its gradients are by parameters and by the first layer's output.
@@ -243,18 +243,18 @@ def test_abilities_that_are_off_cost_nothing(images):
         key = jax.random.fold_in(random_key(state.seed, TRAINING), state.step)
         z = jax.random.normal(jax.random.split(key)[0], (8, 8))
         g, d, reals = state.generator, state.discriminator, preprocess(images)
-        fakes, pullback, g_stats = jax.vjp(lambda p: g.train_mode(p, g.batch_stats, z)[:2], g.params, has_aux=True)
+        fakes, pullback, g_stats = jax.vjp(lambda p: g.replace(params=p).train_mode(z)[:2], g.params, has_aux=True)
 
         def d_loss(params):
             both = jnp.stack([reals, fakes], 1).reshape(-1, *reals.shape[1:])
-            logits, stats, _ = d.train_mode(params, d.batch_stats, both, kinds=2)
+            logits, stats, _ = d.replace(params=params).train_mode(both, kinds=2)
             real_logits, fake_logits = logits[::2], logits[1::2]
             loss = jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()
             return loss, (stats, {"d_loss": loss, "real": (real_logits > 0).mean(), "fake": (fake_logits < 0).mean()})
 
         grads, (d_stats, metrics) = jax.grad(d_loss, has_aux=True)(d.params)
         d = d.update(grads, d_stats)
-        loss, grads = jax.value_and_grad(lambda x: jax.nn.softplus(-d.train_mode(d.params, d.batch_stats, x)[0]).mean())(fakes)
+        loss, grads = jax.value_and_grad(lambda x: jax.nn.softplus(-d.train_mode(x)[0]).mean())(fakes)
         state = state.replace(generator=g.update(*pullback(grads), g_stats), discriminator=d, step=state.step + 1)
         return state, metrics | {"g_loss": loss}
 
@@ -272,22 +272,22 @@ def test_the_average_halves_in_a_half_life_and_forgets_the_beginning():
     params, zeros = {"w": jnp.ones(3)}, {"w": jnp.zeros(3)}
     average = zeros
     for step in range(1000, 1010):
-        average = steps.averaged(average, params, jnp.int32(step), config)
+        average = steps.update_ema(average, params, jnp.int32(step), config)
     np.testing.assert_allclose(average["w"], 0.5, rtol=1e-5)
-    np.testing.assert_allclose(steps.averaged(zeros, params, jnp.int32(1), config)["w"], 1, atol=1e-5)
+    np.testing.assert_allclose(steps.update_ema(zeros, params, jnp.int32(1), config)["w"], 1, atol=1e-5)
 
 
 def test_the_averaged_generator_is_sampled_with_statistics_of_its_own(state, images):
     step = jax.jit(functools.partial(train_step, config=CONFIG))
     for _ in range(3):
         state, _ = step(state, images)
-    network = sampler(state.generator, state.ema_params, {})
+    network = averaged_generator(state.generator, state.ema_params, {})
     assert same(network.params, state.ema_params) and not same(network.params, state.generator.params)
     z = jax.random.normal(jax.random.key(9), (1024, 8))
     got, want = (jax.jit(run)(z) for run in (network.eval_mode, lambda z: train_mode(network, z)[0]))
     np.testing.assert_allclose(got.mean(0), want.mean(0), atol=0.02)
     np.testing.assert_allclose(got.std(0), want.std(0), atol=0.02)
-    assert sampler(state.generator, None, {}) is state.generator
+    assert averaged_generator(state.generator, None, {}) is state.generator
 
 
 def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
@@ -297,7 +297,7 @@ def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
     state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"] = table + jnp.array([[0.0], [100.0]])  # z makes no difference
 
     def mean_of_the_second_norm(counts):
-        stats = sampler(state.generator, state.ema_params, counts).batch_stats["BatchNormOfClass_1"]["BatchNorm_0"]
+        stats = averaged_generator(state.generator, state.ema_params, counts).batch_stats["BatchNormOfClass_1"]["BatchNorm_0"]
         return np.asarray(stats["mean"])
 
     rare, even, only = (mean_of_the_second_norm({"a": a, "b": b}) for a, b in ((19, 1), (1, 1), (0, 1)))
@@ -330,7 +330,7 @@ def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_acc
         (0.0, 0.7, 0.0),
         (1.0, 0.9, 1.0),
     ):
-        assert float(steps.regulated(jnp.float32(share), jnp.float32(accuracy), config)) == pytest.approx(want, abs=1e-7)
+        assert float(steps.adapted_probability(jnp.float32(share), jnp.float32(accuracy), config)) == pytest.approx(want, abs=1e-7)
 
     state, step = jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
     state = state.replace(augment_probability=jnp.float32(0.5))
@@ -431,7 +431,7 @@ def test_each_network_has_its_own_rate_and_both_decays():
 
 
 def test_spectral_norm_is_the_discriminators():
-    state = jax.eval_shape(lambda: create_state(dataclasses.replace(CONFIG, spectral_norm=True)))
+    state = state_shape(dataclasses.replace(CONFIG, spectral_norm=True))
     names = {network: str(jax.tree.structure(getattr(state, network).batch_stats)) for network in ("generator", "discriminator")}
     assert "singular" in names["discriminator"] and "singular" not in names["generator"]
 
@@ -517,7 +517,7 @@ def test_the_half_life_is_in_pictures_whatever_the_d_steps():
     config = dataclasses.replace(CONFIG, ema=80, d_steps=2)  # five steps of 16
     average = jnp.zeros(())
     for step in range(1000, 1005):
-        average = steps.averaged(average, jnp.ones(()), jnp.int32(step), config)
+        average = steps.update_ema(average, jnp.ones(()), jnp.int32(step), config)
     np.testing.assert_allclose(average, 0.5, rtol=1e-5)
 
 
@@ -542,6 +542,6 @@ def test_statistics_are_the_mean_over_many_batches():
     g = made()[1].generator
     z = jax.random.normal(jax.random.key(9), (4096, 8))
     zeros = jax.tree.map(jnp.zeros_like, g.batch_stats)
-    want = jax.jit(lambda z: g.train_mode(g.params, zeros, z)[1])(z)["BatchNorm_0"]["var"] / 0.1
-    got = sampler(g, g.params, {}).batch_stats["BatchNorm_0"]["var"]
+    want = jax.jit(lambda z: g.replace(batch_stats=zeros).train_mode(z)[1])(z)["BatchNorm_0"]["var"] / 0.1
+    got = averaged_generator(g, g.params, {}).batch_stats["BatchNorm_0"]["var"]
     assert abs(got / want - 1).mean() < 0.07

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array, lax
 
 from flaxgan.errors import UserError
-from flaxgan.metrics.weights import read_weights
+from flaxgan.metrics.weights import fold, read_weights
 
 NAME = "efficientnet_lite0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -112,23 +112,13 @@ class EfficientNetLite0(nn.Module):
         return x.mean((1, 2))
 
 
-def _fold(tensors: dict[str, np.ndarray], conv: str, norm: str) -> dict[str, np.ndarray]:
-    """A convolution (O, I, K, K) and the batch norm after it -> kernel (K, K, I, O), without I if that is 1, and bias (O,)."""
-    scale = tensors[f"{norm}.weight"].astype(np.float64) / np.sqrt(tensors[f"{norm}.running_var"] + 1e-3)
-    bias = tensors[f"{norm}.bias"] - tensors[f"{norm}.running_mean"] * scale
-    kernel = (tensors[f"{conv}.weight"] * scale[:, None, None, None]).transpose(2, 3, 1, 0)
-    if kernel.shape[2] == 1:
-        kernel = kernel[:, :, 0]
-    return {"kernel": kernel.astype(np.float32), "bias": bias.astype(np.float32)}
-
-
 def convert(tensors: dict[str, np.ndarray]) -> Any:
     """The published state_dict -> the variables of EfficientNetLite0."""
-    params: dict[str, Any] = {"stem": _fold(tensors, "_conv_stem", "_bn0"), "head": _fold(tensors, "_conv_head", "_bn1")}
+    params: dict[str, Any] = {"stem": fold(tensors, "_conv_stem", "_bn0"), "head": fold(tensors, "_conv_head", "_bn1")}
     for i in range(sum(blocks for _, blocks, *_ in STAGES)):
         names = {"expand": ("_expand_conv", "_bn0"), "depthwise": ("_depthwise_conv", "_bn1"), "project": ("_project_conv", "_bn2")}
         params[f"block_{i}"] = {
-            name: _fold(tensors, f"_blocks.{i}.{conv}", f"_blocks.{i}.{norm}")
+            name: fold(tensors, f"_blocks.{i}.{conv}", f"_blocks.{i}.{norm}")
             for name, (conv, norm) in names.items()
             if f"_blocks.{i}.{conv}.weight" in tensors
         }

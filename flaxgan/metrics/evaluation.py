@@ -181,7 +181,7 @@ def _per_class(c: Comparison, guesses: np.ndarray) -> Measured:
 
 @jax.jit
 def _logits(discriminator: Network, images: Array, labels: Array | None) -> Array:
-    return discriminator.train_mode(discriminator.params, discriminator.batch_stats, preprocess(images), labels)[0]
+    return discriminator.train_mode(preprocess(images), labels)[0]
 
 
 def _accuracy(c: Comparison) -> dict[str, Measured]:

@@ -10,7 +10,7 @@ from flax.traverse_util import unflatten_dict
 from jax import Array
 
 from flaxgan.metrics.inception_v3 import PRECISION, InceptionV3
-from flaxgan.metrics.weights import published_weights, read_weights
+from flaxgan.metrics.weights import fold, published_weights, read_weights
 
 NAME = "inception"
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
@@ -28,13 +28,8 @@ def convert(tensors: Mapping[str, np.ndarray]) -> Any:
     """
     params = {("fc", "kernel"): tensors["fc.weight"].T}
     for name in (name.removesuffix(".conv.weight") for name in tensors if name.endswith(".conv.weight")):
-        kernel = tensors[f"{name}.conv.weight"].astype(np.float64).transpose(2, 3, 1, 0)  # OIHW -> HWIO
-        gamma, beta, mean, variance = (
-            tensors[f"{name}.bn.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")
-        )
-        scale = gamma / np.sqrt(variance + 1e-3)
-        params[*name.split("."), "kernel"] = kernel * scale
-        params[*name.split("."), "bias"] = beta - mean * scale
+        for part, value in fold(tensors, f"{name}.conv", f"{name}.bn").items():
+            params[*name.split("."), part] = value
     return {"params": unflatten_dict({path: jnp.asarray(value, jnp.float32) for path, value in params.items()})}
 
 

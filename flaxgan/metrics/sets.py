@@ -16,7 +16,7 @@ from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 from flaxgan.metrics.reference import PictureSet
 from flaxgan.run import TrainedRun
-from flaxgan.sampling import random_classes, sample, sampler
+from flaxgan.sampling import averaged_generator, random_classes, sample
 from flaxgan.state import SAMPLING, GANState
 
 MOST = 10_000  # pictures of a set, unless more are asked for
@@ -61,7 +61,7 @@ def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: i
     """Pictures of a state's generator; if conditional, of classes as frequent as `class_counts` says."""
     labels = random_classes(class_counts, seed, num, use) if state.generator.module.num_classes else None
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "pictures": num}
-    images = sample(sampler(state.generator, state.ema_params, class_counts), seed, num, labels, use)
+    images = sample(averaged_generator(state.generator, state.ema_params, class_counts), seed, num, labels, use)
     return PictureSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels, tuple(class_counts))
 
 

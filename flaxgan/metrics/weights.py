@@ -114,6 +114,16 @@ def read_tensors(data: bytes) -> dict[str, np.ndarray]:
     return {name: tensor.read(storages) for name, tensor in tensors.items()}
 
 
+def fold(tensors: dict[str, np.ndarray], conv: str, norm: str) -> dict[str, np.ndarray]:
+    """A convolution (O, I, K, K) and the batch norm after it -> kernel (K, K, I, O), without I if that is 1, and bias (O,)."""
+    scale = tensors[f"{norm}.weight"].astype(np.float64) / np.sqrt(tensors[f"{norm}.running_var"] + 1e-3)
+    bias = tensors[f"{norm}.bias"] - tensors[f"{norm}.running_mean"] * scale
+    kernel = (tensors[f"{conv}.weight"] * scale[:, None, None, None]).transpose(2, 3, 1, 0)
+    if kernel.shape[2] == 1:
+        kernel = kernel[:, :, 0]
+    return {"kernel": kernel.astype(np.float32), "bias": bias.astype(np.float32)}
+
+
 def _check(data: bytes, sha256: str, source: Path | str, remedy: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:

@@ -24,15 +24,14 @@ class SelfAttention(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         channels = x.shape[-1]
-        widths = [max(width, 1) for width in (channels // 8, channels // 8, channels, channels // 2)]
-        layers = [Dense(width, self.dtype, self.spectral_norm, nn.initializers.lecun_normal()) for width in widths]
-        to_queries, to_keys, to_output, to_values = layers  # in this order Flax names their parameters
 
-        queries, keys, values = (
-            features.reshape(len(x), -1, features.shape[-1])
-            for features in (to_queries(x), max_pool(to_keys(x)), max_pool(to_values(x)))
-        )
-        attended = to_output((attend if on_cpu() else plainly_attend)(queries, keys, values))
+        def dense(width: int, name: str) -> Dense:
+            return Dense(max(width, 1), self.dtype, self.spectral_norm, nn.initializers.lecun_normal(), name=name)
+
+        queries = dense(channels // 8, "queries")(x)
+        keys, values = max_pool(dense(channels // 8, "keys")(x)), max_pool(dense(channels // 2, "values")(x))
+        rows = (features.reshape(len(x), -1, features.shape[-1]) for features in (queries, keys, values))
+        attended = dense(channels, "output")((attend if on_cpu() else plainly_attend)(*rows))
         gamma = self.param("gamma", nn.initializers.zeros, ()).astype(self.dtype)
         return x + gamma * attended.reshape(x.shape)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import Conv4x4, ConvTranspose4x4, Dense, discriminator_norm, dropout, generator_norm, project
+from flaxgan.models.layers import Conv4x4, ConvTranspose4x4, Dense, discriminator_norm, dropout, generator_norm
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 
@@ -51,6 +51,4 @@ class Discriminator(DiscriminatorNetwork):
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)
-        self.sow("features", "last", x)
-        logits = Dense(1, *options)(x.reshape(x.shape[0], -1))[:, 0]
-        return (logits + project(x.sum((1, 2)), labels, self.num_classes, *options)).astype(jnp.float32)
+        return self.logits(x, labels)

@@ -9,7 +9,7 @@ from jax import Array
 
 from flaxgan.convolutions.resampled import conv_down, conv_up
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import Conv, Dense, class_embedding, discriminator_norm, dropout, project
+from flaxgan.models.layers import Conv, Dense, class_embedding, discriminator_norm, dropout
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 
@@ -43,14 +43,12 @@ class Discriminator(DiscriminatorNetwork):
         keys: Array | None = None,
         kinds: int = 1,
     ) -> Array:
-        options = (self.dtype, self.spectral_norm, INIT)
+        options = (self.dtype, self.spectral_norm)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
-            x = Conv(features, *options, size=5, convolution=conv_down)(x)
+            x = Conv(features, *options, INIT, size=5, convolution=conv_down)(x)
             if number > 0:
                 x = discriminator_norm(self.norm, x, train, self.dtype, axis_name, kinds)
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)
             if self.attends(x):
-                x = SelfAttention(*options[:2])(x)
-        self.sow("features", "last", x)
-        logits = Dense(1, *options)(x.reshape(x.shape[0], -1))[:, 0]
-        return (logits + project(x.sum((1, 2)), labels, self.num_classes, *options[:2])).astype(jnp.float32)
+                x = SelfAttention(*options)(x)
+        return self.logits(x, labels, INIT)

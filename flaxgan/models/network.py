@@ -3,7 +3,10 @@
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
+from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
+
+from flaxgan.models.layers import DCGAN_INIT, Dense, project
 
 
 class _Network(nn.Module):
@@ -37,3 +40,10 @@ class DiscriminatorNetwork(_Network):
     norm: str = "batch"  # batch, layer or none
     spectral_norm: bool = False
     dropout: float = 0.0
+
+    def logits(self, x: Array, labels: Array | None, kernel_init: Initializer = DCGAN_INIT) -> Array:
+        """The last features (N, H, W, C), which are sown -> logits, to which the class adds (Miyato & Koyama 2018)."""
+        self.sow("features", "last", x)
+        logits = Dense(1, self.dtype, self.spectral_norm, kernel_init)(x.reshape(len(x), -1))[:, 0]
+        of_class = project(x.sum((1, 2)), labels, self.num_classes, self.dtype, self.spectral_norm)
+        return (logits + of_class).astype(jnp.float32)

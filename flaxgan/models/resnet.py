@@ -15,7 +15,7 @@ from jax.typing import DTypeLike
 from flaxgan.convolutions import conv_stride1
 from flaxgan.convolutions.resampled import conv_down, conv_up
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import Conv, Dense, class_embedding, dropout, half, project, twice
+from flaxgan.models.layers import Conv, Dense, class_embedding, dropout, half, twice
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 
@@ -94,6 +94,4 @@ class Discriminator(DiscriminatorNetwork):
             if self.attends(x):
                 x = SelfAttention(*options)(x)
         x = nn.leaky_relu(Block(widths[-1], len(widths) + 1, *options)(x), 0.2)
-        self.sow("features", "last", x)
-        logits = Dense(1, *options, nn.initializers.lecun_normal())(x.reshape(x.shape[0], -1))[:, 0]
-        return (logits + project(x.sum((1, 2)), labels, self.num_classes, *options)).astype(jnp.float32)
+        return self.logits(x, labels, nn.initializers.lecun_normal())
