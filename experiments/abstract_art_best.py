@@ -18,7 +18,7 @@ from flaxgan.config import Config
 from flaxgan.main import main
 
 CONFIG = Config(
-    dataset="abstract_art",
+    dataset="./abstract_art",
     image_size=64,
     epochs=150,
     batch_size=8,

@@ -83,9 +83,9 @@ class Config:
     keep_checkpoints: int = option(3, "how many of the newest checkpoints to keep")
     log_every: int = option(10, "steps between lines of metrics.jsonl")
     evaluate_every: int | None = option(None, "epochs between evaluations, which choose the best checkpoint (default: never)")
-    evaluate_num: int = option(2048, "generated pictures of each of those evaluations")
+    evaluate_num: int = option(2048, "generated pictures of each of those evaluations", fixed=True)
     extractor: Literal["efficientnet_lite0", "inception"] = option(
-        "efficientnet_lite0", "network whose features are compared; inception is what FID is defined by"
+        "efficientnet_lite0", "network whose features are compared; inception is what FID is defined by", fixed=True
     )
     inception_weights: str | None = option(None, "its published .pth (default: downloaded once into the cache)", saved=False)
     device: Literal["auto", "cpu", "gpu", "tpu"] = option("auto", "what to compute on (default: the best there is)")
@@ -131,7 +131,8 @@ class Config:
         for name in ("label_smoothing", "dropout"):
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
         unknown = set(self.augmentations) - set(AUGMENTATIONS)
-        self._require("augment", not unknown, f"must be none, or some of {','.join(AUGMENTATIONS)}")
+        once = len(set(self.augmentations)) == len(self.augmentations)
+        self._require("augment", not unknown and once, f"must be none, or some of {','.join(AUGMENTATIONS)}, each once")
         target = self.augment_target
         self._require("augment_target", target is None or 0.5 < target < 1, "must lie between 0.5 and 1")
         if target and self.augment is None:

@@ -41,8 +41,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     else:
         generated = sampled_set(state, run.class_counts, args.seed, args.num or len(real))
     mirror = config.flip if config else real.images.shape[-1] == 3
-    of_run = {"discriminator": state.discriminator, "batch_size": config.batch_size, "loss": config.loss} if state else {}
-    comparison = Comparison(Reference(real, extractor, mirror), generated, seed=args.seed, caveats=caveats, **of_run)
+    comparison = Comparison(Reference(real, extractor, mirror), generated, args.seed, state, config, caveats)
     measured = evaluate(comparison, args.metrics)
     if not measured:
         raise UserError(f"nothing is measured: {'; '.join(caveats)}")

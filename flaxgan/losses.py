@@ -3,6 +3,7 @@
 Sigmoids live in here, as softplus, so that nothing saturates. All are means over the batch, float32 scalars.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -15,7 +16,8 @@ from jax.nn import relu, softplus
 class Loss(NamedTuple):
     discriminator: Callable[[Array, Array, float], Array]  # real logits (N,), fake logits (N,), target of the real ones
     generator: Callable[[Array, Array], Array]  # real logits (N,), which most leave unused, and fake logits (N,)
-    judged_right: Callable[[Array, Array], tuple[Array, Array]]  # real and fake logits -> of each, whether it is: bool (N,), (N,)
+    # The same three -> of each picture, whether it is taken for what it is: bool (N,), (N,).
+    judged_right: Callable[[Array, Array, float], tuple[Array, Array]]
 
 
 def bce_discriminator(real_logits: Array, fake_logits: Array, real_target: float = 1.0) -> Array:
@@ -67,21 +69,23 @@ def relativistic_generator(real_logits: Array, fake_logits: Array) -> Array:
     return softplus(real_logits - fake_logits).mean()
 
 
-def beyond(boundary: float, real_logits: Array, fake_logits: Array) -> tuple[Array, Array]:
-    """Real above the boundary, generated below."""
-    return real_logits > boundary, fake_logits < boundary
+def beyond(
+    boundary: Callable[[float], float], real_logits: Array, fake_logits: Array, real_target: float = 1.0
+) -> tuple[Array, Array]:
+    """Real above the boundary, generated below: where the best discriminator finds both equally likely."""
+    return real_logits > boundary(real_target), fake_logits < boundary(real_target)
 
 
-def in_pairs(real_logits: Array, fake_logits: Array) -> tuple[Array, Array]:
+def in_pairs(real_logits: Array, fake_logits: Array, _: float = 1.0) -> tuple[Array, Array]:
     """The real one above the generated one: for losses that leave the logits' offset free."""
     right = real_logits > fake_logits
     return right, right
 
 
 LOSSES = {
-    "bce": Loss(bce_discriminator, bce_generator, partial(beyond, 0)),
-    "hinge": Loss(hinge_discriminator, linear_generator, partial(beyond, 0)),
-    "lsgan": Loss(lsgan_discriminator, lsgan_generator, partial(beyond, 0.5)),
+    "bce": Loss(bce_discriminator, bce_generator, partial(beyond, lambda target: math.log(target / (2 - target)))),
+    "hinge": Loss(hinge_discriminator, linear_generator, partial(beyond, lambda _: 0)),
+    "lsgan": Loss(lsgan_discriminator, lsgan_generator, partial(beyond, lambda target: target / 2)),
     "wgan": Loss(wgan_discriminator, linear_generator, in_pairs),
     "relativistic": Loss(relativistic_discriminator, relativistic_generator, in_pairs),
 }

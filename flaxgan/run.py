@@ -144,7 +144,8 @@ class Run:
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
         if has_checkpoints or any(_rows(folder / METRICS_FILE)):
-            fixed = [name for name in given if FIELDS[name].metadata["fixed"]]
+            free = () if before.evaluate_every else ("extractor", "evaluate_num")  # nothing has been measured by them
+            fixed = [name for name in given if FIELDS[name].metadata["fixed"] and name not in free]
         else:  # it ended before its first step, short of memory perhaps
             fixed = [name for name in ("dataset", "split") if name in given]
             saved.pop("data", None)

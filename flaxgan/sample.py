@@ -158,7 +158,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--num", type=whole_number(1), metavar="INT", help="how many pictures, of each class with --class (default: 64, or 8)")
     add("--seed", type=whole_number(0), metavar="INT", help="decides the pictures (default: 0)")
     add("--class", dest="classes", metavar="NAMES", help="of a conditional run: all, or names or numbers with commas; a row each")
-    add("--truncation", type=float, metavar="FLOAT", help="largest magnitude in z, as 1: more typical, less varied (default: none)")
+    add(
+        "--truncation",
+        type=float,
+        metavar="FLOAT",
+        help="largest magnitude in z (with --interpolate: of each seed), as 1: more typical, less varied (default: none)",
+    )
     add("--interpolate", type=_seeds, metavar="SEEDS", help="from seed to seed, as in 1,2,3: a strip, or a .gif or .webp")
     add("--frames", type=whole_number(1), metavar="INT", help="pictures from each seed to the next (default: 16)")
     add(

@@ -70,6 +70,8 @@ def between(seeds: list[int], frames: int, latent_dim: int, truncation: float | 
     rows = []
     for a, b in itertools.pairwise(ends):
         angle = jnp.arccos(jnp.clip(jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)), -1, 1))
+        if len(a) == 1:  # where there is no way around
+            angle = jnp.float32(1e-2)
         for share in jnp.arange(frames) / frames:
             rows.append((jnp.sin((1 - share) * angle) * a + jnp.sin(share * angle) * b) / jnp.sin(angle))
     return np.stack([*rows, ends[-1]])

@@ -50,7 +50,7 @@ NETWORKS = ("generator", "discriminator")
 
 
 # What random numbers are for: each use draws from a stream of its own.
-INITIALISING, TRAINING, SAMPLING, SELECTING, CALIBRATING = range(5)
+INITIALISING, TRAINING, SAMPLING, SELECTING, CALIBRATING, JUDGING = range(6)
 
 
 def random_key(seed: int | Array, use: int) -> Array:

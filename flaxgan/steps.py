@@ -58,8 +58,8 @@ def generate(generator: Network, z: Array, labels: Array | None = None, axis_nam
 def _mean(of: Callable[..., Any], arrays: tuple[Array | None, ...], accumulate: int, axis_name: str | None) -> Any:
     """The tree `of(*arrays)`, averaged over `accumulate` parts of the batch and over devices.
 
-    Each part is normalised by its own batch statistics (as gradient accumulation does everywhere); the running ones take in
-    their mean.
+    Each part is normalised by its own batch statistics (as gradient accumulation does everywhere), and matches its own mean
+    features if it has to; the running statistics take in the parts' mean.
     """
     if accumulate == 1:
         means = of(*arrays)
@@ -73,7 +73,7 @@ def _mean(of: Callable[..., Any], arrays: tuple[Array | None, ...], accumulate: 
     return means if axis_name is None else lax.pmean(means, axis_name)
 
 
-def _seen(state: GANState, config: Config) -> Callable[[Array, Array], Array]:
+def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Array], Array]:
     """What the discriminator sees in this step: (N, H, W, C), (N,) keys -> (N, H, W, C). Noise falls linearly to 0."""
     noise = None
     if config.instance_noise:
@@ -106,7 +106,7 @@ def discriminator_step(
     Both pass at once, each kind normalised by its own batch statistics (DCGAN practice); the running statistics take in
     both. The generator is left as it was. Without `generated`, the pictures are made here.
     """
-    d, as_seen = state.discriminator, _seen(state, config)
+    d, as_seen = state.discriminator, discriminator_view(state, config)
     penalties = [(getattr(config, name), penalty) for name, penalty in PENALTIES.items() if getattr(config, name)]
 
     def of(images: Array, labels: Array | None, z: Array, keys: Array) -> tuple[Any, Any, Metrics]:
@@ -120,8 +120,9 @@ def discriminator_step(
             judge = partial(d.replace(params=params).train_mode, axis_name=axis_name)
             both_logits, batch_stats, _ = judge(*both, keys=both_keys, kinds=2)
             real_logits, fake_logits = both_logits[::2], both_logits[1::2]
-            loss = LOSSES[config.loss].discriminator(real_logits, fake_logits, 1 - config.label_smoothing)
-            real_right, fake_right = LOSSES[config.loss].judged_right(real_logits, fake_logits)
+            judged = real_logits, fake_logits, 1 - config.label_smoothing
+            loss = LOSSES[config.loss].discriminator(*judged)
+            real_right, fake_right = LOSSES[config.loss].judged_right(*judged)
             metrics = {"d_loss": loss, "d_real_accuracy": real_right.mean(), "d_fake_accuracy": fake_right.mean()}
 
             def logits(x: Array) -> Array:
@@ -157,7 +158,7 @@ def generator_step(
 
     What the discriminator makes of the real pictures is computed only if the loss asks for it: else it is dead code.
     """
-    d, as_seen = state.discriminator, _seen(state, config)
+    d, as_seen = state.discriminator, discriminator_view(state, config)
 
     def of(images: Array, labels: Array | None, z: Array, keys: Array) -> tuple[Any, Any, Metrics]:
         fakes, batch_stats, pullback = generated or generate(state.generator, z, labels, axis_name)

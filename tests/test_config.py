@@ -132,6 +132,7 @@ def test_help_imports_nothing_heavy():
         ({"dropout": 1.0}, "lie in"),
         ({"r2": -1.0}, "negative"),
         ({"ema": -1}, "negative"),
+        ({"augment": "color,cutout,color"}, "each once"),
         ({"ema": 2**31}, "below 2"),
         ({"d_steps": 0}, "at least 1"),
         ({"features": 300_000_000}, "below 2"),

@@ -237,6 +237,14 @@ def test_a_best_checkpoint_that_was_lost_is_replaced(run_dir, tmp_path):
     assert [path.name for path in (broken / "best_checkpoint").iterdir()] == ["20"]
 
 
+def test_distances_of_one_run_are_measured_alike(run_dir, tmp_path, pictures, refused):
+    """Of more pictures they are smaller. A run that measured none yet is free to choose."""
+    assert "can't be resumed with --evaluate-num 50" in refused("--run-dir", run_dir, "--evaluate-num", "50", "--epochs", "5")
+    main(["--dataset", str(pictures), "--run-dir", str(tmp_path), "--max-steps", "1", *TINY])
+    main(["--run-dir", str(tmp_path), "--max-steps", "2", "--evaluate-every", "1", "--evaluate-num", "50"])
+    assert "can't be resumed" in refused("--run-dir", tmp_path, "--extractor", "inception", "--max-steps", "3")
+
+
 def test_held_out_pictures_are_made_as_the_runs_own(run_dir, measure, tmp_path, pictures):
     """The folder's are 24x24, the run's 16x16; an array is taken as it is, and its pictures can't be judged."""
     measure(run_dir, "--real", pictures / "discs", "--output", tmp_path / "a.json", "--metrics", "accuracy")

@@ -1,15 +1,19 @@
 """What each metric is told of: on pictures whose pixels are their features."""
 
-from types import SimpleNamespace
+import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
+from flaxgan.config import Config
 from flaxgan.data import ImageDataset
 from flaxgan.metrics import efficientnet
-from flaxgan.metrics.evaluation import Comparison, evaluate
+from flaxgan.metrics.evaluation import Comparison, _logits, evaluate
 from flaxgan.metrics.reference import PictureSet, Reference
 from flaxgan.metrics.sets import _select
+from flaxgan.state import create_state
+from flaxgan.steps import preprocess
 
 
 class Fake:
@@ -65,13 +69,57 @@ def test_classes_that_are_confused_do_not_agree(compare):
 def test_accuracy_asks_about_each_kind_by_its_own_measure(compare, monkeypatch, loss):
     """A discriminator that sees brightness: real ones are bright, and all logits are positive."""
     monkeypatch.setattr(
-        "flaxgan.metrics.evaluation._logits", lambda d, images, labels: np.asarray(images, float).mean((1, 2, 3)) - 5
+        "flaxgan.metrics.evaluation._logits", lambda state, images, *_: np.asarray(images, float).mean((1, 2, 3)) - 5
     )
     bright, dark = (np.full((8, 2, 2, 1), level, np.uint8) for level in (100, 50))
-    discriminator = SimpleNamespace(module=SimpleNamespace(num_classes=None))
-    c = compare(picture_set(bright), picture_set(dark), discriminator=discriminator, batch_size=8, loss=loss)
+    c = compare(picture_set(bright), picture_set(dark), state="a run's", config=Config(batch_size=8, loss=loss))
     got = [entry["value"] for entry in evaluate(c, ["accuracy"]).values()]
     assert got == {"bce": [1, 0], "wgan": [1, 1]}[loss]
+
+
+def test_pictures_are_judged_in_pairs_of_a_class(compare, monkeypatch):
+    """Logits are brightness and a thousand for each class: of a class, real pictures are the brighter ones."""
+    monkeypatch.setattr(
+        "flaxgan.metrics.evaluation._logits",
+        lambda state, images, labels, *_: np.asarray(images, float)[:, 0, 0, 0] + 1000 * labels,
+    )
+    rng, names = np.random.default_rng(0), ("a", "b", "c")
+    sets = [picture_set(np.full((40, 2, 2, 1), level, np.uint8), rng.integers(0, 3, 40), names) for level in (100, 50)]
+    config = Config(batch_size=4, loss="relativistic", conditional=True, num_classes=3)
+    measured = evaluate(compare(*sets, state="a run's", config=config), ["accuracy"])["d_real_accuracy"]
+    both = sum(min(np.sum(one.labels == k) for one in sets) for k in range(3))
+    assert measured["value"] == 1 and measured["pictures_of_each"] == both // 4 * 4
+    apart = picture_set(sets[1].images, np.zeros(40, int), names)
+    c = compare(picture_set(sets[0].images, np.ones(40, int), names), apart, state="a run's", config=config)
+    assert not evaluate(c, ["accuracy"]) and "no generated picture is of a class" in c.caveats[0]
+
+
+def test_a_discriminator_judges_pictures_as_it_saw_them_in_training():
+    """Most of what it does is left out, and pictures are changed so far that there is little to tell them by."""
+    config = Config(image_size=16, channels=3, features=4, latent_dim=8, flip=False)
+    state, images = jax.jit(lambda: create_state(config))(), np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), np.uint8)
+    plain, again, noisy, dropped, augmented = (
+        _logits(state, images, None, jax.random.key(1), dataclasses.replace(config, **fields))
+        for fields in ({}, {"loss": "hinge"}, {"instance_noise": 3.0}, {"dropout": 0.0, "augment": "none"}, {"augment": "cutout"})
+    )
+    np.testing.assert_allclose(plain, state.discriminator.train_mode(preprocess(images))[0], rtol=1e-4, atol=1e-6)
+    assert (again == plain).all() and (dropped == plain).all()
+    for changed in (noisy, augmented):
+        assert np.corrcoef(plain, changed)[0, 1] < 0.9
+    half = dataclasses.replace(config, dropout=0.5)
+    state = jax.jit(lambda: create_state(half))()
+    dropped, others = (_logits(state, images, None, jax.random.key(seed), half) for seed in (1, 2))
+    assert np.corrcoef(dropped, others)[0, 1] < 0.9
+
+
+def test_few_generated_pictures_say_little_about_classes(compare):
+    rng, names = np.random.default_rng(0), ("dark", "bright")
+    labels = np.arange(60) % 2
+    images = np.clip(60 + 120 * labels[:, None, None, None] + rng.normal(0, 10, (60, 2, 2, 1)), 0, 255).astype(np.uint8)
+    for count, said in ((19, 1), (20, 0)):
+        c = compare(picture_set(images, labels, names), picture_set(images[:count], labels[:count], names))
+        evaluate(c, ["classes"])
+        assert sum("missing by chance" in caveat for caveat in c.caveats) == said
 
 
 def test_a_choice_is_at_random():

@@ -69,6 +69,18 @@ def test_what_is_judged_right_depends_on_where_the_loss_wants_the_logits():
     assert {name: tuple(right.tolist() for right in loss.judged_right(real, fake)) for name, loss in LOSSES.items()} == expected
 
 
+@pytest.mark.parametrize("target", [1.0, 0.9, 0.4])
+@pytest.mark.parametrize("loss", ["bce", "hinge", "lsgan"])
+def test_the_boundary_is_what_a_discriminator_says_that_knows_nothing(loss, target):
+    """The one logit for all pictures that the loss likes best, if smoothed too: at which neither kind is judged right."""
+    target = target if loss != "hinge" else 1.0
+    logits = jnp.linspace(-2, 2, 4001)
+    losses = jax.vmap(lambda logit: discriminator_loss(logit[None], logit[None], target, loss))(logits)
+    best = logits[losses <= losses.min() + 1e-7].mean()
+    below, above = (LOSSES[loss].judged_right(best + shift, best + shift, target) for shift in (-0.01, 0.01))
+    assert [*map(bool, below), *map(bool, above)] == [False, True, True, False]
+
+
 @pytest.mark.parametrize("loss", ["bce", "lsgan"])
 def test_a_smoothed_target_is_where_the_discriminator_is_content(loss):
     """The loss of a real logit is least where it says 0.9: a sigmoid of 0.9, or 0.9 itself."""

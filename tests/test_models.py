@@ -135,3 +135,12 @@ def test_each_ability_is_in_every_architecture(architecture):
     assert abs(run(g, z, [0, 1]) - run(g, z, [1, 0])).max() > 1e-4
     assert abs(run(d, x, [0, 0]) - run(d, x, [1, 1])).max() > 1e-5
     assert abs(run(d, x, [0, 0]) - run(d, x, [0, 0], keys=keys)).max() > 1e-5, "dropout"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_logits_are_float32_in_bfloat16_too(architecture):
+    """Rounded, many would be the same."""
+    config = Config(image_size=16, channels=3, features=4, architecture=architecture, dtype="bfloat16")
+    discriminator = jax.jit(lambda: create_state(config))().discriminator
+    logits = jax.jit(lambda x: discriminator.train_mode(x)[0])(jax.random.normal(jax.random.key(0), (16, 16, 16, 3)))
+    assert logits.dtype == jnp.float32 and (logits.astype(jnp.bfloat16) != logits).mean() > 0.5

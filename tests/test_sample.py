@@ -181,6 +181,12 @@ def test_interpolation_goes_from_seed_to_seed_along_the_sphere(run_dir, tmp_path
             assert animation.n_frames == 10 and animation.size == (16, 16)
 
 
+def test_numbers_instead_of_a_sphere(run_dir):
+    """--latent-dim 1: straight from one to the next."""
+    (a, b), z = (float(latents(seed, 0, 1, 1)[0, 0]) for seed in (1, 2)), between([1, 2], 4, 1)
+    np.testing.assert_allclose(z[:, 0], np.linspace(a, b, 5), atol=1e-4)
+
+
 def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, pictures):
     assert "no such class; did you mean discs" in sample_refused(conditional, "--class", "disc")
     assert "--conditional" in sample_refused(run_dir, "--class", "discs")

@@ -385,7 +385,7 @@ def test_instance_noise_falls_to_nothing(state):
     config = dataclasses.replace(CONFIG, instance_noise=0.4, instance_noise_images=80)
     grey, keys, levels = jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64), []
     for step in (0, 5, 10, 20, 2**31 // config.batch_size + 1):
-        as_seen = steps._seen(state.replace(step=jnp.int32(step)), config)
+        as_seen = steps.discriminator_view(state.replace(step=jnp.int32(step)), config)
         levels.append(float(as_seen(grey, keys).std()))
     np.testing.assert_allclose(levels, [0.4, 0.2, 0, 0, 0], rtol=0.02)
 
@@ -523,7 +523,7 @@ def test_the_half_life_is_in_pictures_whatever_the_d_steps():
 
 def test_instance_noise_counts_all_pictures():
     config, state, _ = made(instance_noise=0.4, instance_noise_images=160, d_steps=2)
-    seen = steps._seen(state.replace(step=jnp.int32(5)), config)
+    seen = steps.discriminator_view(state.replace(step=jnp.int32(5)), config)
     np.testing.assert_allclose(seen(jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64)).std(), 0.2, rtol=0.03)
 
 

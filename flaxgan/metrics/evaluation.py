@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from flaxgan.config import Config
 from flaxgan.losses import LOSSES
 from flaxgan.metrics import inception, neighbours
 from flaxgan.metrics.classes import class_shares
@@ -18,8 +19,8 @@ from flaxgan.metrics.inception_score import SPLITS, inception_score
 from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
 from flaxgan.metrics.reference import PictureSet, Reference
-from flaxgan.state import Network
-from flaxgan.steps import preprocess
+from flaxgan.state import JUDGING, GANState, random_key
+from flaxgan.steps import discriminator_view, preprocess
 
 Measured = dict[str, Any]  # "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
 CLOSE = 0.01  # a generated picture is called memorised where it is closer to a real one than this share of the real ones are
@@ -42,9 +43,8 @@ class Comparison:
     real: Reference
     generated: PictureSet
     seed: int = 0
-    discriminator: Network | None = None  # of the run that the generated pictures come from,
-    batch_size: int = 64  # and what it was trained with
-    loss: str = "bce"
+    state: GANState | None = None  # of the run that the generated pictures come from,
+    config: Config | None = None  # and what it was trained with
     caveats: list[str] = dataclasses.field(default_factory=list)
 
     @property
@@ -160,6 +160,11 @@ def _classes(c: Comparison) -> dict[str, Measured]:
         c.caveats.append(
             f"class_coverage, class_balance: the classifier is right about only {accuracy:.0%} of held-out real pictures"
         )
+    if len(c.generated) < 10 * num_classes:
+        c.caveats.append(
+            f"class_coverage, class_balance: {len(c.generated)} generated pictures are fewer than ten for each of {num_classes} "
+            "classes, so that some are missing by chance"
+        )
     measured = {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
     if c.generated.labels is not None and c.generated.class_names == c.real.pictures.class_names:
         measured["class_agreement"] = _per_class(c, result.guesses) | how | {"reference": accuracy}
@@ -179,33 +184,51 @@ def _per_class(c: Comparison, guesses: np.ndarray) -> Measured:
     return {"value": float((guesses == asked).mean()), "classes": per_class}
 
 
-@jax.jit
-def _logits(discriminator: Network, images: Array, labels: Array | None) -> Array:
-    return discriminator.train_mode(preprocess(images), labels)[0]
+@functools.partial(jax.jit, static_argnames="config")
+def _logits(state: GANState, images: Array, labels: Array | None, key: Array, config: Config) -> Array:
+    """Of a batch of one kind, uint8, as the discriminator saw it in training."""
+    view_keys, keys = jax.random.split(key, (2, len(images)))
+    return state.discriminator.train_mode(discriminator_view(state, config)(preprocess(images), view_keys), labels, keys=keys)[0]
+
+
+def _pairs(c: Comparison) -> np.ndarray:
+    """Indices of a real and a generated picture each, of the same class if there are classes: (2, N)."""
+    if not c.config.num_classes:
+        return np.stack([np.arange(c.count)] * 2)
+    sets = [x.labels for x in (c.real.pictures, c.generated)]
+    of_classes = [[np.flatnonzero(labels == k) for labels in sets] for k in range(c.config.num_classes)]
+    pairs = np.concatenate([np.stack([x[: min(map(len, own))] for x in own]) for own in of_classes], 1)
+    return np.random.default_rng(c.seed).permutation(pairs, axis=1)
 
 
 def _accuracy(c: Comparison) -> dict[str, Measured]:
-    """In whole batches of one kind, normalised by their own statistics, as in training: what metrics.jsonl calls so too."""
-    if c.discriminator is None:
-        raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
-    batch = min(c.batch_size, c.count, JUDGED)
-    count = min(JUDGED, c.count) // batch * batch
+    """In whole batches of one kind, normalised by their own statistics, and changed as --augment and the like have it.
 
-    module = c.discriminator.module
+    So it was in training: metrics.jsonl has the same, but for generated pictures of the weights as they are.
+    """
+    if c.state is None:
+        raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
     if c.real.pictures.images.shape[1:] != c.generated.images.shape[1:]:
         raise NotMeasured("the real pictures differ in size or channels from those that the run's discriminator was trained on")
-    if module.num_classes and c.real.pictures.class_names != c.generated.class_names:
+    if c.config.num_classes and c.real.pictures.class_names != c.generated.class_names:
         raise NotMeasured("the real pictures have other classes than those that the run's discriminator was trained on")
+    pairs = _pairs(c)[:, :JUDGED]
+    batch = min(c.config.batch_size, pairs.shape[1])
+    if not batch:
+        raise NotMeasured("no generated picture is of a class of the real ones")
+    batches = pairs[:, : pairs.shape[1] // batch * batch].reshape(2, -1, batch)
 
-    def labels(pictures: PictureSet, start: int) -> np.ndarray | None:
-        return pictures.labels[start : start + batch] if module.num_classes else None
+    def logits(kind: int, pictures: PictureSet) -> np.ndarray:
+        of_batches = []
+        for i, rows in enumerate(batches[kind]):
+            labels = pictures.labels[rows] if c.config.num_classes else None
+            key = jax.random.fold_in(random_key(c.seed, JUDGING), 2 * i + kind)
+            of_batches.append(np.asarray(_logits(c.state, pictures.images[rows], labels, key, c.config)))
+        return np.concatenate(of_batches)
 
-    real, generated = (
-        np.concatenate([_logits(c.discriminator, x.images[i : i + batch], labels(x, i)) for i in range(0, count, batch)])
-        for x in (c.real.pictures, c.generated)
-    )
-    protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": count}
-    shares = (float(right.mean()) for right in LOSSES[c.loss].judged_right(real, generated))
+    judged = logits(0, c.real.pictures), logits(1, c.generated), 1 - c.config.label_smoothing
+    protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": batches[0].size}
+    shares = (float(right.mean()) for right in LOSSES[c.config.loss].judged_right(*judged))
     return {name: {"value": share} | protocol for name, share in zip(("d_real_accuracy", "d_fake_accuracy"), shares, strict=True)}
 
 

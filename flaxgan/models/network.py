@@ -42,8 +42,11 @@ class DiscriminatorNetwork(_Network):
     dropout: float = 0.0
 
     def logits(self, x: Array, labels: Array | None, kernel_init: Initializer = DCGAN_INIT) -> Array:
-        """The last features (N, H, W, C), which are sown -> logits, to which the class adds (Miyato & Koyama 2018)."""
+        """The last features (N, H, W, C), which are sown -> logits, to which the class adds (Miyato & Koyama 2018).
+
+        In float32 whatever `dtype` is: in bfloat16 logits that differ by less than a hundredth part would be the same.
+        """
         self.sow("features", "last", x)
-        logits = Dense(1, self.dtype, self.spectral_norm, kernel_init)(x.reshape(len(x), -1))[:, 0]
-        of_class = project(x.sum((1, 2)), labels, self.num_classes, self.dtype, self.spectral_norm)
-        return (logits + of_class).astype(jnp.float32)
+        x = x.astype(jnp.float32)
+        logits = Dense(1, jnp.float32, self.spectral_norm, kernel_init)(x.reshape(len(x), -1))[:, 0]
+        return logits + project(x.sum((1, 2)), labels, self.num_classes, jnp.float32, self.spectral_norm)
