@@ -43,7 +43,7 @@ ABILITIES = [
 
 
 def resolved(flags: list[str]) -> Config:
-    parser = Parser(prog="python -m benchmarks.abilities")
+    parser = Parser(prog="python -m benchmarks.abilities", description="What each ability costs, over these flags.")
     add_flags(parser, Config())
     config = Config(**{"channels": 3} | vars(parser.parse_args(flags)))
     return dataclasses.replace(config, num_classes=10 if config.conditional else None)

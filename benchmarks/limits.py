@@ -71,7 +71,9 @@ def profile(run: Callable[[], Any]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.limits", description="How near the training step is to what the device can do."
+    )
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 512])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     args = parser.parse_args()

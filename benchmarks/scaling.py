@@ -4,8 +4,8 @@ Memory is what XLA plans for the step on one device: arguments, results and ever
 table are sparse memory-mapped files: what is measured is the order of the data and the gathering, not a disk.
 """
 
+import argparse
 import dataclasses
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -66,8 +66,13 @@ def measure(fields: dict, rounds: int) -> dict:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description="Speed and memory as the work grows.")
+    parser.add_argument("series", nargs="*", metavar="SERIES", help=f"some of {', '.join(SERIES)} (default: all)")
+    series = parser.parse_args().series or [*SERIES]
+    if unknown := set(series) - set(SERIES):
+        parser.error(f"there is no series {', '.join(unknown)}; there are {', '.join(SERIES)}")
     set_up_devices("auto")
-    for name in sys.argv[1:] or SERIES:
+    for name in series:
         finish(f"scaling_{name}", [measure(fields, 5 * ROUNDS if name == "pictures" else ROUNDS) for fields in SERIES[name]])
 
 

@@ -23,7 +23,7 @@ def first_step(flags: list[str], cache: str) -> float:
             time.sleep(0.01)
         took = time.perf_counter() - began
         if process.wait() or not log.exists():
-            raise SystemExit("the training command failed, or did no step")
+            raise SystemExit("the training command failed, or did no step; this takes the flags of flaxgan.main")
     return took
 
 

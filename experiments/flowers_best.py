@@ -7,10 +7,7 @@ training: fd_efficientnet_lite0 191, 134, 96.8, 76.1 and 66.2 after 5, 10, 15, 2
 checkpoint, the last, on 8,189 other samples: 62.7, KID 0.074, precision 0.227, recall 0.011, feature_distance 15.1 (real:
 15.8), memorised 0; the plain DCGAN (flowers_dcgan) has 172.5 then. The distance was still falling. For a longer run,
 add --conditional --batch-size 32 --learning-rate 0.0008: in nets a quarter as wide, at 32x32, that took the distance to 67 and 64
-(two seeds) in 100 epochs, where 500 without ended near 80. On a GPU --conditional --batch-size 64 --learning-rate 0.0008
---d-features 128 --dtype bfloat16 --epochs 40, then the same run with --augment translation --epochs 90: on an NVIDIA H100 206, 143,
-107, 91.7, 53.0, 46.6, 43.0, 40.1 and 37.5 after 10, 20, ... 90 epochs, in 27.5 s of training; the last on 8,189 other samples 34.4.
-The plain DCGAN is best there after 400 epochs, at 45.3 in 101 s (float32) or 44.7 in 70 s (bfloat16).
+(two seeds) in 100 epochs, where 500 without ended near 80. On a GPU other flags do more in half a minute (README, On a GPU).
 With --features 32 --d-features 64, whose generator is half as wide, it was level after 20 epochs (192.8, 116.2, 93.2, 77.6), at 1.3
 times as many images/s.
 pictures/flowers_best.png shows 64 samples of --seed 1. Attention at half the size made narrow nets better still by a twentieth,

@@ -34,19 +34,23 @@ class Config:
     )
     batch_size: int = option(64, "pictures per training step", fixed=True)
     epochs: int = option(25, "how often to go through the data")
-    max_steps: int | None = option(None, "stop after this many training steps, whatever --epochs says")
+    max_steps: int | None = option(
+        None, "stop after this many steps, counted from the run's first, whatever --epochs says (default: none)"
+    )
     features: int = option(64, "base width of both networks", fixed=True)
     d_features: int | None = option(None, "the discriminator's (default: --features)", fixed=True)
     latent_dim: int = option(100, "length of the generator's input z", fixed=True)
-    architecture: Literal["dcgan", "dense", "resnet"] = option("dcgan", "of both networks", fixed=True)
+    architecture: Literal["dcgan", "dense", "resnet"] = option("dcgan", "which pair of networks", fixed=True)
     conditional: bool = option(False, "learn the classes: pictures of each can be asked for", fixed=True)
-    attention: int | None = option(None, "self-attention where the feature maps are this high (or wide, if less)", fixed=True)
-    loss: Literal["bce", "hinge", "lsgan", "wgan", "relativistic"] = option("bce", "of both networks")
+    attention: int | None = option(
+        None, "self-attention where the feature maps are this high (or wide, if less) (default: none)", fixed=True
+    )
+    loss: Literal["bce", "hinge", "lsgan", "wgan", "relativistic"] = option("bce", "what both networks minimise")
     label_smoothing: float = option(0.0, "real pictures count as 1 minus this (bce and lsgan)")
     r1: float = option(0.0, "weight of the discriminator's squared gradient at real pictures (0: off)", fixed=True)
     r2: float = option(0.0, "weight of the same at generated pictures (0: off)", fixed=True)
     gradient_penalty: float = option(
-        0.0, "weight of the gradient's distance from 1 between them, as WGAN-GP's 10 (0: off)", fixed=True
+        0.0, "weight of (length of the gradient - 1)² between real and generated pictures, 10 in WGAN-GP (0: off)", fixed=True
     )
     d_norm: Literal["batch", "layer", "none"] | None = option(
         None,
@@ -57,19 +61,23 @@ class Config:
     dropout: float = option(0.0, "share of the discriminator's activations that are left out")
     instance_noise: float = option(0.0, "standard deviation of noise on what the discriminator sees, at first")
     instance_noise_images: int = option(100_000, "pictures seen until that noise has fallen to nothing")
-    augment: str | None = option(None, "some of color,translation,cutout: what the discriminator sees is changed so; or none")
+    augment: str | None = option(
+        None, "change what the discriminator sees by some of color,translation,cutout; none switches it off (default: none)"
+    )
     augment_target: float | None = option(
         None,
-        "augment no more pictures than it takes for the discriminator to be right about this share of the real ones (default: all)",
+        "--augment no more pictures than it takes for the discriminator to be right about this share of real ones (default: all)",
         fixed=True,
     )
-    feature_matching: float = option(0.0, "weight of the distance of mean discriminator features in the generator's loss")
+    feature_matching: float = option(
+        0.0, "weight of the distance of mean discriminator features in the generator's loss (with --accumulate each part's)"
+    )
     d_steps: int = option(1, "updates of the discriminator for each of the generator, with new pictures each", fixed=True)
     ema: int = option(
         10_000, "half-life, in pictures seen, of the generator's averaged weights, which are sampled from (0: off)", fixed=True
     )
     schedule: Literal["constant", "linear", "cosine"] = option(
-        "constant", "the learning rates to the run's end: to 0 if not constant", fixed=True
+        "constant", "how the learning rates go: constant, or falling to 0 at the run's end", fixed=True
     )
     learning_rate: float = option(2e-4, "Adam's learning rate, both networks")
     d_learning_rate: float | None = option(None, "the discriminator's (default: --learning-rate)")
@@ -87,7 +95,9 @@ class Config:
     extractor: Literal["efficientnet_lite0", "inception"] = option(
         "efficientnet_lite0", "network whose features are compared; inception is what FID is defined by", fixed=True
     )
-    inception_weights: str | None = option(None, "its published .pth (default: downloaded once into the cache)", saved=False)
+    inception_weights: str | None = option(
+        None, "Inception's published .pth (default: downloaded once into the cache)", saved=False
+    )
     device: Literal["auto", "cpu", "gpu", "tpu"] = option("auto", "what to compute on (default: the best there is)")
     dtype: Literal["float32", "bfloat16"] = option("float32", "what the layers compute in; parameters and losses stay float32")
     accumulate: int = option(1, "go through each batch in this many parts: less memory, the same number of pictures a step")

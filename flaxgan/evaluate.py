@@ -2,11 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from flaxgan.errors import UserError, exit_on_user_error
 from flaxgan.fields import parse_image_size
-from flaxgan.flags import Parser, add_flags_of_a_reader, whole_number
+from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
 
 
 def evaluate_command(args: argparse.Namespace) -> None:
@@ -18,7 +17,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     from flaxgan.metrics.reference import Reference
     from flaxgan.metrics.results import check_output, save_pictures, table, write
     from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
-    from flaxgan.run import load_run
+    from flaxgan.run import load_run, require_apart
 
     if unknown := set(args.metrics or ()) - set(METRICS):
         raise UserError(f"--metrics {','.join(sorted(unknown))}: there is no such metric; there are {', '.join(METRICS)}")
@@ -29,6 +28,8 @@ def evaluate_command(args: argparse.Namespace) -> None:
     extractor = Extractor(args.extractor, own_devices(), args.inception_weights)
     state = load(args.run_dir, config, args.checkpoint, devices[0]) if not args.generated else None
     if output:
+        if run:
+            require_apart(output, args.run_dir, config)
         check_output(output)
 
     caveats: list[str] = []
@@ -56,9 +57,9 @@ def evaluate_command(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(prog="python -m flaxgan.evaluate", description="Measure how good generated pictures are.")
     add = parser.add_argument
-    add("run_dir", type=Path, nargs="?", metavar="RUN_DIR", help="a run: its samples against its training data")
-    add("--real", type=Path, metavar="PATH", help="real pictures instead of those: a folder, or a .npy of uint8 (N, H, W, C)")
-    add("--generated", type=Path, metavar="PATH", help="pictures to measure instead of a run's samples: a folder, or a .npy")
+    add("run_dir", type=path, nargs="?", metavar="RUN_DIR", help="a run: its samples against its training data")
+    add("--real", type=path, metavar="PATH", help="real pictures instead of those: a folder, or a .npy of uint8 (N, H, W, C)")
+    add("--generated", type=path, metavar="PATH", help="pictures to measure instead of a run's samples: a folder, or a .npy")
     add(
         "--num",
         type=whole_number(2),
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--metrics",
         type=lambda text: text.split(","),
         metavar="NAMES",
-        help="of fd,kid,precision,recall,density,coverage,diversity,classes,memorisation,accuracy,inception_score "
+        help="some of fd,kid,precision,recall,density,coverage,diversity,classes,memorisation,accuracy,inception_score "
         "(default: all that apply)",
     )
     add(
@@ -80,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="cut and shrink folders' pictures to this (default: --real as the run's)",
     )
     add("--seed", type=whole_number(0), default=0, metavar="INT", help="decides z and random subsets (default: 0)")
-    add("--output", type=Path, metavar="FILE", help="a .json; pictures go beside it (default: evaluation.json in the run)")
+    add("--output", type=path, metavar="FILE", help="a .json; pictures go beside it (default: evaluation.json in the run)")
     add_flags_of_a_reader(parser, "extractor", "inception_weights", "data_dir")
     with exit_on_user_error():
         args = parser.parse_args(argv)

@@ -4,11 +4,24 @@ import argparse
 import difflib
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flaxgan.config import FIELDS, Config
 from flaxgan.errors import UserError
 from flaxgan.fields import choices_of, flag, type_of, typed
+
+GROUPS = {  # of --help: the first field of each
+    "dataset": "data",
+    "batch_size": "how much to train",
+    "features": "networks",
+    "loss": "losses and remedies",
+    "ema": "averaged weights and learning rates",
+    "seed": "the run",
+    "evaluate_every": "evaluation while it trains",
+    "device": "how to compute",
+    "distributed": "several processes",
+}
 
 
 def checkpoint_name(text: str) -> int | str:
@@ -16,6 +29,14 @@ def checkpoint_name(text: str) -> int | str:
     if text != "best" and not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a step nor the word best")
     return text if text == "best" else int(text)
+
+
+def path(text: str) -> Path:
+    """~ is the home folder, where a shell has left it to us, too."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -41,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(message + (f"; did you mean {near[0]}?" if near else "") + f" (see {self.prog} --help)")
 
 
-def add_flag(parser: argparse.ArgumentParser, name: str, shown: Any, default: Any = argparse.SUPPRESS) -> None:
+def add_flag(parser: argparse._ActionsContainer, name: str, shown: Any, default: Any = argparse.SUPPRESS) -> None:
     """The flag of a field, whose help names the default `shown`. Not given, it is absent when parsed, or `default`."""
     field, hint = FIELDS[name], type_of(Config, name)
     help = field.metadata["help"]
@@ -61,10 +82,13 @@ def add_flag(parser: argparse.ArgumentParser, name: str, shown: Any, default: An
 
 
 def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
-    """One flag a field."""
+    """One flag a field, in groups."""
+    group = parser
     for name, field in FIELDS.items():
+        if name in GROUPS:
+            group = parser.add_argument_group(GROUPS[name])
         if field.metadata["flag"]:
-            add_flag(parser, name, getattr(defaults, name))
+            add_flag(group, name, getattr(defaults, name))
 
 
 def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:

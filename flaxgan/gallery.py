@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from flaxgan.data import ImageDataset, batch_indices, epoch_of
-from flaxgan.plots import grid, save_losses, save_picture, save_side_by_side
+from flaxgan.plots import grid, name_rows, save_losses, save_picture, save_side_by_side
 from flaxgan.run import MetricsLog, Run
 from flaxgan.sampling import averaged_generator, sample, spread_classes
 from flaxgan.state import GANState, Network
@@ -46,6 +46,9 @@ class Gallery:
     def __init__(self, run: Run, dataset: ImageDataset, log: MetricsLog, per_epoch: int):
         """Saves a grid of real pictures now."""
         self.run, self.log, self.per_epoch, self.class_counts = run, log, per_epoch, dataset.class_counts
+        self.labels = self.columns = None
+        if run.config.conditional:  # a class a row
+            self.labels, self.columns = spread_classes(self.class_counts, NUM_PICTURES), math.isqrt(NUM_PICTURES)
         size = len(dataset.images)
         self.reals = np.asarray(dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_PICTURES))])
         save_picture(run.folder / "real_images.png", grid(self.reals))
@@ -73,17 +76,19 @@ class Gallery:
         if last or began >= self._next_figures:
             title = f"{self.run.source.name}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
             grids = {"real": self.reals, "generated": generated}
-            save_side_by_side(self.run.folder / "real_vs_generated.png", grids, title)
+            save_side_by_side(self.run.folder / "real_vs_generated.png", grids, title, self.columns)
             save_losses(self.run.folder / "losses.png", rows, title, self.per_epoch)
             now = time.monotonic()
             self._next_figures = now + (now - began) / SHARE_OF_TIME
-        columns = math.isqrt(NUM_PICTURES) if self.run.config.conditional else None
-        save_picture(grid_after(step, self.run.folder, self.per_epoch), grid(generated, columns))
+        sheet = grid(generated, self.columns)
+        if self.labels is not None:
+            names = [*self.class_counts]
+            sheet = name_rows(sheet, [names[id] for id in self.labels[:: self.columns]])
+        save_picture(grid_after(step, self.run.folder, self.per_epoch), sheet)
 
     def _generated(self, generator: Network, ema_params: Any) -> np.ndarray:
-        config = self.run.config
-        labels = spread_classes(self.class_counts, NUM_PICTURES) if config.conditional else None
-        return sample(averaged_generator(generator, ema_params, self.class_counts), config.seed, NUM_PICTURES, labels)
+        generator = averaged_generator(generator, ema_params, self.class_counts)
+        return sample(generator, self.run.config.seed, NUM_PICTURES, self.labels)
 
     def __enter__(self) -> Self:
         sys.setswitchinterval(SWITCH_INTERVAL)

@@ -1,5 +1,7 @@
 """Train a GAN: python -m flaxgan.main --help"""
 
+import argparse
+import sys
 from collections.abc import Sequence
 
 import flaxgan
@@ -10,8 +12,14 @@ from flaxgan.flags import Parser, add_flags
 
 def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:
     """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed as it was."""
+    program = sys.modules["__main__"]  # perhaps a recipe's file
+    parser = Parser(
+        prog=f"python -m {program.__spec__.name if program.__spec__ else 'flaxgan.main'}",
+        usage="%(prog)s [FLAGS]",
+        description=program.__doc__ if recipe else "Train a GAN on a collection of pictures.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     recipe = recipe or Config()
-    parser = Parser(prog="python -m flaxgan.main", description="Train a GAN on a collection of pictures.")
     add_flags(parser, recipe)
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and the networks, and stop")
     parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")

@@ -84,11 +84,11 @@ def _show(axes: "Axes", pixels: np.ndarray, title: str) -> None:
     axes.axis("off")
 
 
-def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str) -> None:
+def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str, columns: int | None = None) -> None:
     """Two named sets of as many pictures, uint8 (N, H, W, C), side by side at the same scale."""
     figure = _figure(12, 6.4, title)
     for axes, (name, images) in zip(figure.subplots(1, 2), grids.items(), strict=True):
-        _show(axes, grid(images), name)
+        _show(axes, grid(images, columns), name)
         axes.set_anchor("N")  # level, though one may have fewer rows
     _save_figure(path, figure)
 

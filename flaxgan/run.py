@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -14,11 +15,15 @@ from flaxgan.config import FIELDS, Config
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError
-from flaxgan.fields import flag, spelled, typed
+from flaxgan.fields import flag, spelled
 from flaxgan.files import locked, replacing
 from flaxgan.models.sizes import base_size, require_resolution
 
 METRICS_FILE = "metrics.jsonl"
+OWN = (  # files and folders of a run, which it writes and reads alone
+    *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
+    *("generated_images", "real_images.png", "real_vs_generated.png", "losses.png"),
+)
 
 
 def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
@@ -84,6 +89,14 @@ def load_run(run_dir: Path) -> TrainedRun:
     names = data.get("class_names", ())
     counts = dict(zip(names, data.get("class_counts", ()), strict=True))
     return TrainedRun(config, counts, data.get("sha256"))
+
+
+def require_apart(output: Path, run_dir: Path, config: Config) -> None:
+    """Raises UserError if --output is a file of the run, or lies in a folder of the run's or among its pictures."""
+    real = Path(os.path.realpath(output))
+    for own in filter(None, [*(run_dir / name for name in OWN), config.picture_folder]):
+        if Path(os.path.realpath(own)) in (real, *real.parents):
+            raise UserError(f"--output {output} would be in {own}, which belongs to the run; name another place")
 
 
 def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
@@ -152,7 +165,7 @@ class Run:
         changed = [name for name in fixed if given[name] != getattr(before, name)]
         if "dataset" in changed and before.picture_folder and os.path.isabs(given["dataset"]):
             changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
-        wrong = [f"{spelled(name, given[name])} (the run has {typed(getattr(before, name))})" for name in changed]
+        wrong = [f"{spelled(name, given[name])} (the run has {spelled(name, getattr(before, name))})" for name in changed]
         if wrong:
             raise UserError(f"{folder} can't be resumed with {', '.join(wrong)}; leave that out, or start a new --run-dir")
         config, source = resolve(dataclasses.replace(before, **given))
@@ -173,7 +186,17 @@ class Run:
         with locked(self.folder):
             if not self.resumed and (self.folder / "config.json").exists():
                 raise UserError(f"{self.folder} has become the run of another process meanwhile; name another --run-dir")
-            yield
+            for own in (self.folder, *self.folder.glob("*/")):  # later Orbax, which writes some, would say so at length
+                if not os.access(own, os.W_OK | os.X_OK):
+                    raise UserError(f"can't write to {own}: {os.strerror(errno.EACCES)}")
+            try:
+                yield
+            except OSError as error:  # it is gone, say
+                if str(self.folder) not in str(error.filename):
+                    raise
+                raise UserError(
+                    f"can't write to {error.filename}: {error.strerror}; a run goes on from its last checkpoint"
+                ) from error
 
     def require_same(self, dataset: ImageDataset) -> None:
         """Raises UserError if the run is resumed and had other pictures, or classes, before."""

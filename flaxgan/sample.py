@@ -4,20 +4,21 @@ import argparse
 import difflib
 import itertools
 import math
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from flaxgan.errors import UserError, exit_on_user_error
 from flaxgan.files import require_writable
-from flaxgan.flags import Parser, add_flags_of_a_reader, whole_number
+from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
 
 HIGHEST = {".gif": 2**16 - 1, ".webp": 2**14 - 1}  # in pixels, of an animation
 
 
 def _check_output(output: Path) -> None:
     """Raises UserError, before anything is computed, if `output` can't be written or would mix with what is there."""
+    if output.name.lower() in (".png", ".npy", *HIGHEST):
+        raise UserError(f"--output {output} has no name before {output.name}")
     if output.suffix.lower() not in ("", ".png", ".npy", *HIGHEST):
         raise UserError(
             f"--output {output}: {output.suffix} is not known; name a .png (one grid), a .npy, a folder, "
@@ -26,14 +27,6 @@ def _check_output(output: Path) -> None:
     require_writable(output if output.suffix else output / "0.png")
     if not output.suffix and any(output.iterdir()):
         raise UserError(f"--output {output} is not an empty folder; name another")
-
-
-def _require_apart(output: Path, folders: Iterable[Path]) -> None:
-    """Raises UserError if `output` lies in one of these, in which a run has its own files."""
-    real = Path(os.path.realpath(output))
-    for folder in folders:
-        if Path(os.path.realpath(folder)) in (real, *real.parents):
-            raise UserError(f"--output {output} lies in {folder}, which belongs to the run; name another place")
 
 
 def _class_ids(asked: str, counts: dict[str, int]) -> list[int]:
@@ -69,9 +62,9 @@ def sample_run(args: argparse.Namespace) -> None:
     Raises UserError if the folder is no run, has no such checkpoint or class, or the output can't be written.
     """
 
-    from flaxgan.checkpoint import BEST, load
+    from flaxgan.checkpoint import load
     from flaxgan.devices import set_up_devices
-    from flaxgan.run import load_run
+    from flaxgan.run import load_run, require_apart
     from flaxgan.sampling import averaged_generator, between, draw, random_classes, sample
 
     config, counts, _ = load_run(args.run_dir)
@@ -84,8 +77,7 @@ def sample_run(args: argparse.Namespace) -> None:
         if (height := len(asked) * config.image_size[0]) > highest:
             raise UserError(f"--output {args.output}: it can be {highest} pixels high, not {height}; name fewer classes")
     state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
-    own = [args.run_dir / name for name in ("checkpoints", BEST, "generated_images")]
-    _require_apart(args.output, filter(None, [*own, config.picture_folder]))
+    require_apart(args.output, args.run_dir, config)
     _check_output(args.output)
     generator = averaged_generator(state.generator, state.ema_params, counts)
 
@@ -154,8 +146,13 @@ def _seeds(text: str) -> list[int]:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(prog="python -m flaxgan.sample", description="Make pictures with a trained run.")
     add = parser.add_argument
-    add("run_dir", type=Path, metavar="RUN_DIR", help="the run's folder")
-    add("--num", type=whole_number(1), metavar="INT", help="how many pictures, of each class with --class (default: 64, or 8)")
+    add("run_dir", type=path, metavar="RUN_DIR", help="the run's folder")
+    add(
+        "--num",
+        type=whole_number(1),
+        metavar="INT",
+        help="how many pictures, of each class with --class (default: 64; with --class 8)",
+    )
     add("--seed", type=whole_number(0), metavar="INT", help="decides the pictures (default: 0)")
     add("--class", dest="classes", metavar="NAMES", help="of a conditional run: all, or names or numbers with commas; a row each")
     add(
@@ -168,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--frames", type=whole_number(1), metavar="INT", help="pictures from each seed to the next (default: 16)")
     add(
         "--output",
-        type=Path,
+        type=path,
         default=Path("samples.png"),
         metavar="PATH",
         help="a .png: one grid; a .npy: uint8 (N, H, W, C); a .gif or .webp: --interpolate; else a folder: N PNG files "

@@ -210,7 +210,7 @@ def test_unreadable_files_are_skipped_counted_and_named_once(tmp_path, capfd):
     assert len(images) == 2 and (images[0] == images[1]).all()
     warning = capfd.readouterr().err
     assert warning.count("warning") == 1
-    assert "skipped 4 files" in warning and "empty.jpg, half.png, link.jpg, notes.txt" in warning
+    assert "skipped 4 of 6 files" in warning and "empty.jpg, half.png, link.jpg, notes.txt" in warning
 
 
 def test_a_scan_of_200_megapixels_is_a_picture(tmp_path):

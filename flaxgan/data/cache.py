@@ -85,7 +85,8 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int) -> Image
         ) from error
     if skipped:
         shown = ", ".join(skipped[:10]) + (", …" if len(skipped) > 10 else "")
-        print(f"flaxgan: warning: skipped {len(skipped)} files that are no readable pictures: {shown}", file=sys.stderr)
+        what = f"skipped {len(skipped)} of {len(skipped) + pictures} files, as no readable pictures"
+        print(f"flaxgan: warning: {what}: {shown}", file=sys.stderr)
     class_names = tuple(source.class_names)
     if labels.min() < 0:  # as TFDS marks pictures without a class
         labels, class_names = np.zeros_like(labels), ()

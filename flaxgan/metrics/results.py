@@ -54,7 +54,7 @@ def table(measured: dict[str, Measured]) -> str:
 
 def check_output(path: Path) -> None:
     """Raises UserError, before anything is computed, if the JSON file can't be written there."""
-    if path.suffix != ".json":
+    if path.suffix.lower() != ".json":
         raise UserError(f"--output {path} must be a .json file; its pictures are written beside it")
     require_writable(path)
 

@@ -72,7 +72,7 @@ def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None, li
 
     Raises UserError for anything else.
     """
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         dataset = _open_array(path, image_size)
     else:
         source = open_folder(path)

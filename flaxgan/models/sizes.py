@@ -18,6 +18,17 @@ def _can_be_built(height: int, width: int) -> bool:
     return halvings >= 2 and 4 <= min(base_height, base_width) <= 15
 
 
+def _nearest(height: int, width: int) -> list[str]:
+    """The two nearest sizes that can be built; square ones for a square one."""
+
+    def around(side: int) -> range:
+        return range(max(16, side // 2 // 4 * 4), 2 * side + 32, 4)  # all that can be built are multiples of 4
+
+    sizes = [(h, w) for h in around(height) for w in (around(width) if width != height else [h]) if _can_be_built(h, w)]
+    sizes.sort(key=lambda size: abs(size[0] - height) + abs(size[1] - width))
+    return [f"{h}x{w}" if h != w else str(h) for h, w in sorted(sizes[:2])]
+
+
 def base_size(image_size: tuple[int, int]) -> tuple[int, int]:
     """Height and width of the smallest feature map: (64, 64) -> (4, 4), (28, 28) -> (7, 7), (48, 64) -> (6, 8).
 
@@ -25,12 +36,10 @@ def base_size(image_size: tuple[int, int]) -> tuple[int, int]:
     """
     height, width, halvings = _halve(*image_size)
     if not _can_be_built(*image_size):
-        side = min(image_size)
-        near = sorted(sorted((s for s in range(16, 2 * side + 32) if _can_be_built(s, s)), key=lambda s: abs(s - side))[:2])
         raise UserError(
             f"--image-size {image_size[0]}x{image_size[1]} can't be built: each stage of the networks halves height and width, "
             f"at least twice and until the shorter side is 4 to 15, but halving evenly stops at {height}x{width} "
-            f"after {halvings}; try a size like {' or '.join(map(str, near))}"
+            f"after {halvings}; try a size like {' or '.join(_nearest(*image_size))}"
         )
     return height, width
 
