@@ -46,7 +46,9 @@ def typed(value: Any) -> str:
 
 
 def spelled(name: str, value: Any) -> str:
-    """A field as its flag: ('batch_size', 8) -> '--batch-size 8'; ('flip', False) -> '--no-flip'."""
+    """A field as its flag: ('batch_size', 8) -> '--batch-size 8'; ('flip', False) -> '--no-flip'; None -> 'no --batch-size'."""
+    if value is None:
+        return f"no {flag(name)}"
     return flag(name if value else f"no_{name}") if isinstance(value, bool) else f"{flag(name)} {typed(value)}"
 
 

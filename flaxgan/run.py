@@ -195,7 +195,7 @@ class Run:
                 if str(self.folder) not in str(error.filename):
                     raise
                 raise UserError(
-                    f"can't write to {error.filename}: {error.strerror}; a run goes on from its last checkpoint"
+                    f"can't write {error.filename}: {error.strerror}; start again to go on from a checkpoint"
                 ) from error
 
     def require_same(self, dataset: ImageDataset) -> None:

@@ -28,7 +28,8 @@ def summary(run: Run) -> str:
 def describe(config: Config, dataset: ImageDataset, devices: list[jax.Device], state: GANState) -> str:
     """Two lines on what is trained, for the person who started it. `state`: its shapes are enough."""
     height, width = config.image_size
-    classes = f", {len(dataset.class_names)} classes" if dataset.class_names else ""
+    names = dataset.class_names
+    classes = f", {len(names)} classes ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})" if names else ""
     return (
         f"{config.dataset}: {len(dataset.images)} pictures, {height}x{width}x{config.channels}{classes}\n"
         + ", ".join(f"{name} {_parameters(state, name):,} parameters" for name in NETWORKS)

@@ -245,6 +245,11 @@ def test_distances_of_one_run_are_measured_alike(run_dir, tmp_path, pictures, re
     assert "can't be resumed" in refused("--run-dir", tmp_path, "--extractor", "inception", "--max-steps", "3")
 
 
+def test_nothing_of_the_run_is_overwritten(run_dir, pictures, refused):
+    for path in (run_dir / "config.json", run_dir / "checkpoints" / "5" / "a.json", pictures / "a.json"):
+        assert "which belongs to the run" in refused(run_dir, "--num", 20, "--output", path, command=evaluate)
+
+
 def test_held_out_pictures_are_made_as_the_runs_own(run_dir, measure, tmp_path, pictures):
     """The folder's are 24x24, the run's 16x16; an array is taken as it is, and its pictures can't be judged."""
     measure(run_dir, "--real", pictures / "discs", "--output", tmp_path / "a.json", "--metrics", "accuracy")

@@ -76,7 +76,9 @@ def test_bad_input(run_dir, tmp_path, pictures, sample_refused):
     (tmp_path / "full" / "mine.txt").write_text("mine")
     assert "not an empty folder" in sample_refused(run_dir, "--output", tmp_path / "full")
     assert "--device gpu" in sample_refused(run_dir, "--device", "gpu")
-    for path in (run_dir / "checkpoints" / "99", run_dir / "generated_images" / "epoch_0001.png", pictures / "discs" / "00.png"):
+    assert "has no name before .png" in sample_refused(run_dir, "--output", tmp_path / ".png")
+    own = (run_dir / name for name in ("checkpoints/99", "generated_images/epoch_0001.png", "real_images.png", "losses.png"))
+    for path in (*own, pictures / "discs" / "00.png"):
         assert "which belongs to the run" in sample_refused(run_dir, "--output", path)
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
 
@@ -185,6 +187,14 @@ def test_numbers_instead_of_a_sphere(run_dir):
     """--latent-dim 1: straight from one to the next."""
     (a, b), z = (float(latents(seed, 0, 1, 1)[0, 0]) for seed in (1, 2)), between([1, 2], 4, 1)
     np.testing.assert_allclose(z[:, 0], np.linspace(a, b, 5), atol=1e-4)
+
+
+def test_home_is_known_where_the_shell_has_left_it(run_dir, tmp_path, monkeypatch, sample_refused):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copytree(run_dir, tmp_path / "run")
+    sample(["~/run", "--output=~/a.png", "--num", "1"])
+    assert (tmp_path / "a.png").is_file()
+    assert "~nobody_here" in sample_refused("~nobody_here/run")
 
 
 def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, pictures):

@@ -29,6 +29,7 @@ from flaxgan.fields import flag
 from flaxgan.files import locked
 from flaxgan.interrupt import Interrupt
 from flaxgan.parallel import Trainer
+from flaxgan.plots import grid, name_rows
 from flaxgan.report import Reporter
 from flaxgan.run import MetricsLog, Run, load_run
 from flaxgan.state import create_state
@@ -122,12 +123,12 @@ def test_more_epochs_are_accepted_and_recorded(run_dir, train):
 @pytest.mark.parametrize(
     ("argv", "fields"),
     [
-        (["--features", 8], "--features 8 (the run has 4)"),
-        (["--image-size", 32, "--batch-size", 16], "--image-size 32x32 (the run has 16x16), --batch-size 16"),
+        (["--features", 8], "--features 8 (the run has --features 4)"),
+        (["--image-size", 32, "--batch-size", 16], "--image-size 32x32 (the run has --image-size 16x16), --batch-size 16"),
         (["--dataset", "synthetic_flowers"], "--dataset synthetic_flowers"),
-        (["--seed", 1], "--seed 1 (the run has 0)"),
-        (["--conditional"], "with --conditional (the run has False)"),
-        (["--no-flip"], "with --no-flip (the run has True)"),
+        (["--seed", 1], "--seed 1 (the run has --seed 0)"),
+        (["--conditional"], "with --conditional (the run has --no-conditional)"),
+        (["--no-flip"], "with --no-flip (the run has --flip)"),
     ],
 )
 def test_contradictions_are_refused_by_name(run_dir, refused, argv, fields):
@@ -404,7 +405,12 @@ def test_a_folder_whose_name_is_no_text(tmp_path, pictures, train):
         (["--dataset", "x" * 300], "there is no folder of that name"),
         (["--dataset", "./" + "x" * 300], "File name too long"),
         (["--data-dir", "~nobody-of-that-name"], "--data-dir ~nobody-of-that-name can't be used"),
-        (["--image-size", "30"], "can't be built"),
+        (
+            ["--image-size", "30"],
+            "can't be built: each stage of the networks halves height and width, at least twice and until the "
+            "shorter side is 4 to 15, but halving evenly stops at 15x15 after 1; try a size like 28 or 32",
+        ),
+        (["--image-size", "17x64"], "try a size like 16x64 or 20x64"),
         (["--batch-size", "48"], "there are 40; lower --batch-size"),
         (["--batch-size", "12"], "evenly among 8 devices"),
         (["--accumulate", "2"], "evenly among 8 devices in 2 parts"),
@@ -516,6 +522,30 @@ def test_a_run_that_ended_before_its_first_step_takes_other_flags(run_dir, train
     assert "--batch-size 16 (was 8)" in train(*other)
     config = load_run(run_dir).config
     assert (config.batch_size, config.image_size, config.features, steps(run_dir)[-1]) == (16, (32, 32), 4, 4)
+
+
+@pytest.mark.parametrize("what", ["gone", "locked"])
+def test_what_can_no_longer_be_written_to_is_one_line(tmp_path, pictures, train, refused, monkeypatch, what):
+    run_dir = tmp_path / "run"
+    train("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY)
+    if what == "gone":
+        draw = "flaxgan.gallery.Gallery._generated"
+        monkeypatch.setattr(draw, lambda *_: shutil.rmtree(run_dir / "generated_images") or np.zeros((64, 16, 16, 3), np.uint8))
+        want = f"can't write {run_dir}/generated_images"
+    else:
+        allowed = os.access
+        monkeypatch.setattr("os.access", lambda path, mode: path.name != "checkpoints" and allowed(path, mode))
+        want = f"can't write to {run_dir}/checkpoints: Permission denied"
+    assert want in refused("--run-dir", run_dir, "--max-steps", 2)
+
+
+def test_a_class_a_row_in_all_pictures_of_a_run(tmp_path, pictures, train, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("flaxgan.gallery.save_side_by_side", lambda path, grids, title, columns: drawn.append((grids, columns)))
+    train("--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 1, "--conditional", *TINY, "--image-size", "32x16")
+    ((grids, columns),) = drawn
+    named = name_rows(grid(grids["generated"], columns), ["discs", "squares"] * 4)
+    assert columns == 8 and (np.asarray(Image.open(tmp_path / "generated_images" / "step_00000001.png")) == named).all()
 
 
 def test_folders_without_permission(tmp_path, pictures, refused, monkeypatch):
