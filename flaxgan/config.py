@@ -193,7 +193,7 @@ class Config:
         return () if names == ["none"] else tuple(names)
 
     @property
-    def picture_folder(self) -> Path | None:
+    def image_folder(self) -> Path | None:
         """The folder that --dataset names, once run.resolve has made its path absolute; None if it names no folder."""
         return Path(self.dataset) if os.path.isabs(self.dataset) else None
 

@@ -15,7 +15,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     from flaxgan.metrics.evaluation import METRICS, Comparison, evaluate
     from flaxgan.metrics.features import Extractor, own_devices
     from flaxgan.metrics.reference import Reference
-    from flaxgan.metrics.results import check_output, save_pictures, table, write
+    from flaxgan.metrics.results import check_output, save_images, table, write
     from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
     from flaxgan.run import load_run, require_apart
 
@@ -51,7 +51,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
         print(f"note: {caveat}")
     if output:
         write(output, comparison, measured)
-        print("written:", *[output, *save_pictures(output, comparison)])
+        print("written:", *[output, *save_images(output, comparison)])
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -11,12 +11,12 @@ from typing import Any, Self
 import numpy as np
 
 from flaxgan.data import ImageDataset, batch_indices, epoch_of
-from flaxgan.plots import grid, name_rows, save_losses, save_picture, save_side_by_side
+from flaxgan.plots import grid, name_rows, save_image, save_losses, save_side_by_side
 from flaxgan.run import MetricsLog, Run
 from flaxgan.sampling import averaged_generator, sample, spread_classes
 from flaxgan.state import GANState, Network
 
-NUM_PICTURES = 64  # in the grids of a run
+NUM_IMAGES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
 MOST_WAITING = 8  # generators to be drawn; on a GPU an epoch may be over sooner than its picture is drawn
 SWITCH_INTERVAL = 5e-4  # seconds that drawing keeps Python from the thread that feeds the device, whose steps may be as short
@@ -48,10 +48,10 @@ class Gallery:
         self.run, self.log, self.per_epoch, self.class_counts = run, log, per_epoch, dataset.class_counts
         self.labels = self.columns = None
         if run.config.conditional:  # a class a row
-            self.labels, self.columns = spread_classes(self.class_counts, NUM_PICTURES), math.isqrt(NUM_PICTURES)
+            self.labels, self.columns = spread_classes(self.class_counts, NUM_IMAGES), math.isqrt(NUM_IMAGES)
         size = len(dataset.images)
-        self.reals = np.asarray(dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_PICTURES))])
-        save_picture(run.folder / "real_images.png", grid(self.reals))
+        self.reals = np.asarray(dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_IMAGES))])
+        save_image(run.folder / "real_images.png", grid(self.reals))
         grid_after(0, run.folder, per_epoch).parent.mkdir(exist_ok=True)
         self._pool, self._switch_interval = ThreadPoolExecutor(1), sys.getswitchinterval()
         self._drawn: deque[Future[None]] = deque()
@@ -84,11 +84,11 @@ class Gallery:
         if self.labels is not None:
             names = [*self.class_counts]
             sheet = name_rows(sheet, [names[id] for id in self.labels[:: self.columns]])
-        save_picture(grid_after(step, self.run.folder, self.per_epoch), sheet)
+        save_image(grid_after(step, self.run.folder, self.per_epoch), sheet)
 
     def _generated(self, generator: Network, ema_params: Any) -> np.ndarray:
         generator = averaged_generator(generator, ema_params, self.class_counts)
-        return sample(generator, self.run.config.seed, NUM_PICTURES, self.labels)
+        return sample(generator, self.run.config.seed, NUM_IMAGES, self.labels)
 
     def __enter__(self) -> Self:
         sys.setswitchinterval(SWITCH_INTERVAL)

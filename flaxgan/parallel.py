@@ -19,7 +19,7 @@ from flaxgan.steps import Metrics, train_step
 AXIS = "batch"
 # On a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly.
 STEPS_PER_DISPATCH = 8
-SHARE_FOR_PICTURES = 0.25  # of a device's memory
+SHARE_FOR_IMAGES = 0.25  # of a device's memory
 Data = tuple[Any, Any]  # images, and labels or None
 Step = Callable[..., tuple[GANState, Metrics]]  # of a state, images and labels
 
@@ -36,7 +36,7 @@ def live_on_device(config: Config, devices: list[jax.Device], images: np.ndarray
     if config.data_home != "auto":
         return config.data_home == "device"
     stats = devices[0].memory_stats() if jax.process_count() == 1 else None  # None of a CPU, whose memory holds them anyway
-    return bool(stats) and images.nbytes <= SHARE_FOR_PICTURES * stats.get("bytes_limit", 0)
+    return bool(stats) and images.nbytes <= SHARE_FOR_IMAGES * stats.get("bytes_limit", 0)
 
 
 def _own_rows(drawn: Array) -> Array:

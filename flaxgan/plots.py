@@ -57,7 +57,7 @@ def save_animation(path: Path, frames: np.ndarray) -> None:
         pictures[0].save(temporary, kind, save_all=True, append_images=pictures[1:], duration=83, loop=0, lossless=True)
 
 
-def save_picture(path: Path, pixels: np.ndarray) -> None:
+def save_image(path: Path, pixels: np.ndarray) -> None:
     """uint8 (H, W, 1 or 3) -> PNG."""
     with replacing(path) as temporary:
         Image.fromarray(_squeezed(pixels)).save(temporary, "PNG")

@@ -94,7 +94,7 @@ def load_run(run_dir: Path) -> TrainedRun:
 def require_apart(output: Path, run_dir: Path, config: Config) -> None:
     """Raises UserError if --output is a file of the run, or lies in a folder of the run's or among its pictures."""
     real = Path(os.path.realpath(output))
-    for own in filter(None, [*(run_dir / name for name in OWN), config.picture_folder]):
+    for own in filter(None, [*(run_dir / name for name in OWN), config.image_folder]):
         if Path(os.path.realpath(own)) in (real, *real.parents):
             raise UserError(f"--output {output} would be in {own}, which belongs to the run; name another place")
 
@@ -146,7 +146,7 @@ class Run:
         if not content:
             config, source = resolve(Config(**((recipe or {}) | given)))
             folder = folder or _new_folder(source.name)
-            if config.picture_folder in folder.resolve().parents:
+            if config.image_folder in folder.resolve().parents:
                 raise UserError(f"the run {folder} would lie among the pictures of {config.dataset}; name a --run-dir elsewhere")
             return cls(folder, config, source, None)
         if "config.json" not in content:
@@ -163,7 +163,7 @@ class Run:
             fixed = [name for name in ("dataset", "split") if name in given]
             saved.pop("data", None)
         changed = [name for name in fixed if given[name] != getattr(before, name)]
-        if "dataset" in changed and before.picture_folder and os.path.isabs(given["dataset"]):
+        if "dataset" in changed and before.image_folder and os.path.isabs(given["dataset"]):
             changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
         wrong = [f"{spelled(name, given[name])} (the run has {spelled(name, getattr(before, name))})" for name in changed]
         if wrong:

@@ -116,13 +116,13 @@ def _write(output: Path, rows: list[Any], columns: int | None, names: list[str])
     import numpy as np
 
     from flaxgan.files import replacing
-    from flaxgan.plots import grid, name_rows, save_animation, save_picture
+    from flaxgan.plots import grid, name_rows, save_animation, save_image
 
     images = np.concatenate(rows)
     kind = output.suffix.lower()
     if kind == ".png":
         sheet = grid(images, columns)
-        save_picture(output, name_rows(sheet, names) if names else sheet)
+        save_image(output, name_rows(sheet, names) if names else sheet)
     elif kind in HIGHEST:
         save_animation(output, np.concatenate(rows, 1))  # one above the other
     elif kind == ".npy":
@@ -131,7 +131,7 @@ def _write(output: Path, rows: list[Any], columns: int | None, names: list[str])
     else:
         digits = len(str(len(images) - 1))
         for i, image in enumerate(images):
-            save_picture(output / f"{i:0{digits}d}.png", image)
+            save_image(output / f"{i:0{digits}d}.png", image)
 
 
 def _seeds(text: str) -> list[int]:

@@ -109,7 +109,7 @@ def averaged_generator(generator: Network, ema_params: object, class_counts: dic
 
 
 @jax.jit
-def pictures(generator: Network, z: Array, labels: Array | None = None) -> Array:
+def generated_images(generator: Network, z: Array, labels: Array | None = None) -> Array:
     """uint8 (N, H, W, C), made with the running statistics."""
     return to_uint8(generator.eval_mode(z, labels))
 
@@ -134,5 +134,5 @@ def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) ->
     for start in tqdm(range(0, len(z), BATCH), "sampling", unit="batch", disable=True if len(z) <= BATCH else None):
         # Whole batches here, too.
         whole = (x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:])) for x in (z, labels))
-        batches.append(np.asarray(pictures(generator, *whole)))
+        batches.append(np.asarray(generated_images(generator, *whole)))
     return np.concatenate(batches)[: len(z)]

@@ -22,7 +22,7 @@ from flaxgan.state import TRAINING, GANState, Network, random_key
 
 Metrics = dict[str, Array]
 EMA_RAMP = 0.05
-AUGMENT_PICTURES = 10_000  # seen, until the probability of augmentation has risen by the excess of the discriminator's accuracy
+AUGMENT_IMAGES = 10_000  # seen, until the probability of augmentation has risen by the excess of the discriminator's accuracy
 
 
 def preprocess(images: Array, mirrored: Array | None = None) -> Array:
@@ -88,7 +88,7 @@ def adapted_probability(probability: Array, d_real_accuracy: Array, config: Conf
     the mean sign of the logits, is an accuracy of 0.8.
     """
     excess = d_real_accuracy - config.augment_target
-    return jnp.clip(probability + excess * (config.batch_size / AUGMENT_PICTURES), 0, 1)
+    return jnp.clip(probability + excess * (config.batch_size / AUGMENT_IMAGES), 0, 1)
 
 
 def discriminator_step(

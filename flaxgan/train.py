@@ -152,7 +152,7 @@ class Loop:
     """The steps of a run, and what is done between them."""
 
     run: Run
-    num_pictures: int
+    num_images: int
     per_epoch: int
     total: int
     trainer: Trainer
@@ -175,7 +175,7 @@ class Loop:
             asked = trainer.of_any_process(self.interrupt)
             count = min(trainer.most_steps, self.total - done, *(period - done % period for period in periods))
             steps = range(done, done + count)
-            indices = [batch_indices(config.seed, step, self.num_pictures, config.images_per_step) for step in steps]
+            indices = [batch_indices(config.seed, step, self.num_images, config.images_per_step) for step in steps]
             state, metrics = trainer.train_steps(state, np.stack(indices))
             done += count
             stopping = done == self.total or bool(asked)  # of several processes: waits for the steps before these

@@ -16,7 +16,7 @@ from PIL import Image
 from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch, synthetic_flowers
 from flaxgan.data.batches import permuted
 from flaxgan.data.cache import cache_dir
-from flaxgan.data.pictures import to_pixels
+from flaxgan.data.images import to_pixels
 from flaxgan.errors import UserError
 
 

@@ -10,8 +10,8 @@ from flaxgan.config import Config
 from flaxgan.data import ImageDataset
 from flaxgan.metrics import efficientnet
 from flaxgan.metrics.evaluation import Comparison, _logits, evaluate
-from flaxgan.metrics.reference import PictureSet, Reference
-from flaxgan.metrics.sets import _select
+from flaxgan.metrics.reference import Reference
+from flaxgan.metrics.sets import ImageSet, _select
 from flaxgan.state import create_state
 from flaxgan.steps import preprocess
 
@@ -30,8 +30,8 @@ class Fake:
         return self(images, title, mirrored)
 
 
-def picture_set(images, labels=None, names=()):
-    return PictureSet(images, "", {"source": "test"}, labels, names)
+def image_set(images, labels=None, names=()):
+    return ImageSet(images, "", {"source": "test"}, labels, names)
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def test_which_side_is_which(compare):
     def tiny(centre, n):
         return np.clip(centre + rng.normal(0, 10, (n, 2, 2, 1)), 0, 255).astype(np.uint8)
 
-    real = picture_set(np.concatenate([tiny(60, 60), tiny(190, 60)])[rng.permutation(120)])
-    c = compare(real, picture_set(tiny(60, 120)))
+    real = image_set(np.concatenate([tiny(60, 60), tiny(190, 60)])[rng.permutation(120)])
+    c = compare(real, image_set(tiny(60, 120)))
     measured = evaluate(c, ["precision", "recall", "coverage", "memorisation", "fd"])
     value = {name: entry["value"] for name, entry in measured.items()}
     assert value["precision"] > 0.8 and 0.3 < value["recall"] < 0.6 and 0.3 < value["coverage"] < 0.6
@@ -60,7 +60,7 @@ def test_classes_that_are_confused_do_not_agree(compare):
     labels = np.arange(60) % 2
     images = np.clip(60 + 120 * labels[:, None, None, None] + rng.normal(0, 10, (60, 2, 2, 1)), 0, 255).astype(np.uint8)
     names = ("dark", "bright")
-    c = compare(picture_set(images, labels, names), picture_set(images, 1 - labels, names))
+    c = compare(image_set(images, labels, names), image_set(images, 1 - labels, names))
     entry = evaluate(c, ["classes"])["class_agreement"]
     assert entry["value"] == 0 and entry["classes"]["dark"]["kid"] > 1
 
@@ -72,7 +72,7 @@ def test_accuracy_asks_about_each_kind_by_its_own_measure(compare, monkeypatch, 
         "flaxgan.metrics.evaluation._logits", lambda state, images, *_: np.asarray(images, float).mean((1, 2, 3)) - 5
     )
     bright, dark = (np.full((8, 2, 2, 1), level, np.uint8) for level in (100, 50))
-    c = compare(picture_set(bright), picture_set(dark), state="a run's", config=Config(batch_size=8, loss=loss))
+    c = compare(image_set(bright), image_set(dark), state="a run's", config=Config(batch_size=8, loss=loss))
     got = [entry["value"] for entry in evaluate(c, ["accuracy"]).values()]
     assert got == {"bce": [1, 0], "wgan": [1, 1]}[loss]
 
@@ -84,13 +84,13 @@ def test_pictures_are_judged_in_pairs_of_a_class(compare, monkeypatch):
         lambda state, images, labels, *_: np.asarray(images, float)[:, 0, 0, 0] + 1000 * labels,
     )
     rng, names = np.random.default_rng(0), ("a", "b", "c")
-    sets = [picture_set(np.full((40, 2, 2, 1), level, np.uint8), rng.integers(0, 3, 40), names) for level in (100, 50)]
+    sets = [image_set(np.full((40, 2, 2, 1), level, np.uint8), rng.integers(0, 3, 40), names) for level in (100, 50)]
     config = Config(batch_size=4, loss="relativistic", conditional=True, num_classes=3)
     measured = evaluate(compare(*sets, state="a run's", config=config), ["accuracy"])["d_real_accuracy"]
     both = sum(min(np.sum(one.labels == k) for one in sets) for k in range(3))
     assert measured["value"] == 1 and measured["pictures_of_each"] == both // 4 * 4
-    apart = picture_set(sets[1].images, np.zeros(40, int), names)
-    c = compare(picture_set(sets[0].images, np.ones(40, int), names), apart, state="a run's", config=config)
+    apart = image_set(sets[1].images, np.zeros(40, int), names)
+    c = compare(image_set(sets[0].images, np.ones(40, int), names), apart, state="a run's", config=config)
     assert not evaluate(c, ["accuracy"]) and "no generated picture is of a class" in c.caveats[0]
 
 
@@ -117,7 +117,7 @@ def test_few_generated_pictures_say_little_about_classes(compare):
     labels = np.arange(60) % 2
     images = np.clip(60 + 120 * labels[:, None, None, None] + rng.normal(0, 10, (60, 2, 2, 1)), 0, 255).astype(np.uint8)
     for count, said in ((19, 1), (20, 0)):
-        c = compare(picture_set(images, labels, names), picture_set(images[:count], labels[:count], names))
+        c = compare(image_set(images, labels, names), image_set(images[:count], labels[:count], names))
         evaluate(c, ["classes"])
         assert sum("missing by chance" in caveat for caveat in c.caveats) == said
 

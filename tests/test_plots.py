@@ -4,7 +4,7 @@ from conftest import size_of
 from PIL import Image
 
 from flaxgan.files import replacing
-from flaxgan.plots import GAP, grid, name_rows, save_losses, save_neighbours, save_picture, save_side_by_side
+from flaxgan.plots import GAP, grid, name_rows, save_image, save_losses, save_neighbours, save_side_by_side
 
 
 def test_grid_reads_left_to_right_then_down():
@@ -32,7 +32,7 @@ def test_names_stand_beside_their_rows(channels, size):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_saved_picture_is_read_back_the_same(tmp_path, channels):
     pixels = np.random.default_rng(0).integers(0, 256, (9, 7, channels), np.uint8)
-    save_picture(tmp_path / "a.png", pixels)
+    save_image(tmp_path / "a.png", pixels)
     assert (np.asarray(Image.open(tmp_path / "a.png")).reshape(pixels.shape) == pixels).all()
 
 

@@ -344,19 +344,19 @@ def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_p
     compiled, before = [], sys.getswitchinterval()
 
     def train_steps(self, *args, _step=Trainer.train_steps):
-        compiled.append((sampling.pictures._cache_size(), sampling._calibrated._cache_size()))
+        compiled.append((sampling.generated_images._cache_size(), sampling._calibrated._cache_size()))
         assert sys.getswitchinterval() < before
         return _step(self, *args)
 
     monkeypatch.setattr("flaxgan.train.on_cpu", lambda: False)
     monkeypatch.setattr(Trainer, "train_steps", train_steps)
-    sampling.pictures.clear_cache()
+    sampling.generated_images.clear_cache()
     sampling._calibrated.clear_cache()
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--run-dir", run_dir, "--epochs", 2, *TINY, *flags)
     assert len(list((run_dir / "generated_images").iterdir())) == 2
     assert compiled[0] == compiled[-1] == (1, 0 if flags else 1)
-    assert compiled[0] == (sampling.pictures._cache_size(), sampling._calibrated._cache_size())
+    assert compiled[0] == (sampling.generated_images._cache_size(), sampling._calibrated._cache_size())
     assert sys.getswitchinterval() == before
 
 

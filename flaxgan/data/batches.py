@@ -9,13 +9,13 @@ from flaxgan.errors import UserError
 ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
 
 
-def steps_per_epoch(num_pictures: int, batch_size: int) -> int:
+def steps_per_epoch(num_images: int, batch_size: int) -> int:
     """Whole batches in one pass through the data; the ragged last one is dropped. Raises UserError if there is none."""
-    if num_pictures < batch_size:
+    if num_images < batch_size:
         raise UserError(
-            f"a step takes {batch_size} pictures (--batch-size times --d-steps), and there are {num_pictures}; lower --batch-size"
+            f"a step takes {batch_size} pictures (--batch-size times --d-steps), and there are {num_images}; lower --batch-size"
         )
-    return num_pictures // batch_size
+    return num_images // batch_size
 
 
 def epoch_of(step: int, per_epoch: int) -> int:
@@ -54,7 +54,7 @@ def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndar
     return x.astype(np.int64)
 
 
-def batch_indices(seed: int, step: int, num_pictures: int, batch_size: int) -> np.ndarray:
+def batch_indices(seed: int, step: int, num_images: int, batch_size: int) -> np.ndarray:
     """Which pictures step `step` (from 0) trains on: int64 (batch_size,). Every epoch is a new permutation."""
-    epoch, batch = divmod(step, steps_per_epoch(num_pictures, batch_size))
-    return permuted(np.arange(batch * batch_size, (batch + 1) * batch_size), num_pictures, seed, epoch)
+    epoch, batch = divmod(step, steps_per_epoch(num_images, batch_size))
+    return permuted(np.arange(batch * batch_size, (batch + 1) * batch_size), num_images, seed, epoch)

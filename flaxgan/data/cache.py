@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from flaxgan.data.pictures import to_pixels
+from flaxgan.data.images import to_pixels
 from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 

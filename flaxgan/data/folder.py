@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from flaxgan.data.pictures import is_grey
+from flaxgan.data.images import is_grey
 from flaxgan.data.source import Source
 from flaxgan.errors import UserError
 

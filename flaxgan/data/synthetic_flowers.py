@@ -14,7 +14,7 @@ from flaxgan.data.source import Source
 
 NAME = "synthetic_flowers"
 VERSION = 1  # raise it when the drawing changes
-NUM_PICTURES = 4096
+NUM_IMAGES = 4096
 CANVAS = 256
 
 Colour = tuple[int, int, int]
@@ -172,8 +172,8 @@ def open_synthetic_flowers() -> Source:
         name=NAME,
         title=NAME,
         identity=NAME,
-        fingerprint=[VERSION, NUM_PICTURES],
-        length=NUM_PICTURES,
+        fingerprint=[VERSION, NUM_IMAGES],
+        length=NUM_IMAGES,
         read=draw,
         unreadable=(),
         item_name=str,

@@ -18,7 +18,8 @@ from flaxgan.metrics.frechet import frechet_distance, gaussian
 from flaxgan.metrics.inception_score import SPLITS, inception_score
 from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
-from flaxgan.metrics.reference import PictureSet, Reference
+from flaxgan.metrics.reference import Reference
+from flaxgan.metrics.sets import ImageSet
 from flaxgan.state import JUDGING, GANState, random_key
 from flaxgan.steps import discriminator_view, preprocess
 
@@ -41,7 +42,7 @@ class Comparison:
     """Generated pictures beside real ones, and all that several metrics share, computed when it is first asked for."""
 
     real: Reference
-    generated: PictureSet
+    generated: ImageSet
     seed: int = 0
     state: GANState | None = None  # of the run that the generated pictures come from,
     config: Config | None = None  # and what it was trained with
@@ -113,7 +114,7 @@ def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measur
 
 def _diversity(c: Comparison) -> dict[str, Measured]:
     measured: dict[str, Measured] = {}
-    (real_size, generated_size) = (pictures.images.shape[1:3] for pictures in (c.real.pictures, c.generated))
+    (real_size, generated_size) = (x.images.shape[1:3] for x in (c.real.image_set, c.generated))
     if min(scales(*real_size), scales(*generated_size)) == 0:
         c.caveats.append("ms_ssim is not measured: it takes pictures of at least 11x11")
     else:
@@ -136,7 +137,7 @@ def _memorisation(c: Comparison) -> dict[str, Measured]:
     distances, among_real = c.nearest_real[1], c.real.nearest_distances
     apart = among_real[among_real > DUPLICATE * np.median(among_real)]
     close = float(np.quantile(apart, CLOSE)) if len(apart) else 0.0
-    if len(c.real) < (total := c.real.pictures.total):
+    if len(c.real) < (total := c.real.image_set.total):
         c.caveats.append(
             f"memorised: only {len(c.real)} of the {total} real pictures are looked through; --num-real looks through more"
         )
@@ -148,7 +149,7 @@ def _memorisation(c: Comparison) -> dict[str, Measured]:
 
 
 def _classes(c: Comparison) -> dict[str, Measured]:
-    num_classes = 0 if c.real.pictures.labels is None else len(np.unique(c.real.pictures.labels))
+    num_classes = 0 if c.real.image_set.labels is None else len(np.unique(c.real.image_set.labels))
     if num_classes < 2:
         raise NotApplicable("the real pictures have no two classes, so that none can be missed")
     if num_classes == len(c.real):
@@ -166,7 +167,7 @@ def _classes(c: Comparison) -> dict[str, Measured]:
             "classes, so that some are missing by chance"
         )
     measured = {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
-    if c.generated.labels is not None and c.generated.class_names == c.real.pictures.class_names:
+    if c.generated.labels is not None and c.generated.class_names == c.real.image_set.class_names:
         measured["class_agreement"] = _per_class(c, result.guesses) | how | {"reference": accuracy}
     return measured
 
@@ -174,8 +175,8 @@ def _classes(c: Comparison) -> dict[str, Measured]:
 def _per_class(c: Comparison, guesses: np.ndarray) -> Measured:
     """Of pictures that were asked to be of a class: how many look it, all in all and class by class, beside their KID."""
     asked, per_class = c.generated.labels, {}
-    for label, name in enumerate(c.real.pictures.class_names):
-        real, own = c.real.features[c.real.pictures.labels == label], asked == label
+    for label, name in enumerate(c.real.image_set.class_names):
+        real, own = c.real.features[c.real.image_set.labels == label], asked == label
         if own.any():
             entry = {"generated": int(own.sum()), "real": len(real), "agreement": float((guesses[own] == label).mean())}
             if (size := min(len(real), entry["generated"], SUBSET_SIZE)) >= 2:
@@ -195,7 +196,7 @@ def _pairs(c: Comparison) -> np.ndarray:
     """Indices of a real and a generated picture each, of the same class if there are classes: (2, N)."""
     if not c.config.num_classes:
         return np.stack([np.arange(c.count)] * 2)
-    sets = [x.labels for x in (c.real.pictures, c.generated)]
+    sets = [x.labels for x in (c.real.image_set, c.generated)]
     of_classes = [[np.flatnonzero(labels == k) for labels in sets] for k in range(c.config.num_classes)]
     pairs = np.concatenate([np.stack([x[: min(map(len, own))] for x in own]) for own in of_classes], 1)
     return np.random.default_rng(c.seed).permutation(pairs, axis=1)
@@ -208,9 +209,9 @@ def _accuracy(c: Comparison) -> dict[str, Measured]:
     """
     if c.state is None:
         raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
-    if c.real.pictures.images.shape[1:] != c.generated.images.shape[1:]:
+    if c.real.image_set.images.shape[1:] != c.generated.images.shape[1:]:
         raise NotMeasured("the real pictures differ in size or channels from those that the run's discriminator was trained on")
-    if c.config.num_classes and c.real.pictures.class_names != c.generated.class_names:
+    if c.config.num_classes and c.real.image_set.class_names != c.generated.class_names:
         raise NotMeasured("the real pictures have other classes than those that the run's discriminator was trained on")
     pairs = _pairs(c)[:, :JUDGED]
     batch = min(c.config.batch_size, pairs.shape[1])
@@ -218,15 +219,15 @@ def _accuracy(c: Comparison) -> dict[str, Measured]:
         raise NotMeasured("no generated picture is of a class of the real ones")
     batches = pairs[:, : pairs.shape[1] // batch * batch].reshape(2, -1, batch)
 
-    def logits(kind: int, pictures: PictureSet) -> np.ndarray:
+    def logits(kind: int, image_set: ImageSet) -> np.ndarray:
         of_batches = []
         for i, rows in enumerate(batches[kind]):
-            labels = pictures.labels[rows] if c.config.num_classes else None
+            labels = image_set.labels[rows] if c.config.num_classes else None
             key = jax.random.fold_in(random_key(c.seed, JUDGING), 2 * i + kind)
-            of_batches.append(np.asarray(_logits(c.state, pictures.images[rows], labels, key, c.config)))
+            of_batches.append(np.asarray(_logits(c.state, image_set.images[rows], labels, key, c.config)))
         return np.concatenate(of_batches)
 
-    judged = logits(0, c.real.pictures), logits(1, c.generated), 1 - c.config.label_smoothing
+    judged = logits(0, c.real.image_set), logits(1, c.generated), 1 - c.config.label_smoothing
     protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": batches[0].size}
     shares = (float(right.mean()) for right in LOSSES[c.config.loss].judged_right(*judged))
     return {name: {"value": share} | protocol for name, share in zip(("d_real_accuracy", "d_fake_accuracy"), shares, strict=True)}

@@ -1,8 +1,6 @@
 """The real side of a comparison: all that is the same whatever the generated pictures are, computed once."""
 
-import dataclasses
 import functools
-from typing import Any
 
 import numpy as np
 
@@ -12,49 +10,30 @@ from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.frechet import Gaussian, frechet, gaussian
 from flaxgan.metrics.kernel import mean_within
 from flaxgan.metrics.ms_ssim import pairwise_ms_ssim
-
-
-@dataclasses.dataclass(frozen=True)
-class PictureSet:
-    images: np.ndarray  # uint8 (N, H, W, C)
-    sha256: str  # tells them from all others
-    protocol: dict[str, Any]  # where they come from
-    labels: np.ndarray | None = None  # int (N,)
-    class_names: tuple[str, ...] = ()
-
-    @property
-    def total(self) -> int:
-        """How many there were to choose these from."""
-        return self.protocol.get("of", len(self))
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name} {value}" for name, value in self.protocol.items() if name != "sha256")
+from flaxgan.metrics.sets import ImageSet
 
 
 class Reference:
     """Real pictures, and what is computed of them when it is first asked for."""
 
-    def __init__(self, pictures: PictureSet, extractor: Extractor, mirror: bool):
+    def __init__(self, image_set: ImageSet, extractor: Extractor, mirror: bool):
         """`mirror`: whether memorisation looks at mirrored pictures too."""
-        self.pictures, self.extractor, self.mirror = pictures, extractor, mirror
+        self.image_set, self.extractor, self.mirror = image_set, extractor, mirror
         self._within: dict[int, neighbours.Within] = {}
         self._kernel_within: dict[bytes, np.ndarray] = {}
         self._classes: dict[int, Classes] = {}
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.image_set)
 
     @functools.cached_property
     def features(self) -> np.ndarray:
-        return self.extractor.cached(self.pictures.images, self.pictures.sha256, "features of real pictures")
+        return self.extractor.cached(self.image_set.images, self.image_set.sha256, "features of real pictures")
 
     @functools.cached_property
     def _mirrored(self) -> np.ndarray:
         return self.extractor.cached(
-            self.pictures.images, self.pictures.sha256, "features of mirrored real pictures", mirrored=True
+            self.image_set.images, self.image_set.sha256, "features of mirrored real pictures", mirrored=True
         )
 
     @property
@@ -82,7 +61,7 @@ class Reference:
     def classes(self, seed: int) -> Classes:
         """A classifier of them. They must have two classes."""
         if seed not in self._classes:
-            self._classes[seed] = learn(self.features, self.pictures.labels, seed)
+            self._classes[seed] = learn(self.features, self.image_set.labels, seed)
         return self._classes[seed]
 
     @property
@@ -108,4 +87,4 @@ class Reference:
 
     @functools.cached_property
     def ms_ssim(self) -> float:
-        return pairwise_ms_ssim(self.pictures.images)
+        return pairwise_ms_ssim(self.image_set.images)

@@ -65,7 +65,7 @@ def write(path: Path, c: Comparison, measured: dict[str, Measured]) -> None:
         "flaxgan_version": flaxgan.__version__,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "protocol": c.extractor.protocol | {"seed": c.seed, "n_real": len(c.real), "n_generated": len(c.generated)},
-        "real": c.real.pictures.protocol,
+        "real": c.real.image_set.protocol,
         "generated": c.generated.protocol,
         "metrics": measured,
         "caveats": c.caveats,
@@ -78,7 +78,7 @@ PAIRS = 12  # in each row of the picture of neighbours
 SHOWN = 64  # in each grid of typical pictures
 
 
-def save_pictures(path: Path, c: Comparison) -> list[Path]:
+def save_images(path: Path, c: Comparison) -> list[Path]:
     """Nearest neighbours, if memorisation was measured, and most and least typical samples, if neighbourhoods were.
 
     Those of an evaluation before are removed: they would not belong to these numbers.
@@ -91,7 +91,7 @@ def save_pictures(path: Path, c: Comparison) -> list[Path]:
         indices, distances = c.nearest_real
         closest = np.argsort(distances)[:PAIRS]
         others = np.arange(len(distances))[:PAIRS]  # any: their order is random
-        images, num = c.real.pictures.images, len(c.real)
+        images, num = c.real.image_set.images, len(c.real)
         real = [images[i] if i < num else images[i - num][:, ::-1] for i in indices]
         rows = {
             name: [(c.generated.images[i], real[i], distances[i]) for i in chosen]

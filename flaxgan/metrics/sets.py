@@ -1,5 +1,6 @@
 """The sets of pictures that can be compared: a run's training data, its samples, a folder, an array."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -11,10 +12,9 @@ import numpy as np
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset, open_source, prepare
 from flaxgan.data.folder import open_folder
-from flaxgan.data.pictures import upright
+from flaxgan.data.images import upright
 from flaxgan.data.source import Source
 from flaxgan.errors import UserError
-from flaxgan.metrics.reference import PictureSet
 from flaxgan.run import TrainedRun
 from flaxgan.sampling import averaged_generator, random_classes, sample
 from flaxgan.state import SAMPLING, GANState
@@ -23,7 +23,27 @@ MOST = 10_000  # pictures of a set, unless more are asked for
 SELECTION_SEED = 0  # of the pictures that are taken where there are more
 
 
-def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) -> PictureSet:
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    images: np.ndarray  # uint8 (N, H, W, C)
+    sha256: str  # tells them from all others
+    protocol: dict[str, Any]  # where they come from
+    labels: np.ndarray | None = None  # int (N,)
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many there were to choose these from."""
+        return self.protocol.get("of", len(self))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in self.protocol.items() if name != "sha256")
+
+
+def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
     """`num` pictures of a set, or all up to MOST, in an order that is random but always the same."""
     total = len(dataset.images)
     if total < 2:
@@ -31,7 +51,7 @@ def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) ->
     num = min(num or MOST, total)
     order = np.random.default_rng(SELECTION_SEED).permutation(total)[:num]
     height, width, channels = dataset.images.shape[1:]
-    return PictureSet(
+    return ImageSet(
         dataset.images[order],
         hashlib.sha256(json.dumps([dataset.sha256, dataset.images.shape, num, SELECTION_SEED]).encode()).hexdigest(),
         protocol | {"pictures": num, "of": total, "size": f"{height}x{width}x{channels}", "sha256": dataset.sha256},
@@ -40,15 +60,15 @@ def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) ->
     )
 
 
-def training_set(config: Config, dataset: ImageDataset, num: int | None = None) -> PictureSet:
+def training_set(config: Config, dataset: ImageDataset, num: int | None = None) -> ImageSet:
     """The pictures that a run is trained on."""
     return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
 
 
-def open_training_set(run: TrainedRun, data_dir: str | None, num: int | None, caveats: list[str]) -> PictureSet:
+def open_training_set(run: TrainedRun, data_dir: str | None, num: int | None, caveats: list[str]) -> ImageSet:
     """The same, opened anew. Raises UserError if they are no longer there."""
     config = run.config
-    if config.picture_folder and not os.path.isdir(config.picture_folder):
+    if config.image_folder and not os.path.isdir(config.image_folder):
         raise UserError(f"the run's pictures are no longer in {config.dataset}; name them, or others to compare with, with --real")
     source = open_source(config.dataset, data_dir or config.data_dir, config.split)
     dataset = prepare(source, config.image_size, config.channels)
@@ -57,15 +77,15 @@ def open_training_set(run: TrainedRun, data_dir: str | None, num: int | None, ca
     return training_set(config, dataset, num)
 
 
-def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: int, use: int = SAMPLING) -> PictureSet:
+def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: int, use: int = SAMPLING) -> ImageSet:
     """Pictures of a state's generator; if conditional, of classes as frequent as `class_counts` says."""
     labels = random_classes(class_counts, seed, num, use) if state.generator.module.num_classes else None
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "pictures": num}
     images = sample(averaged_generator(state.generator, state.ema_params, class_counts), seed, num, labels, use)
-    return PictureSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels, tuple(class_counts))
+    return ImageSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels, tuple(class_counts))
 
 
-def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None, like: Config | None = None) -> PictureSet:
+def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None, like: Config | None = None) -> ImageSet:
     """A folder of pictures of one size, or of any where `image_size` is given; or a .npy of uint8 (N, H, W) or (N, H, W, 1 or 3).
 
     `like`: of a run, whose size and channels the folder's pictures then get.
