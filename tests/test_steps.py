@@ -469,7 +469,9 @@ EVERYTHING = {
 
 
 def test_everything_together_on_eight_devices_agrees_with_one(monkeypatch):
-    monkeypatch.setattr(steps, "regulated", lambda probability, accuracy, _: probability + 0.05 * (1 + accuracy))  # soon on
+    monkeypatch.setattr(
+        steps, "adapted_probability", lambda probability, accuracy, _: probability + 0.05 * (1 + accuracy)
+    )  # soon on
     on_eight, on_one = trained(8, parallelism="pmap", **EVERYTHING), trained(1, data_home="device", **EVERYTHING)
     agree(on_eight, on_one)
     assert 0.4 <= on_one[0].augment_probability <= 0.8
