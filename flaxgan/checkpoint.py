@@ -3,7 +3,7 @@
 import logging
 import sys
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import jax
 import orbax.checkpoint as ocp
@@ -19,6 +19,10 @@ otherwise = sys.unraisablehook
 sys.unraisablehook = lambda raised: None if str(raised.exc_value) == "Event loop is closed" else otherwise(raised)
 
 BEST = "best_checkpoint"  # the folder of the one that evaluation chose
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    return {jax.tree_util.keystr(path, simple=True): tuple(leaf.shape) for path, leaf in jax.tree.leaves_with_path(tree)}
 
 
 class Checkpoints:
@@ -66,8 +70,7 @@ class Checkpoints:
         path = self.folder / str(step)
         try:
             tree = self._manager.item_metadata(step).tree
-            saved, expected = (sorted(tuple(leaf.shape) for leaf in jax.tree.leaves(tree)) for tree in (tree, shape))
-            if saved == expected:
+            if _shapes(tree) == _shapes(shape):
                 return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
         except Exception as error:  # a damaged file fails in whatever way its reader likes
             older = f"; if it is damaged, remove it to go on from step {steps[-2]}" if step == steps[-1] != steps[0] else ""

@@ -12,11 +12,15 @@ from flaxgan.flags import Parser, add_flags
 
 def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:
     """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed as it was."""
-    program = sys.modules["__main__"]  # perhaps a recipe's file
+    prog, description = "python -m flaxgan.main", "Train a GAN on a collection of pictures."
+    if recipe:
+        program = sys.modules["__main__"]
+        spec = getattr(program, "__spec__", None)
+        prog, description = f"python -m {spec.name}" if spec else f"python {sys.argv[0]}", program.__doc__
     parser = Parser(
-        prog=f"python -m {program.__spec__.name if program.__spec__ else 'flaxgan.main'}",
+        prog=prog,
         usage="%(prog)s [FLAGS]",
-        description=program.__doc__ if recipe else "Train a GAN on a collection of pictures.",
+        description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     recipe = recipe or Config()

@@ -82,6 +82,7 @@ class Trainer:
         self.create_state = jax.jit(
             functools.partial(create_state, config, total_steps), out_shardings=self.replicated, compiler_options=options
         )
+        # Of this very function: programs compare the optimisers of their states, which are new each time they are made.
         self.state_shape: GANState = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.replicated),
             jax.eval_shape(self.create_state),

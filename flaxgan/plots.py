@@ -36,6 +36,7 @@ def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
     row = (sheet.shape[0] - GAP) / len(names)
     font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), max(11, row / 8))
+    names = [" ".join(name.split()) for name in names]
     shown = [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names]
     margin = Image.new("L", (math.ceil(max(map(font.getlength, shown))) + 2 * GAP, sheet.shape[0]), 255)
     draw = ImageDraw.Draw(margin)

@@ -96,7 +96,7 @@ def require_apart(output: Path, run_dir: Path, config: Config) -> None:
     real = Path(os.path.realpath(output))
     for own in filter(None, [*(run_dir / name for name in OWN), config.image_folder]):
         if Path(os.path.realpath(own)) in (real, *real.parents):
-            raise UserError(f"--output {output} would be in {own}, which belongs to the run; name another place")
+            raise UserError(f"--output {output} is, or lies in, {own}, which belongs to the run; name another place")
 
 
 def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
@@ -106,8 +106,11 @@ def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
         saved = json.loads(path.read_text())
         if missing := {"dataset", "image_size", "channels"} - saved.keys():
             raise ValueError(f"it does not say {', '.join(sorted(missing))}")
-        if not isinstance(saved.get("data", {}), dict):
+        data = saved.get("data", {})
+        if not isinstance(data, dict):
             raise ValueError("what it says of the data is no object")
+        if len(data.get("class_counts", ())) != len(data.get("class_names", ())):
+            raise ValueError("it does not say how many pictures each class has")
         return saved, Config.from_dict(saved, run_dir=str(run_dir))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{run_dir} is no run of flaxgan: there is no {path}; name a run's folder") from error
@@ -157,7 +160,7 @@ class Run:
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
         if has_checkpoints or any(_rows(folder / METRICS_FILE)):
-            free = () if before.evaluate_every else ("extractor", "evaluate_num")  # nothing has been measured by them
+            free = () if _evaluated(folder) else ("extractor", "evaluate_num")  # nothing has been measured by them
             fixed = [name for name in given if FIELDS[name].metadata["fixed"] and name not in free]
         else:  # it ended before its first step, short of memory perhaps
             fixed = [name for name in ("dataset", "split") if name in given]
@@ -173,8 +176,7 @@ class Run:
 
     def lacks_evaluation(self, step: int) -> bool:
         """Whether this one, the last, is not in the log, and was asked for."""
-        evaluated = (row["step"] for row in _rows(self.folder / METRICS_FILE) if "images_per_second" not in row)
-        return bool(self.config.evaluate_every) and step not in evaluated
+        return bool(self.config.evaluate_every) and step not in _evaluated(self.folder)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -186,17 +188,22 @@ class Run:
         with locked(self.folder):
             if not self.resumed and (self.folder / "config.json").exists():
                 raise UserError(f"{self.folder} has become the run of another process meanwhile; name another --run-dir")
-            for own in (self.folder, *self.folder.glob("*/")):  # later Orbax, which writes some, would say so at length
-                if not os.access(own, os.W_OK | os.X_OK):
-                    raise UserError(f"can't write to {own}: {os.strerror(errno.EACCES)}")
             try:
                 yield
-            except OSError as error:  # it is gone, say
-                if str(self.folder) not in str(error.filename):
+            except OSError as error:  # it is gone, say; a full disk is explained elsewhere
+                if error.errno in (errno.ENOSPC, errno.EDQUOT) or not self._holds(error.filename):
                     raise
-                raise UserError(
-                    f"can't write {error.filename}: {error.strerror}; start again to go on from a checkpoint"
-                ) from error
+                raise UserError(f"can't write {error.filename}: {error.strerror}; see to it, and start again") from error
+
+    def _holds(self, path: Any) -> bool:
+        """`path`: of an OSError, or None."""
+        return bool(path) and self.folder.absolute() in Path(os.fsdecode(path)).absolute().parents
+
+    def require_writable(self) -> None:
+        """Raises UserError, before anything is computed, if one of the run's folders is locked: Orbax would say so at length."""
+        for own in (self.folder, *(self.folder / name for name in OWN)):
+            if own.is_dir() and not os.access(own, os.W_OK | os.X_OK):
+                raise UserError(f"can't write to {own}; see to its permissions, and start again")
 
     def require_same(self, dataset: ImageDataset) -> None:
         """Raises UserError if the run is resumed and had other pictures, or classes, before."""
@@ -244,6 +251,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             row = json.loads(line)
             if isinstance(row, dict) and isinstance(row.get("step"), int):
                 yield row
+
+
+def _evaluated(run_dir: Path) -> list[int]:
+    """The steps of the evaluations in the log."""
+    return [row["step"] for row in _rows(run_dir / METRICS_FILE) if "images_per_second" not in row]
 
 
 class MetricsLog:

@@ -117,6 +117,8 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             else:
                 say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
             return
+        if first:
+            run.require_writable()
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
         trainer = Trainer(config, devices, dataset.images, dataset.labels, total_steps=total)
         say(f"{describe(config, dataset, devices, trainer.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)

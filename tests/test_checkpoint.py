@@ -102,6 +102,14 @@ def test_a_checkpoint_of_another_network(run_dir, fields):
         checkpoints.restore(shape)
 
 
+def test_a_checkpoint_whose_layers_have_other_names(run_dir, trainer):
+    params = dict(trainer.state_shape.generator.params)
+    params["Dense_7"] = params.pop("Dense_0")
+    shape = trainer.state_shape.replace(generator=trainer.state_shape.generator.replace(params=params))
+    with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="another network"):
+        checkpoints.restore(shape)
+
+
 def test_no_checkpoint_and_no_such_checkpoint(run_dir, trainer, tmp_path):
     (tmp_path / "new" / "checkpoints").mkdir(parents=True)
     with Checkpoints(tmp_path / "new") as checkpoints, pytest.raises(UserError, match="no checkpoint in"):

@@ -7,6 +7,7 @@ import typing
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from flaxgan import config
 from flaxgan.augment import AUGMENTATIONS
@@ -14,7 +15,7 @@ from flaxgan.config import FIELDS, Config
 from flaxgan.data import open_source
 from flaxgan.errors import UserError
 from flaxgan.fields import flag
-from flaxgan.flags import Parser, add_flags
+from flaxgan.flags import GROUPS, Parser, add_flags
 from flaxgan.losses import LOSSES
 from flaxgan.metrics.features import EXTRACTORS
 from flaxgan.models import ARCHITECTURES
@@ -112,6 +113,14 @@ def test_help_lists_every_flag_quickly():
     words = result.stdout.replace(",", " ").replace("[", " ").split()
     assert all(name in words for name in FIXED_BY_THE_USERS_SCRIPTS)
     assert all(field.metadata["help"] for field in FIELDS.values())
+
+
+def test_help_of_a_recipe_is_its_own():
+    """In groups, each of which begins at a field."""
+    command = [sys.executable, "-m", "experiments.own_images", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert text.startswith("usage: python -m experiments.own_images [FLAGS]") and "A folder of your own pictures" in text
+    assert set(GROUPS) <= set(FIELDS) and all(f"\n{title}:\n" in text for title in GROUPS.values())
 
 
 def test_help_imports_nothing_heavy():

@@ -238,9 +238,10 @@ def test_folders_without_pictures(tmp_path, case):
         pixels(folder)
 
 
-def test_a_picture_is_no_folder(pictures):
+def test_a_picture_is_no_folder(pictures, monkeypatch):
+    monkeypatch.chdir(pictures / "discs")
     with pytest.raises(UserError, match="it is a file"):
-        open_source(str(pictures / "discs" / "00.png"))
+        open_source("00.png")
 
 
 def test_a_split_of_a_folder_is_refused(pictures):

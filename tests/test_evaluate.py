@@ -242,6 +242,7 @@ def test_distances_of_one_run_are_measured_alike(run_dir, tmp_path, pictures, re
     assert "can't be resumed with --evaluate-num 50" in refused("--run-dir", run_dir, "--evaluate-num", "50", "--epochs", "5")
     main(["--dataset", str(pictures), "--run-dir", str(tmp_path), "--max-steps", "1", *TINY])
     main(["--run-dir", str(tmp_path), "--max-steps", "2", "--evaluate-every", "1", "--evaluate-num", "50"])
+    assert "belongs to --extractor inception" in refused("--run-dir", tmp_path, "--inception-weights", "x.pth", "--max-steps", "3")
     assert "can't be resumed" in refused("--run-dir", tmp_path, "--extractor", "inception", "--max-steps", "3")
 
 

@@ -19,7 +19,7 @@ def test_grid_reads_left_to_right_then_down():
 @pytest.mark.parametrize(("channels", "size"), [(1, 16), (3, 100)])
 def test_names_stand_beside_their_rows(channels, size):
     sheet = grid(np.zeros((6, size, size, channels), np.uint8), columns=2)
-    named = name_rows(sheet, ["", "роза", 300 * "iris "])
+    named = name_rows(sheet, ["", "роза\n\tкрасная", 300 * "iris "])
     margin, beside = np.split(named, [named.shape[1] - sheet.shape[1]], axis=1)
     assert (beside == sheet).all() and margin.shape[1] < 500
     ink = (margin < 128).any((1, 2))

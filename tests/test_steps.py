@@ -417,6 +417,8 @@ def test_label_smoothing_reaches_the_loss(state, images, z):
     plain, smoothed = (discriminator_step(state, preprocess(images), z, config=c)[1]["d_loss"] for c in (CONFIG, config))
     real_logits = train_mode(state.discriminator, preprocess(images))[0]
     np.testing.assert_allclose(smoothed - plain, 0.1 * real_logits.mean(), rtol=1e-3)
+    low = discriminator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, label_smoothing=0.9))[1]
+    assert low["d_real_accuracy"] == 1 and low["d_fake_accuracy"] == 0, "all logits are above log(0.1 / 1.9)"
 
 
 def test_each_network_has_its_own_rate_and_both_decays():
@@ -470,8 +472,10 @@ EVERYTHING = {
 
 def test_everything_together_on_eight_devices_agrees_with_one(monkeypatch):
     monkeypatch.setattr(
-        steps, "adapted_probability", lambda probability, accuracy, _: probability + 0.05 * (1 + accuracy)
-    )  # soon on
+        steps,
+        "adapted_probability",
+        lambda probability, accuracy, _: probability + 0.05 * (1 + accuracy),  # soon on
+    )
     on_eight, on_one = trained(8, parallelism="pmap", **EVERYTHING), trained(1, data_home="device", **EVERYTHING)
     agree(on_eight, on_one)
     assert 0.4 <= on_one[0].augment_probability <= 0.8

@@ -128,6 +128,7 @@ def test_more_epochs_are_accepted_and_recorded(run_dir, train):
         (["--dataset", "synthetic_flowers"], "--dataset synthetic_flowers"),
         (["--seed", 1], "--seed 1 (the run has --seed 0)"),
         (["--conditional"], "with --conditional (the run has --no-conditional)"),
+        (["--attention", 8], "with --attention 8 (the run has no --attention)"),
         (["--no-flip"], "with --no-flip (the run has --flip)"),
     ],
 )
@@ -535,8 +536,27 @@ def test_what_can_no_longer_be_written_to_is_one_line(tmp_path, pictures, train,
     else:
         allowed = os.access
         monkeypatch.setattr("os.access", lambda path, mode: path.name != "checkpoints" and allowed(path, mode))
-        want = f"can't write to {run_dir}/checkpoints: Permission denied"
+        want = f"can't write to {run_dir}/checkpoints; see to its permissions"
     assert want in refused("--run-dir", run_dir, "--max-steps", 2)
+
+
+@pytest.mark.parametrize("name", [".", "e"])
+def test_only_errors_of_the_runs_own_files_are_the_runs(tmp_path, monkeypatch, pictures, name):
+    monkeypatch.chdir(tmp_path)
+    run = Run.open({"dataset": str(pictures), "run_dir": name})
+    inside, full, outside, nowhere = (
+        OSError(errno.EIO, "broken", f"{name}/generated_images/a.png"),
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{name}/generated_images/a.png"),
+        OSError(errno.EIO, "broken", str(tmp_path.parent / "e.jpg")),
+        TimeoutError("timed out"),
+    )
+    for error, kind in ((inside, UserError), (full, OSError), (outside, OSError), (nowhere, TimeoutError)):
+        with pytest.raises(kind) as raised, run.held():
+            raise error
+        assert kind is UserError or raised.value is error
+    (tmp_path / name / "mine").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path.name != "mine")
+    run.require_writable()
 
 
 def test_a_class_a_row_in_all_pictures_of_a_run(tmp_path, pictures, train, monkeypatch):
@@ -641,3 +661,10 @@ def test_what_a_resumed_run_can_change_is_what_the_readme_says():
     for words, want in ((can, False), (cannot, True)):
         flags = re.findall(r"`(--[a-z0-9-]+)`", words)
         assert len(flags) > 5 and {fixed[name] for name in flags} == {want}
+    named = {name for name in FIELDS if flag(name) in can}
+    rates = {"learning_rate", "d_learning_rate", "g_learning_rate"}
+    how_long_and_often = {"epochs", "max_steps", "checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every"}
+    how_computed = {"device", "dtype", "accumulate", "data_home", "parallelism", "instance_noise_images"}
+    where = {"run_dir", "data_dir", "inception_weights", "distributed", "coordinator_address", "num_processes", "process_id"}
+    changeable = {name for name, field in FIELDS.items() if not field.metadata["fixed"]}
+    assert changeable == named | rates | how_long_and_often | how_computed | where

@@ -164,7 +164,7 @@ def _classes(c: Comparison) -> dict[str, Measured]:
     if len(c.generated) < 10 * num_classes:
         c.caveats.append(
             f"class_coverage, class_balance: {len(c.generated)} generated pictures are fewer than ten for each of {num_classes} "
-            "classes, so that some are missing by chance"
+            "classes, so that some may be missing by chance"
         )
     measured = {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
     if c.generated.labels is not None and c.generated.class_names == c.real.image_set.class_names:
@@ -203,9 +203,9 @@ def _pairs(c: Comparison) -> np.ndarray:
 
 
 def _accuracy(c: Comparison) -> dict[str, Measured]:
-    """In whole batches of one kind, normalised by their own statistics, and changed as --augment and the like have it.
+    """In batches of one kind, normalised by their own statistics, and changed as --augment and the like have it.
 
-    So it was in training: metrics.jsonl has the same, but for generated pictures of the weights as they are.
+    So it was in training: metrics.jsonl has the same, but for mirrored pictures, and generated ones of the weights as they are.
     """
     if c.state is None:
         raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
@@ -214,7 +214,7 @@ def _accuracy(c: Comparison) -> dict[str, Measured]:
     if c.config.num_classes and c.real.image_set.class_names != c.generated.class_names:
         raise NotMeasured("the real pictures have other classes than those that the run's discriminator was trained on")
     pairs = _pairs(c)[:, :JUDGED]
-    batch = min(c.config.batch_size, pairs.shape[1])
+    batch = min(c.config.batch_size // c.config.accumulate, pairs.shape[1])
     if not batch:
         raise NotMeasured("no generated picture is of a class of the real ones")
     batches = pairs[:, : pairs.shape[1] // batch * batch].reshape(2, -1, batch)

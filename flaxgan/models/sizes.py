@@ -20,13 +20,15 @@ def _can_be_built(height: int, width: int) -> bool:
 
 def _nearest(height: int, width: int) -> list[str]:
     """The two nearest sizes that can be built; square ones for a square one."""
-
-    def around(side: int) -> range:
-        return range(max(16, side // 2 // 4 * 4), 2 * side + 32, 4)  # all that can be built are multiples of 4
-
-    sizes = [(h, w) for h in around(height) for w in (around(width) if width != height else [h]) if _can_be_built(h, w)]
-    sizes.sort(key=lambda size: abs(size[0] - height) + abs(size[1] - width))
-    return [f"{h}x{w}" if h != w else str(h) for h, w in sorted(sizes[:2])]
+    short, long = sorted((height, width))
+    sizes = set()
+    for unit in (2**halvings for halvings in range(2, 11)):
+        for side in range(4 * unit, 16 * unit, unit):
+            down = max(side, long // unit * unit)
+            sizes |= {(side, other) for other in ((side,) if short == long else (down, down + unit)) if _can_be_built(side, other)}
+    near = sorted(sizes, key=lambda size: abs(size[0] - short) + abs(size[1] - long))[:2]
+    oriented = sorted((b, a) if height > width else (a, b) for a, b in near)
+    return [f"{h}x{w}" if h != w else str(h) for h, w in oriented]
 
 
 def base_size(image_size: tuple[int, int]) -> tuple[int, int]:
