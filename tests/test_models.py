@@ -4,6 +4,7 @@ import pytest
 
 from flaxgan.config import Config
 from flaxgan.errors import UserError
+from flaxgan.fields import parse_image_size
 from flaxgan.models import ARCHITECTURES
 from flaxgan.models.sizes import base_size, stage_widths
 from flaxgan.state import create_state, state_shape
@@ -52,7 +53,7 @@ def test_sizes_that_cannot_be_built_say_why_and_what_can(size):
     with pytest.raises(UserError, match="halv.*try") as error:
         base_size(size)
     for word in str(error.value).split("like ")[-1].split(" or "):
-        base_size((int(word), int(word)))
+        base_size(parse_image_size(word))
 
 
 @pytest.mark.parametrize(("size", "channels"), [((28, 28), 1), ((16, 40), 3), ((32, 32), 3)])
