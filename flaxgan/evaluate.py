@@ -12,7 +12,8 @@ def evaluate_command(args: argparse.Namespace) -> None:
     """Compare what the arguments name: a table on the screen, the JSON file, and pictures beside it. Raises UserError."""
     from flaxgan.checkpoint import load
     from flaxgan.devices import set_up_devices
-    from flaxgan.metrics.evaluation import METRICS, Comparison, evaluate
+    from flaxgan.metrics.comparison import Comparison
+    from flaxgan.metrics.evaluation import METRICS, evaluate
     from flaxgan.metrics.features import Extractor, own_devices
     from flaxgan.metrics.reference import Reference
     from flaxgan.metrics.results import check_output, save_images, table, write

@@ -11,8 +11,9 @@ from typing import Any, Self
 import numpy as np
 
 from flaxgan.data import ImageDataset, batch_indices, epoch_of
+from flaxgan.log import MetricsLog
 from flaxgan.plots import grid, name_rows, save_image, save_losses, save_side_by_side
-from flaxgan.run import MetricsLog, Run
+from flaxgan.run import Run
 from flaxgan.sampling import averaged_generator, sample, spread_classes
 from flaxgan.state import GANState, Network
 

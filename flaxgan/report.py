@@ -12,7 +12,7 @@ from tqdm import tqdm
 from flaxgan.config import Config
 from flaxgan.data import epoch_of
 from flaxgan.errors import UserError
-from flaxgan.run import MetricsLog
+from flaxgan.log import MetricsLog
 from flaxgan.steps import Metrics
 
 SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar

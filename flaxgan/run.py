@@ -1,4 +1,4 @@
-"""A run's folder: which configuration it has, whether it may be resumed, and its log of metrics."""
+"""A run's folder: which configuration it has, and whether it may be resumed."""
 
 import contextlib
 import dataclasses
@@ -17,9 +17,9 @@ from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError
 from flaxgan.fields import flag, spelled
 from flaxgan.files import locked, replacing
+from flaxgan.log import METRICS_FILE, evaluated, logged
 from flaxgan.models.sizes import base_size, require_resolution
 
-METRICS_FILE = "metrics.jsonl"
 OWN = (  # files and folders of a run, which it writes and reads alone
     *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
     *("generated_images", "real_images.png", "real_vs_generated.png", "losses.png"),
@@ -159,9 +159,11 @@ class Run:
             raise UserError(f"the checkpoints of {folder} are gone; bring them back, or name a new --run-dir")
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
-        if has_checkpoints or any(_rows(folder / METRICS_FILE)):
-            free = () if _evaluated(folder) else ("extractor", "evaluate_num")  # nothing has been measured by them
-            fixed = [name for name in given if FIELDS[name].metadata["fixed"] and name not in free]
+        if has_checkpoints or any(logged(folder)):
+            fixed = [name for name in given if FIELDS[name].metadata["fixed"]]
+            measuring = {"extractor", "evaluate_num"} & {*fixed}
+            if measuring and not evaluated(folder):
+                fixed = [name for name in fixed if name not in measuring]
         else:  # it ended before its first step, short of memory perhaps
             fixed = [name for name in ("dataset", "split") if name in given]
             saved.pop("data", None)
@@ -176,7 +178,7 @@ class Run:
 
     def lacks_evaluation(self, step: int) -> bool:
         """Whether this one, the last, is not in the log, and was asked for."""
-        return bool(self.config.evaluate_every) and step not in _evaluated(self.folder)
+        return bool(self.config.evaluate_every) and step not in evaluated(self.folder)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -238,44 +240,3 @@ class Run:
 def _new_folder(name: str) -> Path:
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     return Path("runs") / f"{name}-{stamp}"
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Of metrics.jsonl, but for lines that are no rows, as one that was half written. Raises UserError if it can't be read."""
-    try:
-        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-    except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}") from error
-    for line in lines:
-        with contextlib.suppress(ValueError):
-            row = json.loads(line)
-            if isinstance(row, dict) and isinstance(row.get("step"), int):
-                yield row
-
-
-def _evaluated(run_dir: Path) -> list[int]:
-    """The steps of the evaluations in the log."""
-    return [row["step"] for row in _rows(run_dir / METRICS_FILE) if "images_per_second" not in row]
-
-
-class MetricsLog:
-    """metrics.jsonl: a line each logging step, on disk as soon as its losses are known; and one each evaluation."""
-
-    def __init__(self, run_dir: Path, step: int):
-        """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are dropped."""
-        path = run_dir / METRICS_FILE
-        self.rows = [row for row in _rows(path) if row["step"] <= step]
-        with replacing(path) as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
-        self._file = path.open("a")
-
-    def append(self, row: dict[str, Any]) -> None:
-        self.rows.append(row)
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._file.close()

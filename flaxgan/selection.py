@@ -8,11 +8,13 @@ from flaxgan.data import ImageDataset
 from flaxgan.devices import on_one_device
 from flaxgan.hosts import agreed
 from flaxgan.interrupt import Abandoned, Interrupt
-from flaxgan.metrics.evaluation import Comparison, evaluate
+from flaxgan.log import MetricsLog
+from flaxgan.metrics.comparison import Comparison
+from flaxgan.metrics.evaluation import evaluate
 from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.sets import sampled_set, training_set
-from flaxgan.run import MetricsLog, Run
+from flaxgan.run import Run
 from flaxgan.state import SELECTING, GANState
 
 

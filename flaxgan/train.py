@@ -22,10 +22,11 @@ from flaxgan.errors import UserError
 from flaxgan.gallery import Gallery, grid_after, remove_grids_after
 from flaxgan.hosts import agreed, ending_together, from_first, is_first, require_equal
 from flaxgan.interrupt import Interrupt
+from flaxgan.log import MetricsLog
 from flaxgan.metrics.features import Extractor, own_devices
 from flaxgan.parallel import Trainer, require_divisible
 from flaxgan.report import Reporter, diverged
-from flaxgan.run import MetricsLog, Run
+from flaxgan.run import Run
 from flaxgan.selection import Selection
 from flaxgan.state import GANState
 from flaxgan.summary import describe

@@ -9,7 +9,9 @@ import pytest
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset
 from flaxgan.metrics import efficientnet
-from flaxgan.metrics.evaluation import Comparison, _logits, _pairs, evaluate
+from flaxgan.metrics.accuracy import _logits, _pairs
+from flaxgan.metrics.comparison import Comparison
+from flaxgan.metrics.evaluation import evaluate
 from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.sets import ImageSet, _select
 from flaxgan.state import create_state
@@ -68,9 +70,7 @@ def test_classes_that_are_confused_do_not_agree(compare):
 @pytest.mark.parametrize("loss", ["bce", "wgan"])
 def test_accuracy_asks_about_each_kind_by_its_own_measure(compare, monkeypatch, loss):
     """A discriminator that sees brightness: real ones are bright, and all logits are positive."""
-    monkeypatch.setattr(
-        "flaxgan.metrics.evaluation._logits", lambda state, images, *_: np.asarray(images, float).mean((1, 2, 3)) - 5
-    )
+    monkeypatch.setattr("flaxgan.metrics.accuracy._logits", lambda state, images, *_: np.asarray(images, float).mean((1, 2, 3)) - 5)
     bright, dark = (np.full((8, 2, 2, 1), level, np.uint8) for level in (100, 50))
     c = compare(image_set(bright), image_set(dark), state="a run's", config=Config(batch_size=8, loss=loss))
     got = [entry["value"] for entry in evaluate(c, ["accuracy"]).values()]
@@ -86,7 +86,7 @@ def test_accuracy_knows_of_smoothed_targets_and_of_parts(compare, monkeypatch, s
         keys.append(tuple(jax.random.key_data(key).tolist()))
         return np.array([-2.0, -1.0, -0.5, 1.0])[images[:, 0, 0, 0]]
 
-    monkeypatch.setattr("flaxgan.metrics.evaluation._logits", logits)
+    monkeypatch.setattr("flaxgan.metrics.accuracy._logits", logits)
     images = np.tile(np.arange(4, dtype=np.uint8), 4)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
     config = Config(batch_size=8, accumulate=2, label_smoothing=smoothing)
     measured = evaluate(compare(image_set(images), image_set(images), state="a run's", config=config), ["accuracy"])
@@ -97,7 +97,7 @@ def test_accuracy_knows_of_smoothed_targets_and_of_parts(compare, monkeypatch, s
 def test_pictures_are_judged_in_pairs_of_a_class(compare, monkeypatch):
     """Logits are brightness and a thousand for each class: of a class, real pictures are the brighter ones."""
     monkeypatch.setattr(
-        "flaxgan.metrics.evaluation._logits",
+        "flaxgan.metrics.accuracy._logits",
         lambda state, images, labels, *_: np.asarray(images, float)[:, 0, 0, 0] + 1000 * labels,
     )
     rng, names = np.random.default_rng(0), ("a", "b", "c")

@@ -28,10 +28,11 @@ from flaxgan.errors import UserError
 from flaxgan.fields import flag
 from flaxgan.files import locked
 from flaxgan.interrupt import Interrupt
+from flaxgan.log import MetricsLog
 from flaxgan.parallel import Trainer
 from flaxgan.plots import grid, name_rows
 from flaxgan.report import Reporter
-from flaxgan.run import MetricsLog, Run, load_run
+from flaxgan.run import Run, load_run
 from flaxgan.state import create_state
 from flaxgan.train import copied_to_save
 from flaxgan.train import train as training

@@ -11,15 +11,11 @@ from flaxgan.errors import UserError
 
 
 def is_folder(dataset: str, data_dir: str | None) -> bool:
-    """Whether --dataset means a folder: it looks like a path, or it is one and --data-dir does not point to TFDS.
-
-    A file with an ending counts as a folder, and is refused as that.
-    """
+    """Whether --dataset means a folder: it looks like a path, or it is one and --data-dir does not point to TFDS."""
     if dataset == synthetic_flowers.NAME:
         return False
     looks_like_path = dataset.startswith((".", "~", os.sep))
-    is_path = os.path.isdir(dataset) or (os.path.isfile(dataset) and bool(Path(dataset).suffix))
-    return looks_like_path or (data_dir is None and is_path)
+    return looks_like_path or (data_dir is None and os.path.isdir(dataset))
 
 
 def open_source(dataset: str, data_dir: str | None = None, split: str | None = None) -> Source:

@@ -34,6 +34,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         hint = f"did you mean {near[0]}? {wanted}" if near else wanted
         is_folder = os.path.isdir(dataset)
         folder = "and the folder of that name goes without --data-dir" if is_folder else "and there is no folder of that name"
+        folder += " (it is a file)" if os.path.isfile(dataset) else ""
         raise UserError(f"unknown data set {dataset}, {folder}; {hint}") from error
     except (ValueError, TypeError, AssertionError) as error:  # no name at all, or no such configuration, version or option
         reason = str(error).strip().partition("\n")[0]

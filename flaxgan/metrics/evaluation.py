@@ -1,84 +1,20 @@
 """All metrics of a generated set of pictures against a real one, each with what it takes to compare it."""
 
-import dataclasses
-import functools
 from collections.abc import Callable, Iterable
-from typing import Any
 
-import jax
 import numpy as np
-from jax import Array
 
-from flaxgan.config import Config
-from flaxgan.losses import LOSSES
 from flaxgan.metrics import inception, neighbours
+from flaxgan.metrics.accuracy import accuracy
 from flaxgan.metrics.classes import class_shares
-from flaxgan.metrics.features import Extractor
+from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
 from flaxgan.metrics.frechet import frechet_distance, gaussian
 from flaxgan.metrics.inception_score import SPLITS, inception_score
 from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
-from flaxgan.metrics.reference import Reference
-from flaxgan.metrics.sets import ImageSet
-from flaxgan.state import JUDGING, GANState, random_key
-from flaxgan.steps import discriminator_view, preprocess
 
-Measured = dict[str, Any]  # "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
 CLOSE = 0.01  # a generated picture is called memorised where it is closer to a real one than this share of the real ones are
 DUPLICATE = 1e-3  # real pictures closer than this share of the median distance are one picture twice, and say nothing of CLOSE
-JUDGED = 2048  # pictures of each kind that the discriminator is asked about
-
-
-class NotMeasured(Exception):
-    """Why a metric says nothing about these pictures: a line for the caveats."""
-
-
-class NotApplicable(NotMeasured):
-    """The metric is not for such a comparison, of which nobody need be told who did not ask for it by name."""
-
-
-@dataclasses.dataclass
-class Comparison:
-    """Generated pictures beside real ones, and all that several metrics share, computed when it is first asked for."""
-
-    real: Reference
-    generated: ImageSet
-    seed: int = 0
-    state: GANState | None = None  # of the run that the generated pictures come from,
-    config: Config | None = None  # and what it was trained with
-    caveats: list[str] = dataclasses.field(default_factory=list)
-
-    @property
-    def extractor(self) -> Extractor:
-        return self.real.extractor
-
-    @functools.cached_property
-    def features(self) -> np.ndarray:
-        """Of the generated pictures."""
-        return self.extractor(self.generated.images, "features of generated pictures")
-
-    @property
-    def count(self) -> int:
-        """How many pictures of each set the neighbours are looked up among: as many of both, or the numbers would tilt."""
-        return min(len(self.real), len(self.generated))
-
-    @functools.cached_property
-    def within(self) -> neighbours.Within:
-        """Of the generated pictures."""
-        if self.count <= neighbours.K_DENSITY:
-            raise NotMeasured(f"a neighbourhood takes more than {neighbours.K_DENSITY} pictures of each kind, not {self.count}")
-        return neighbours.within(self.features[: self.count])
-
-    @functools.cached_property
-    def between(self) -> neighbours.Between:
-        generated = self.within  # refuses too small sets
-        features = self.real.features[: self.count], self.features[: self.count]
-        return neighbours.between(*features, self.real.within(self.count), generated)
-
-    @functools.cached_property
-    def nearest_real(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of each generated picture: index among the real ones (from len(real) on, mirrored ones) and distance."""
-        return neighbours.nearest(self.features, self.real.candidates)
 
 
 def _fd(c: Comparison) -> dict[str, Measured]:
@@ -185,54 +121,6 @@ def _per_class(c: Comparison, guesses: np.ndarray) -> Measured:
     return {"value": float((guesses == asked).mean()), "classes": per_class}
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def _logits(state: GANState, images: Array, labels: Array | None, key: Array, config: Config) -> Array:
-    """Of a batch of one kind, uint8, as the discriminator saw it in training."""
-    view_keys, keys = jax.random.split(key, (2, len(images)))
-    return state.discriminator.train_mode(discriminator_view(state, config)(preprocess(images), view_keys), labels, keys=keys)[0]
-
-
-def _pairs(c: Comparison) -> np.ndarray:
-    """Indices of a real and a generated picture each, of the same class if there are classes: (2, N)."""
-    if not c.config.num_classes:
-        return np.stack([np.arange(c.count)] * 2)
-    sets = [x.labels for x in (c.real.image_set, c.generated)]
-    of_classes = [[np.flatnonzero(labels == k) for labels in sets] for k in range(c.config.num_classes)]
-    pairs = np.concatenate([np.stack([x[: min(map(len, own))] for x in own]) for own in of_classes], 1)
-    return np.random.default_rng(c.seed).permutation(pairs, axis=1)
-
-
-def _accuracy(c: Comparison) -> dict[str, Measured]:
-    """In batches of one kind, normalised by their own statistics, and changed as --augment and the like have it.
-
-    So it was in training: metrics.jsonl has the same, but for mirrored pictures, and generated ones of the weights as they are.
-    """
-    if c.state is None:
-        raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
-    if c.real.image_set.images.shape[1:] != c.generated.images.shape[1:]:
-        raise NotMeasured("the real pictures differ in size or channels from those that the run's discriminator was trained on")
-    if c.config.num_classes and c.real.image_set.class_names != c.generated.class_names:
-        raise NotMeasured("the real pictures have other classes than those that the run's discriminator was trained on")
-    pairs = _pairs(c)[:, :JUDGED]
-    batch = min(c.config.batch_size // c.config.accumulate, pairs.shape[1])
-    if not batch:
-        raise NotMeasured("no generated picture is of a class of the real ones")
-    batches = pairs[:, : pairs.shape[1] // batch * batch].reshape(2, -1, batch)
-
-    def logits(kind: int, image_set: ImageSet) -> np.ndarray:
-        of_batches = []
-        for i, rows in enumerate(batches[kind]):
-            labels = image_set.labels[rows] if c.config.num_classes else None
-            key = jax.random.fold_in(random_key(c.seed, JUDGING), 2 * i + kind)
-            of_batches.append(np.asarray(_logits(c.state, image_set.images[rows], labels, key, c.config)))
-        return np.concatenate(of_batches)
-
-    judged = logits(0, c.real.image_set), logits(1, c.generated), 1 - c.config.label_smoothing
-    protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": batches[0].size}
-    shares = (float(right.mean()) for right in LOSSES[c.config.loss].judged_right(*judged))
-    return {name: {"value": share} | protocol for name, share in zip(("d_real_accuracy", "d_fake_accuracy"), shares, strict=True)}
-
-
 def _inception_score(c: Comparison) -> dict[str, Measured]:
     if c.extractor.network is not inception:
         raise NotApplicable("the inception score takes --extractor inception")
@@ -252,7 +140,7 @@ METRICS: dict[str, Callable[[Comparison], dict[str, Measured]]] = {
     "diversity": _diversity,
     "classes": _classes,
     "memorisation": _memorisation,
-    "accuracy": _accuracy,
+    "accuracy": accuracy,
     "inception_score": _inception_score,
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 import flaxgan
 from flaxgan.errors import UserError
 from flaxgan.files import replacing, require_writable
-from flaxgan.metrics.evaluation import Comparison, Measured
+from flaxgan.metrics.comparison import Comparison, Measured
 from flaxgan.plots import save_neighbours, save_side_by_side
 
 HALVES = "one half of the real pictures against the other"
