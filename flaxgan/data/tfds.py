@@ -22,6 +22,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     import tensorflow_datasets as tfds  # a second of imports
 
     logging.getLogger("absl").setLevel(logging.ERROR)
+    a_file = " (it is a file)" if os.path.isfile(dataset) else ""
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # a banner on TensorFlow
             builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
@@ -34,11 +35,10 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         hint = f"did you mean {near[0]}? {wanted}" if near else wanted
         is_folder = os.path.isdir(dataset)
         folder = "and the folder of that name goes without --data-dir" if is_folder else "and there is no folder of that name"
-        folder += " (it is a file)" if os.path.isfile(dataset) else ""
-        raise UserError(f"unknown data set {dataset}, {folder}; {hint}") from error
+        raise UserError(f"unknown data set {dataset}, {folder}{a_file}; {hint}") from error
     except (ValueError, TypeError, AssertionError) as error:  # no name at all, or no such configuration, version or option
         reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"{dataset!r} is neither a folder nor the name of a TFDS data set ({reason[:200]})") from error
+        raise UserError(f"{dataset!r} is neither a folder{a_file} nor the name of a TFDS data set ({reason[:200]})") from error
     info = builder.info
     features = info.features if isinstance(info.features, tfds.features.FeaturesDict) else {}
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
