@@ -86,7 +86,7 @@ def main() -> None:
         for batch_size in args.batch_sizes:
             config = Config(image_size=64, channels=3, flip=False, batch_size=batch_size, dtype=dtype)
             trainer, run = trainer_and_step(config)
-            measured = [value / trainer.most_steps for value in times(run)]
+            measured = [value / trainer.steps_per_dispatch for value in times(run)]
             plain = dataclasses.replace(config, dtype="float32")  # the CPU would count its conversions, too
             operations = Trainer(plain, jax.devices("cpu")[:1], random_images(plain)).program.cost_analysis()["flops"]
             took, moved = statistics.median(measured), trainer.program.cost_analysis()["bytes accessed"]

@@ -46,13 +46,13 @@ class Timed(Trainer):
             waiting, running = running, self.bare_steps()  # one ahead, as in the training
             jax.block_until_ready(waiting)
             dispatches += 1
-        self.bare.append((time.perf_counter() - began) / (dispatches * self.most_steps))
+        self.bare.append((time.perf_counter() - began) / (dispatches * self.steps_per_dispatch))
         jax.block_until_ready(running)
         self.turn_ends = time.perf_counter() + TURN
         return time.perf_counter() - paused
 
     def bare_steps(self):
-        indices = np.arange(self.images_per_step)[None].repeat(self.most_steps, 0)
+        indices = np.arange(self.images_per_step)[None].repeat(self.steps_per_dispatch, 0)
         self.spare, metrics = super().train_steps(self.spare, indices)
         return metrics
 

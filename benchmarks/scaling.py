@@ -38,21 +38,21 @@ def measure(fields: dict, rounds: int) -> dict:
         images = np.load(Path(folder) / "images.npy", mmap_mode="r")
         began = time.perf_counter()
         trainer = Trainer(config, jax.devices()[:1], images)
-        trainer.compile(trainer.most_steps)
+        trainer.compile(trainer.steps_per_dispatch)
         compile_seconds = time.perf_counter() - began
         state, step, feed_seconds = trainer.create_state(), 0, []
 
         def run():
             nonlocal state, step
             began = time.perf_counter()
-            steps = range(step, step + trainer.most_steps)
+            steps = range(step, step + trainer.steps_per_dispatch)
             indices = np.stack([batch_indices(0, k, num, config.batch_size) for k in steps])
-            feed_seconds.append((time.perf_counter() - began) / trainer.most_steps)
-            step += 7 * num // config.batch_size // 3 + trainer.most_steps  # into other epochs, too
+            feed_seconds.append((time.perf_counter() - began) / trainer.steps_per_dispatch)
+            step += 7 * num // config.batch_size // 3 + trainer.steps_per_dispatch  # into other epochs, too
             state, metrics = trainer.train_steps(state, indices)
             return metrics
 
-        times = [value / trainer.most_steps for value in alternate({"step": run}, rounds)["step"]]
+        times = [value / trainer.steps_per_dispatch for value in alternate({"step": run}, rounds)["step"]]
     plan = trainer.program.memory_analysis()
     planned = plan.argument_size_in_bytes + plan.output_size_in_bytes - plan.alias_size_in_bytes + plan.temp_size_in_bytes
     return {

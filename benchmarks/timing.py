@@ -41,7 +41,7 @@ def trainer_and_step(config: Config) -> tuple[Trainer, Callable[[], Any]]:
     labels = np.arange(len(images), dtype=np.int32) % config.num_classes if config.conditional else None
     trainer = Trainer(config, set_up_devices(config.device)[:1], images, labels)
     state = trainer.create_state()
-    indices = np.arange(config.images_per_step)[None].repeat(trainer.most_steps, 0) % len(images)
+    indices = np.arange(config.images_per_step)[None].repeat(trainer.steps_per_dispatch, 0) % len(images)
 
     def run() -> Any:
         nonlocal state

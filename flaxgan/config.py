@@ -47,7 +47,7 @@ class Config:
     )
     loss: Literal["bce", "hinge", "lsgan", "wgan", "relativistic"] = option("bce", "what both networks minimise")
     label_smoothing: float = option(0.0, "real pictures count as 1 minus this (bce and lsgan)")
-    r1: float = option(0.0, "weight of the discriminator's squared gradient at real pictures (0: off)", fixed=True)
+    r1: float = option(0.0, "weight of half the discriminator's squared gradient at real pictures (0: off)", fixed=True)
     r2: float = option(0.0, "weight of the same at generated pictures (0: off)", fixed=True)
     gradient_penalty: float = option(
         0.0, "weight of (length of the gradient - 1)² between real and generated pictures, 10 in WGAN-GP (0: off)", fixed=True

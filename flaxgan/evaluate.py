@@ -12,6 +12,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     """Compare what the arguments name: a table on the screen, the JSON file, and pictures beside it. Raises UserError."""
     from flaxgan.checkpoint import load
     from flaxgan.devices import set_up_devices
+    from flaxgan.files import require_outside
     from flaxgan.metrics.comparison import Comparison
     from flaxgan.metrics.evaluation import METRICS, evaluate
     from flaxgan.metrics.features import Extractor, own_devices
@@ -31,6 +32,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     if output:
         if run:
             require_apart(output, args.run_dir, config)
+        require_outside(output, filter(None, (args.real, args.generated)), "whose pictures are measured")
         check_output(output)
 
     caveats: list[str] = []

@@ -29,7 +29,7 @@ def option(
 ) -> Any:
     """A field that is a flag too, unless `flag` is False.
 
-    `fixed`: it says what the network or the data is, so a resumed run can't change it.
+    `fixed`: a resumed run can't change it (see Run.open).
     `saved`: in the run's config.json; not so what says where the run or a file is, and which processes train it.
     """
     return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag})

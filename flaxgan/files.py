@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flaxgan.errors import UserError
@@ -30,6 +30,14 @@ def require_writable(path: Path) -> None:
         trial.unlink()
     except OSError as error:
         raise UserError(f"--output {path} can't be written: {error.strerror}") from error
+
+
+def require_outside(output: Path, places: Iterable[Path], what: str) -> None:
+    """Raises UserError if --output is one of the files or folders, or lies in one; `what`: why not there."""
+    real = Path(os.path.realpath(output))
+    for place in places:
+        if Path(os.path.realpath(place)) in (real, *real.parents):
+            raise UserError(f"--output {output} is, or lies in, {place}, {what}; name another place")
 
 
 @contextlib.contextmanager

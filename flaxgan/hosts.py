@@ -1,7 +1,7 @@
 """Several processes that train one network together, on JAX's distributed runtime.
 
-All of them compute; process 0 alone writes (but for checkpoints, which Orbax has all of them write). So the run's folder
-must be on a disk that all of them share.
+All of them compute; process 0 alone writes to the run's folder (but for checkpoints, which Orbax has all of them write), which
+must be on a disk that all of them share. Caches, each host may have its own, and every process sees to them.
 """
 
 import contextlib
@@ -69,9 +69,10 @@ def from_first(text: str) -> str:
     """Process 0's text, on all processes; waits until all have come to this line."""
     if jax.process_count() == 1:
         return text
+    content = os.fsencode(text)  # paths, which need be no text
     padded = np.zeros(LONGEST_TEXT, np.uint8)
-    padded[: len(text.encode())] = np.frombuffer(text.encode(), np.uint8)
-    return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).rstrip(b"\0").decode()
+    padded[: len(content)] = np.frombuffer(content, np.uint8)
+    return os.fsdecode(bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).rstrip(b"\0"))
 
 
 def agreed(holds: bool) -> bool:
@@ -109,3 +110,7 @@ def ending_together() -> Iterator[None]:
         else:
             traceback.print_exc()
         os._exit(2)  # the usual way out waits for the others
+    except KeyboardInterrupt:  # the second one, which is to end it at once
+        if not jax.distributed.is_initialized():
+            raise
+        os._exit(128 + signal.SIGINT)

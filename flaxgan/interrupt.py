@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 
-class Abandoned(Exception):
-    """What was under way has been ended, to be done anew at the next start."""
+class Abandoned(BaseException):
+    """What was under way has been ended, to be done anew at the next start. As KeyboardInterrupt, nothing else may catch it."""
 
 
 class Interrupt:

@@ -1,4 +1,5 @@
-"""Losses on logits: a function each for the discriminator and the generator, a line in LOSSES, and its name in config.py.
+"""Losses on logits: a function each for the discriminator and the generator, what counts as right, a line in LOSSES,
+and its name in config.py.
 
 Sigmoids live in here, as softplus, so that nothing saturates. All are means over the batch, float32 scalars.
 """

@@ -68,15 +68,15 @@ class Trainer:
         devices: list[jax.Device],
         images: np.ndarray,
         labels: np.ndarray | None = None,
-        most_steps: int | None = None,
+        steps_per_dispatch: int | None = None,
         total_steps: int = 1,
     ):
         mesh = Mesh(devices, (AXIS,))
         self.replicated = NamedSharding(mesh, PartitionSpec())
-        self.split = NamedSharding(mesh, PartitionSpec(None, AXIS))
+        self.batch_sharding = NamedSharding(mesh, PartitionSpec(None, AXIS))
         self.data = images, labels if config.conditional else None
         self.images_per_step = config.images_per_step
-        self.most_steps = most_steps or (1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH)
+        self.steps_per_dispatch = steps_per_dispatch or (1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH)
         # A program that runs once: most of what the CPU's compiler does for its speed would take longer than it saves.
         options = {"xla_backend_optimization_level": 1} if devices[0].platform == "cpu" else None
         self.create_state = jax.jit(
@@ -112,12 +112,12 @@ class Trainer:
         """indices (count, images_per_step) -> what _scan takes besides the state. Each process reads its own rows only."""
         indices = indices.reshape(len(indices), *self._batch_shape)
         if self._resident is not None:
-            own = jax.make_array_from_callback(indices.shape, self.split, lambda rows: indices[rows].astype(np.int32))
+            own = jax.make_array_from_callback(indices.shape, self.batch_sharding, lambda rows: indices[rows].astype(np.int32))
             return self._resident, own
 
         def gathered(x: np.ndarray) -> Array:
             shape = (*indices.shape, *x.shape[1:])
-            return jax.make_array_from_callback(shape, self.split, lambda rows: x[indices[rows[: indices.ndim]]])
+            return jax.make_array_from_callback(shape, self.batch_sharding, lambda rows: x[indices[rows[: indices.ndim]]])
 
         return jax.tree.map(gathered, self.data), None
 
@@ -138,12 +138,12 @@ class Trainer:
         return self._programs[count]
 
     def train_steps(self, state: GANState, indices: np.ndarray) -> tuple[GANState, Metrics]:
-        """A step for each row of int64 indices (count, images_per_step), count <= most_steps -> the state, metrics (count,).
+        """A step for each row of int64 indices (count, images_per_step), at most steps_per_dispatch -> the state, metrics (count,).
 
         Doesn't wait for the device. The state is donated: use the one returned.
         """
-        if len(indices) == self.most_steps:
-            return self._program(self.most_steps)(state, *self._feed(indices))
+        if len(indices) == self.steps_per_dispatch:
+            return self._program(self.steps_per_dispatch)(state, *self._feed(indices))
         rows = []
         for own in indices:  # before a checkpoint, one by one: a program for every count would be compiled for long
             state, metrics = self._program(1)(state, *self._feed(own[None]))
@@ -152,8 +152,8 @@ class Trainer:
 
     @property
     def program(self) -> jax.stages.Compiled:
-        """Of `most_steps` steps: for as_text(), cost_analysis() and memory_analysis()."""
-        return self._program(self.most_steps)
+        """Of `steps_per_dispatch` steps: for as_text(), cost_analysis() and memory_analysis()."""
+        return self._program(self.steps_per_dispatch)
 
     def of_any_process(self, asked: Any) -> Any:
         """Whether `asked` holds in any process, the same answer in all, computed before the next step.

@@ -68,7 +68,7 @@ class Reporter:
         metrics, then = self._waiting.popleft()
         columns = {name: values.tolist() for name, values in jax.device_get(metrics).items()}  # waits for the device
         count = len(columns["d_loss"])
-        due = [step for step in range(self.step + 1, self.step + count + 1) if step == 1 or step % self.config.log_every == 0]
+        due = [step for step in range(self.step + 1, self.step + count + 1) if self._is_due(step)]
         if due:  # all steps of a dispatch end at once, as far as the host can tell, and have one speed
             speed = self._speed(self.step + count)
             if jax.process_count() == 1:  # several have to do all in the same order
@@ -82,6 +82,9 @@ class Reporter:
         self._bar.update(count)
         if then:
             then()
+
+    def _is_due(self, step: int) -> bool:
+        return step in (1, self._bar.total) or step % self.config.log_every == 0
 
     def _speed(self, step: int) -> float:
         """Images a second up to this step, since the last one that is logged and SECONDS_TIMED ago."""

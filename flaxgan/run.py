@@ -16,7 +16,7 @@ from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError
 from flaxgan.fields import flag, spelled
-from flaxgan.files import locked, replacing
+from flaxgan.files import locked, replacing, require_outside
 from flaxgan.log import METRICS_FILE, evaluated, logged
 from flaxgan.models.sizes import base_size, require_resolution
 
@@ -54,10 +54,12 @@ def _native_or_64(source: Source) -> tuple[int, int]:
 
 
 def resolve(config: Config) -> tuple[Config, Source]:
-    """Find the data, and fill in what the configuration left to it. Raises UserError if data or networks can't be had."""
+    """Find the data, and fill in what the configuration left to it; its paths are absolute.
+
+    Raises UserError if data or networks can't be had.
+    """
     if config.image_size is not None:
         base_size(config.image_size)  # before anything is downloaded
-    config = dataclasses.replace(config, **_absolute(config.dataset, config.data_dir))
     source = open_source(config.dataset, config.data_dir, config.split)
     derived = {
         "image_size": config.image_size or _native_or_64(source),
@@ -93,10 +95,8 @@ def load_run(run_dir: Path) -> TrainedRun:
 
 def require_apart(output: Path, run_dir: Path, config: Config) -> None:
     """Raises UserError if --output is a file of the run, or lies in a folder of the run's or among its pictures."""
-    real = Path(os.path.realpath(output))
-    for own in filter(None, [*(run_dir / name for name in OWN), config.image_folder]):
-        if Path(os.path.realpath(own)) in (real, *real.parents):
-            raise UserError(f"--output {output} is, or lies in, {own}, which belongs to the run; name another place")
+    own = [*(run_dir / name for name in OWN), *filter(None, [config.image_folder])]
+    require_outside(output, own, "which belongs to the run")
 
 
 def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
@@ -147,7 +147,8 @@ class Run:
             except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
                 raise UserError(f"--run-dir {given['run_dir']} can't be used: {error}; name a new folder or a run's") from error
         if not content:
-            config, source = resolve(Config(**((recipe or {}) | given)))
+            fields = Config(**((recipe or {}) | given))
+            config, source = resolve(dataclasses.replace(fields, **_absolute(fields.dataset, fields.data_dir)))
             folder = folder or _new_folder(source.name)
             if config.image_folder in folder.resolve().parents:
                 raise UserError(f"the run {folder} would lie among the pictures of {config.dataset}; name a --run-dir elsewhere")
@@ -214,12 +215,12 @@ class Run:
         if any(before.get(name, value) != value for name, value in now.items()):
             raise UserError(
                 f"the pictures in {self.source.title} are not those that {self.folder} began with "
-                f"(then {before['pictures']}, now {len(dataset.images)}); start a new --run-dir"
+                f"(then {before.get('images')}, now {len(dataset.images)}); start a new --run-dir"
             )
 
     def write_config(self, dataset: ImageDataset, step: int) -> None:
         """What the run is, and if it is resumed what is changed at `step`. Raises UserError if it can't be written."""
-        data = {"pictures": len(dataset.images), "sha256": dataset.sha256, "class_names": dataset.class_names}
+        data = {"images": len(dataset.images), "sha256": dataset.sha256, "class_names": dataset.class_names}
         if dataset.class_names:
             data["class_counts"] = [*dataset.class_counts.values()]
         fields = json.loads(json.dumps(self.config.to_dict()))

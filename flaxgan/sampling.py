@@ -19,13 +19,13 @@ CALIBRATION_BATCHES = 16
 NOT_A_ROW = 2**32 - 1
 
 
-def latents(seed: int, start: int, num: int, latent_dim: int, use: int = SAMPLING, truncation: float | None = None) -> Array:
-    """The z from row `start` on that belong to a seed and a use: float32 (num, latent_dim), N(0, 1).
+def latents(seed: int, start: int, num: int, latent_dim: int, stream: int = SAMPLING, truncation: float | None = None) -> Array:
+    """The z from row `start` on of a stream of a seed: float32 (num, latent_dim), N(0, 1).
 
-    Row i depends on seed, use and i alone, so picture i is the same however many are asked for. `truncation`: the largest
+    Row i depends on seed, stream and i alone, so picture i is the same however many are asked for. `truncation`: the largest
     magnitude, what is beyond drawn anew (Brock et al. 2019, section 3.1): more typical pictures, and fewer kinds of them.
     """
-    return _rows_of_z(random_key(seed, use), start, num, latent_dim, truncation)
+    return _rows_of_z(random_key(seed, stream), start, num, latent_dim, truncation)
 
 
 @functools.partial(jax.jit, static_argnames=("num", "latent_dim", "truncation"))
@@ -39,9 +39,9 @@ def _rows_of_z(key: Array, start: Array, num: int, latent_dim: int, truncation: 
     return jax.vmap(row)(start + jnp.arange(num))
 
 
-def random_classes(class_counts: dict[str, int], seed: int, num: int, use: int = SAMPLING) -> np.ndarray:
-    """Classes as frequent as `class_counts` says: int32 (num,). Class i depends on counts, seed, use and i alone."""
-    key = jax.random.fold_in(random_key(seed, use), NOT_A_ROW)  # of z, which are drawn from the same stream
+def random_classes(class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING) -> np.ndarray:
+    """Classes as frequent as `class_counts` says: int32 (num,). Class i depends on counts, seed, stream and i alone."""
+    key = jax.random.fold_in(random_key(seed, stream), NOT_A_ROW)  # of z, which are drawn from the same stream
     counts = np.array([*class_counts.values()], np.float32)
     shares = jnp.asarray(counts.cumsum() / counts.sum())
     drawn = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(key, i)))(jnp.arange(num))
@@ -119,12 +119,12 @@ def sample(
     seed: int,
     num: int,
     labels: np.ndarray | None = None,
-    use: int = SAMPLING,
+    stream: int = SAMPLING,
     truncation: float | None = None,
 ) -> np.ndarray:
     """The first `num` pictures of a seed, of these classes (num,) if conditional: uint8 (num, H, W, C). Waits for the device."""
     starts = range(0, num, BATCH)  # whole batches only, so that one program is compiled
-    z = [latents(seed, start, BATCH, generator.module.latent_dim, use, truncation) for start in starts]
+    z = [latents(seed, start, BATCH, generator.module.latent_dim, stream, truncation) for start in starts]
     return draw(generator, np.concatenate(z)[:num], labels)
 
 

@@ -49,13 +49,13 @@ class Network(struct.PyTreeNode):
 NETWORKS = ("generator", "discriminator")
 
 
-# What random numbers are for: each use draws from a stream of its own.
+# Streams of a seed: what its random numbers are for.
 INITIALISING, TRAINING, SAMPLING, SELECTING, CALIBRATING, JUDGING = range(6)
 
 
-def random_key(seed: int | Array, use: int) -> Array:
+def random_key(seed: int | Array, stream: int) -> Array:
     """The key of one of the streams of a seed."""
-    return jax.random.fold_in(jax.random.key(seed), use)
+    return jax.random.fold_in(jax.random.key(seed), stream)
 
 
 class GANState(struct.PyTreeNode):

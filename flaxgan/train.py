@@ -45,25 +45,6 @@ def _all_finite(params: Any) -> Array:
 _copied = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 
 
-def copied_to_save(
-    state: GANState, step: int, checkpoints: Checkpoints, to_draw: deque[tuple[int, GANState]]
-) -> Callable[[], None]:
-    """Copy the state now -> what saves the copy, to be called once the losses of this step are known.
-
-    Meanwhile the state itself may be donated, and the device do later steps.
-    """
-    copy = _copied(state)
-    finite = _all_finite((copy.generator.params, copy.discriminator.params))
-
-    def save() -> None:
-        if not finite:  # waits for the device; so the last checkpoint is always a good one
-            raise diverged(step)
-        checkpoints.save(copy)
-        to_draw.append((step, copy))
-
-    return save
-
-
 def train(run: Run) -> None:
     """Train to the end, or until interrupted, from the run's newest checkpoint if it has one.
 
@@ -73,7 +54,7 @@ def train(run: Run) -> None:
         devices = set_up_devices(run.config.device)
         require_divisible(run.config, devices)
         # A new run's folder is process 0's choice; and no process writes to it before all have looked what is in it.
-        folder = Path(from_first(str(run.folder)))
+        folder = Path(from_first(str(run.folder.absolute() if run.config.distributed else run.folder)))
         require_equal(
             f"{run.config.to_dict()} {run.resumed}", "were given different flags, or see different folders under --run-dir"
         )
@@ -126,7 +107,7 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         if config.instance_noise and done * config.images_per_step >= config.instance_noise_images:
             say(f"note: --instance-noise has ended, with the run's first {config.instance_noise_images} pictures; see --help")
         if done < total:
-            trainer.compile(1, trainer.most_steps)
+            trainer.compile(1, trainer.steps_per_dispatch)
         state = checkpoints.restore(trainer.state_shape) if done else trainer.create_state()
         log = gallery = None
         if first:
@@ -164,38 +145,54 @@ class Loop:
     selection: Selection | None
     gallery: Gallery | None  # of the process that draws
     interrupt: Interrupt
+    to_draw: deque[tuple[int, GANState]] = dataclasses.field(default_factory=deque)  # what has been saved
 
     def __call__(self, state: GANState, done: int) -> tuple[int, bool]:
         """Go on from a state after `done` steps -> how many are done in the end, all saved and drawn; and whether that is all."""
         config, trainer, reporter = self.run.config, self.trainer, self.reporter
         periods = [self.per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
-        to_draw: deque[tuple[int, GANState]] = deque()  # what has been saved
         evaluated = self._evaluate(state, done)
         stopping = done == self.total or not evaluated
         if self.gallery and done and not grid_after(done, self.run.folder, self.per_epoch).exists():
             self.gallery.add(_copied(on_one_device(state)), done, stopping)
         while not stopping:
             asked = trainer.of_any_process(self.interrupt)
-            count = min(trainer.most_steps, self.total - done, *(period - done % period for period in periods))
+            count = min(trainer.steps_per_dispatch, self.total - done, *(period - done % period for period in periods))
             steps = range(done, done + count)
             indices = [batch_indices(config.seed, step, self.num_images, config.images_per_step) for step in steps]
             state, metrics = trainer.train_steps(state, np.stack(indices))
             done += count
             stopping = done == self.total or bool(asked)  # of several processes: waits for the steps before these
             save_due = stopping or self._is_due(config.checkpoint_every, done)
-            reporter.take(metrics, copied_to_save(state, done, self.checkpoints, to_draw) if save_due else None)
+            reporter.take(metrics, self.copied_to_save(state, done) if save_due else None)
             if stopping or self._is_due(config.evaluate_every, done):
                 reporter.catch_up()
             evaluated = self._evaluate(state, done)
             if not evaluated:
                 stopping = True
                 if not save_due:
-                    copied_to_save(state, done, self.checkpoints, to_draw)()
-            while to_draw:
-                step, copy = to_draw.popleft()
+                    self.copied_to_save(state, done)()
+            while self.to_draw:
+                step, copy = self.to_draw.popleft()
                 if self.gallery:
                     self.gallery.add(on_one_device(copy), step, stopping and step == done)
         return done, evaluated and done == self.total
+
+    def copied_to_save(self, state: GANState, step: int) -> Callable[[], None]:
+        """Copy the state now -> what saves the copy, to be called once the losses of this step are known.
+
+        Meanwhile the state itself may be donated, and the device do later steps.
+        """
+        copy = _copied(state)
+        finite = _all_finite((copy.generator.params, copy.discriminator.params))
+
+        def save() -> None:
+            if not finite:  # waits for the device; so the last checkpoint is always a good one
+                raise diverged(step)
+            self.checkpoints.save(copy)
+            self.to_draw.append((step, copy))
+
+        return save
 
     def _is_due(self, every: int | None, done: int) -> bool:
         """Of what is done every so many epochs."""

@@ -22,7 +22,7 @@ from flaxgan.models import ARCHITECTURES
 from flaxgan.models.sizes import require_resolution
 from flaxgan.parallel import live_on_device
 from flaxgan.penalties import PENALTIES
-from flaxgan.run import _native_or_64
+from flaxgan.run import _native_or_64, resolve
 from flaxgan.state import SCHEDULES
 
 FIXED_BY_THE_USERS_SCRIPTS = """
@@ -167,6 +167,16 @@ def test_augmentations_are_a_list_or_none():
 )
 def test_the_size_follows_the_data_up_to_64(native, want):
     assert _native_or_64(dataclasses.replace(open_source("synthetic_flowers"), image_size=native)) == want
+
+
+def test_a_saved_name_means_the_same_in_every_folder(tmp_path, monkeypatch):
+    """A run on a TFDS data set, resumed where a folder happens to have its name."""
+    (tmp_path / "oxford_flowers102").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "none"))
+    with pytest.raises(UserError, match="is not prepared"):
+        resolve(Config(dataset="oxford_flowers102"))
 
 
 def test_attention_where_there_is_no_such_map_is_refused():

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch, s
 from flaxgan.data.batches import permuted
 from flaxgan.data.cache import cache_dir
 from flaxgan.data.images import to_pixels
+from flaxgan.data.tfds import _prepare
 from flaxgan.errors import UserError
 
 
@@ -475,6 +477,17 @@ def test_not_prepared_and_no_network(tmp_path, monkeypatch):
     monkeypatch.setattr("flaxgan.data.tfds.find_spec", lambda name: True)
     with pytest.raises(UserError, match="could not prepare oxford_flowers102 .is there a network.*: ConnectionError: no route"):
         open_source("oxford_flowers102", str(tmp_path))
+
+
+def test_prepared_by_another_process_meanwhile(tmp_path, monkeypatch):
+    """Whose folder TFDS then finds in the way."""
+    (tmp_path / "python").write_text("#!/bin/sh\necho 'OSError: Directory not empty' >&2; exit 1\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("flaxgan.data.tfds.find_spec", lambda name: True)
+    _prepare(SimpleNamespace(is_prepared=lambda: True), "oxford_flowers102", str(tmp_path))
+    with pytest.raises(UserError, match="Directory not empty"):
+        _prepare(SimpleNamespace(is_prepared=lambda: False), "oxford_flowers102", str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["oxford_flowers102/nothing", "oxford_flowers102:9.9.9", "oxford_flowers102/nothing=1", ""])

@@ -251,6 +251,14 @@ def test_nothing_of_the_run_is_overwritten(run_dir, pictures, refused):
         assert "which belongs to the run" in refused(run_dir, "--num", 20, "--output", path, command=evaluate)
 
 
+def test_pictures_are_not_written_among_those_that_are_measured(tmp_path, pictures, refused):
+    real, generated = (shutil.copytree(pictures, tmp_path / name) for name in ("real", "generated"))
+    for folder in (real, generated / "discs"):
+        error = refused("--real", real, "--generated", generated, "--output", folder / "a.json", command=evaluate)
+        assert "whose pictures are measured; name another place" in error
+    assert not [*tmp_path.rglob("a*")]
+
+
 def test_held_out_pictures_are_made_as_the_runs_own(run_dir, measure, tmp_path, pictures):
     """The folder's are 24x24, the run's 16x16; an array is taken as it is, and its pictures can't be judged."""
     measure(run_dir, "--real", pictures / "discs", "--output", tmp_path / "a.json", "--metrics", "accuracy")

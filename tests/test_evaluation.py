@@ -105,7 +105,7 @@ def test_pictures_are_judged_in_pairs_of_a_class(compare, monkeypatch):
     config = Config(batch_size=4, loss="relativistic", conditional=True, num_classes=3)
     measured = evaluate(compare(*sets, state="a run's", config=config), ["accuracy"])["d_real_accuracy"]
     both = sum(min(np.sum(one.labels == k) for one in sets) for k in range(3))
-    assert measured["value"] == 1 and measured["pictures_of_each"] == both // 4 * 4
+    assert measured["value"] == 1 and measured["images_of_each"] == both // 4 * 4
     pairs = _pairs(compare(*sets, state="a run's", config=config))
     assert len(set(sets[0].labels[pairs[0, :8]])) > 1, "classes are mixed"
     apart = image_set(sets[1].images, np.zeros(40, int), names)

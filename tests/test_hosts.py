@@ -12,6 +12,7 @@ import pytest
 from conftest import TINY, start
 from test_train import rows, steps, without_timings
 
+from flaxgan import hosts
 from flaxgan.data import open_source, prepare
 
 TIME_TO_NOTICE = 60  # that another process is gone
@@ -132,6 +133,21 @@ def test_a_process_that_waits_for_others_in_vain_says_so(tmp_path, pictures, pro
     (line,) = (line for line in alone.stderr.splitlines() if "flaxgan: error" in line)
     assert "did not meet within 2 s" in line and "start all N" in line
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_whose_name_is_no_text_reaches_the_others(monkeypatch):
+    monkeypatch.setattr("jax.process_count", lambda: 2)
+    monkeypatch.setattr("flaxgan.hosts.multihost_utils.broadcast_one_to_all", lambda value: value)
+    assert hosts.from_first("/shared/\udcff ü") == "/shared/\udcff ü"
+
+
+@pytest.mark.parametrize("several, ended_by", [(True, SystemExit), (False, KeyboardInterrupt)])
+def test_a_second_ctrl_c_waits_for_no_other_process(monkeypatch, several, ended_by):
+    monkeypatch.setattr("jax.distributed.is_initialized", lambda: several)
+    monkeypatch.setattr("os._exit", sys.exit)
+    with pytest.raises(ended_by) as ended, hosts.ending_together():
+        raise KeyboardInterrupt
+    assert not several or ended.value.code == 130
 
 
 @pytest.mark.parametrize(

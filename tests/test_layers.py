@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from flaxgan.models.attention import SelfAttention, attend, max_pool, plainly_attend
-from flaxgan.models.layers import BatchNorm, BatchNormOfClass, Conv, Dense, discriminator_norm, dropout, half, project, twice
+from flaxgan.models.layers import BatchNorm, BatchNormOfClass, Conv, Dense, dropout, half, twice
+from flaxgan.models.network import DiscriminatorNetwork
 from flaxgan.models.resnet import Block
 
 X = jax.random.normal(jax.random.key(0), (6, 4, 4, 8))
@@ -141,18 +142,17 @@ def test_dropout_takes_the_share_and_keeps_the_mean():
 
 
 def test_a_class_adds_its_embedding_times_the_features():
-    class Projection(nn.Module):
+    class LogitsOf(DiscriminatorNetwork):
         @nn.compact
-        def __call__(self, features, labels):
-            return project(features, labels, 3, jnp.float32, False)
+        def __call__(self, features, labels=None):
+            return self.logits(features, labels)
 
-    variables = {"params": {"Embedding_0": {"kernel": jnp.array([[1.0, 0.0], [0.0, 2.0], [1.0, -1.0]])}}}
-    features = jnp.array([[5.0, 7.0], [5.0, 7.0], [5.0, 7.0], [1.0, 4.0]])
-    assert Projection().apply(variables, features, jnp.array([0, 1, 2, 2])).tolist() == [5, 14, -2, -3]
-
-
-def test_without_classes_nothing_is_projected():
-    assert project(X.sum((1, 2)), None, None, jnp.float32, False) == 0
+    params = {"Dense_0": {"kernel": jnp.array([[100.0], [0.0]])}}
+    features = jnp.array([[5.0, 7.0], [5.0, 7.0], [5.0, 7.0], [1.0, 4.0]])[:, None, None]
+    assert LogitsOf((4, 4)).apply({"params": params}, features).tolist() == [500, 500, 500, 100]
+    params["Embedding_0"] = {"kernel": jnp.array([[1.0, 0.0], [0.0, 2.0], [1.0, -1.0]])}
+    of_classes = LogitsOf((4, 4), num_classes=3).apply({"params": params}, features, jnp.array([0, 1, 2, 2]))
+    assert of_classes.tolist() == [505, 514, 498, 97]
 
 
 def test_the_norm_is_differentiated_too():
@@ -173,13 +173,14 @@ def test_the_norm_is_near_from_the_beginning():
 
 
 def test_layer_norm_is_of_each_picture_by_itself():
-    class Normed(nn.Module):
+    class Normed(DiscriminatorNetwork):
         @nn.compact
         def __call__(self, x):
-            return discriminator_norm("layer", x, True, jnp.float32, None, 1)
+            return self.normalised(x, train=True, axis_name=None, kinds=1)
 
     x = 3 * X + 2 * jnp.arange(8.0)[None, None, None]
-    y = Normed().apply(Normed().init(jax.random.key(0), x), x)
+    layer = Normed((4, 4), norm="layer")
+    y = layer.apply(layer.init(jax.random.key(0), x), x)
     want = (x - x.mean((1, 2, 3), keepdims=True)) / x.std((1, 2, 3), keepdims=True)
     np.testing.assert_allclose(y, want, atol=1e-4)
 

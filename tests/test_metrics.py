@@ -161,6 +161,8 @@ def test_class_shares_of_a_generator_that_knows_half_of_the_classes():
     assert lost.balance == pytest.approx(np.log(4) / np.log(8), abs=0.01)
     single = classes.class_shares(known, real[labels == 2])
     assert single.coverage == 1 / 8 and single.balance < 0.1
+    of_one = classes.class_shares(known, np.repeat(centres[:1], 5, 0))
+    assert str(of_one.balance) == "0.0", "not -0.0"
 
 
 def test_classes_that_are_rare_or_absent():

@@ -153,13 +153,13 @@ LABELS = np.random.default_rng(2).integers(0, 3, 50, np.int32)
 ORDER = np.stack([np.random.default_rng(step).permutation(50)[:16] for step in range(4)])
 
 
-def trained(num_devices, most_steps=1, **fields):
+def trained(num_devices, steps_per_dispatch=1, **fields):
     """-> (state, metrics of each step, FLOP of a step on a device) after four steps, on the host."""
     config = dataclasses.replace(CONFIG, **({"batch_size": 16} | fields))
-    trainer = Trainer(config, jax.devices()[:num_devices], PICTURES, LABELS, most_steps)
+    trainer = Trainer(config, jax.devices()[:num_devices], PICTURES, LABELS, steps_per_dispatch)
     state, rows = trainer.create_state(), []
-    for start in range(0, 4, most_steps):
-        indices = ORDER[start : start + most_steps]
+    for start in range(0, 4, steps_per_dispatch):
+        indices = ORDER[start : start + steps_per_dispatch]
         state, metrics = trainer.train_steps(state, indices)
         rows += zip(*(np.asarray(values) for values in metrics.values()), strict=True)
     return jax.device_get(state), np.array(rows), trainer.program.cost_analysis()["flops"]
@@ -171,7 +171,7 @@ def on_one_device():
 
 
 def test_neither_the_home_of_the_pictures_nor_the_steps_of_a_dispatch_change_a_bit(on_one_device):
-    state, rows, _ = trained(1, data_home="device", most_steps=3)
+    state, rows, _ = trained(1, data_home="device", steps_per_dispatch=3)
     assert same(state, on_one_device[0]) and (rows == on_one_device[1]).all()
 
 
@@ -184,7 +184,9 @@ def agree(got, want):
         close(optax.tree.get(got.opt_state, "mu"), optax.tree.get(want.opt_state, "mu"), 1e-5)
 
 
-@pytest.mark.parametrize("fields", [{"parallelism": "jit"}, {"parallelism": "pmap", "data_home": "device", "most_steps": 3}])
+@pytest.mark.parametrize(
+    "fields", [{"parallelism": "jit"}, {"parallelism": "pmap", "data_home": "device", "steps_per_dispatch": 3}]
+)
 def test_eight_devices_agree_with_one_and_share_its_work(on_one_device, fields):
     eight = trained(8, **fields)
     agree(eight, on_one_device)

@@ -1,5 +1,6 @@
 """The training command from end to end: what a run leaves behind, how it stops, resumes and refuses."""
 
+import contextlib
 import errno
 import functools
 import itertools
@@ -12,7 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 
 import jax
 import numpy as np
@@ -27,14 +27,14 @@ from flaxgan.devices import set_up_devices
 from flaxgan.errors import UserError
 from flaxgan.fields import flag
 from flaxgan.files import locked
-from flaxgan.interrupt import Interrupt
+from flaxgan.interrupt import Abandoned, Interrupt
 from flaxgan.log import MetricsLog
 from flaxgan.parallel import Trainer
 from flaxgan.plots import grid, name_rows
 from flaxgan.report import Reporter
 from flaxgan.run import Run, load_run
 from flaxgan.state import create_state
-from flaxgan.train import copied_to_save
+from flaxgan.train import Loop
 from flaxgan.train import train as training
 
 ROW = ["step", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
@@ -118,7 +118,7 @@ def test_more_epochs_are_accepted_and_recorded(run_dir, train):
     assert "from step 10 on: --epochs 3 (was 2)" in output
     config = json.loads((run_dir / "config.json").read_text())
     assert config["epochs"] == 3 and config["changes"] == [{"step": 10, "epochs": 3, "learning_rate": 1e-4}]
-    assert steps(run_dir)[-1] == 15 and rows(run_dir)[-1]["step"] == 14
+    assert steps(run_dir)[-1] == rows(run_dir)[-1]["step"] == 15
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
             now[0] += 2
             reporter.take({"d_loss": np.zeros(8), "g_loss": np.zeros(8)})
             reporter.catch_up()
-    assert [row["step"] for row in log.rows] == [1, *range(3, 40, 3)]
+    assert [row["step"] for row in log.rows] == [1, *range(3, 40, 3), 40]
     assert {row["images_per_second"] for row in log.rows} == {32}
 
 
@@ -331,7 +331,7 @@ def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictur
             counts.append(len(indices))
             return super().train_steps(state, indices)
 
-    monkeypatch.setattr("flaxgan.train.Trainer", functools.partial(Noted, most_steps=4))
+    monkeypatch.setattr("flaxgan.train.Trainer", functools.partial(Noted, steps_per_dispatch=4))
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--epochs", 2, "--checkpoint-every", 2, "--run-dir", run_dir, "--log-every", 2, *TINY)
     assert counts == [4, 4, 2] and steps(run_dir) == [10]
@@ -368,7 +368,7 @@ def test_rows_of_lost_steps_and_lines_that_are_no_rows_are_dropped(run_dir, trai
     with (run_dir / "metrics.jsonl").open("ab") as log:
         log.write(b"\xff\n")
     train("--run-dir", run_dir, "--epochs", 3)
-    assert [row["step"] for row in rows(run_dir)] == [1, 2, 4, 6, 8, 10, 12, 14]
+    assert [row["step"] for row in rows(run_dir)] == [1, 2, 4, 6, 8, 10, 12, 14, 15]
 
 
 def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, monkeypatch):
@@ -443,7 +443,7 @@ def test_a_run_in_another_precision_in_parts_and_by_pmap_resumes_plainly(run_dir
     """What the step computes with may change on the way: the state is the same tree."""
     argv = ["--dtype", "bfloat16", "--accumulate", 1, "--parallelism", "pmap", "--data-home", "device"]
     assert "--dtype bfloat16 (was float32)" in train("--run-dir", run_dir, "--epochs", 3, *argv)
-    assert steps(run_dir)[-1] == 15 and rows(run_dir)[-1]["step"] == 14
+    assert steps(run_dir)[-1] == rows(run_dir)[-1]["step"] == 15
 
 
 @pytest.mark.parametrize("argv", [[], ["--dry-run"]], ids=str)
@@ -645,7 +645,14 @@ def test_weights_that_are_no_numbers_are_not_saved():
     params = jax.tree.map(lambda x: x * np.nan, good.generator.params)
     bad = good.replace(generator=good.generator.replace(params=params))
     with pytest.raises(UserError, match="at step 7 "):
-        copied_to_save(bad, 7, Never(), deque())()
+        Loop(*[None] * 5, Never(), *[None] * 4).copied_to_save(bad, 7)()
+
+
+def test_what_is_abandoned_is_abandoned_through_whatever_catches_errors():
+    """As JAX does around its compilation cache."""
+    with pytest.raises(Abandoned), Interrupt.watch() as interrupt, interrupt.abandoning(), contextlib.suppress(Exception):
+        signal.raise_signal(signal.SIGTERM)
+    assert interrupt.name == "SIGTERM"
 
 
 def test_a_second_ctrl_c_ends_it_at_once():

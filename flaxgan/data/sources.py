@@ -11,7 +11,7 @@ from flaxgan.errors import UserError
 
 
 def is_folder(dataset: str, data_dir: str | None) -> bool:
-    """Whether --dataset means a folder: it looks like a path, or it is one and --data-dir does not point to TFDS."""
+    """Whether --dataset, as given, means a folder: it looks like a path, or is one and there is no --data-dir of TFDS's."""
     if dataset == synthetic_flowers.NAME:
         return False
     looks_like_path = dataset.startswith((".", "~", os.sep))
@@ -19,10 +19,10 @@ def is_folder(dataset: str, data_dir: str | None) -> bool:
 
 
 def open_source(dataset: str, data_dir: str | None = None, split: str | None = None) -> Source:
-    """Find a data set by name or path. Raises UserError if there is none."""
+    """Find a data set by name or absolute path. Raises UserError if there is none."""
     if dataset == synthetic_flowers.NAME:
         kind, source = "built in", synthetic_flowers.open_synthetic_flowers
-    elif is_folder(dataset, data_dir):
+    elif os.path.isabs(dataset):
         kind, source = "a folder", lambda: open_folder(Path(dataset), "; say with --dataset where your pictures are")
     else:
         return open_tfds(dataset, data_dir, split)

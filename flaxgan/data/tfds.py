@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from typing import Any
 
 from PIL import Image
 
@@ -44,7 +45,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
         raise UserError(f"{dataset} has no feature 'image', so its pictures can't be found")
     if not builder.is_prepared():
-        _prepare(dataset, data_dir)
+        _prepare(builder, dataset, data_dir)
         builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
         info = builder.info
     split = split or "+".join(info.splits)
@@ -88,7 +89,7 @@ def _needs_tensorflow(dataset: str, data_dir: str | None) -> UserError:
     )
 
 
-def _prepare(dataset: str, data_dir: str | None) -> None:
+def _prepare(builder: Any, dataset: str, data_dir: str | None) -> None:
     """Download `dataset` and write it with TFDS, in a process of its own: it needs TensorFlow, which must not take the GPU."""
     if find_spec("tensorflow") is None:
         raise _needs_tensorflow(dataset, data_dir)
@@ -100,6 +101,6 @@ def _prepare(dataset: str, data_dir: str | None) -> None:
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-c", code, dataset, data_dir or ""]
     process = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
-    if process.returncode:
+    if process.returncode and not builder.is_prepared():  # by another process, which was quicker
         reason = (process.stderr.strip().splitlines() or ["no message"])[-1]
         raise UserError(f"TFDS could not prepare {dataset} (is there a network?): {reason[:300]}")

@@ -59,6 +59,6 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
         return np.concatenate(of_batches)
 
     judged = logits(0, c.real.image_set), logits(1, c.generated), 1 - c.config.label_smoothing
-    protocol = {"reference": 0.5, "batch_size": batch, "pictures_of_each": batches[0].size}
+    protocol = {"reference": 0.5, "batch_size": batch, "images_of_each": batches[0].size}
     shares = (float(right.mean()) for right in LOSSES[c.config.loss].judged_right(*judged))
     return {name: {"value": share} | protocol for name, share in zip(("d_real_accuracy", "d_fake_accuracy"), shares, strict=True)}

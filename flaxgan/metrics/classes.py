@@ -61,7 +61,7 @@ class ClassShares(NamedTuple):
 
 def _entropy(shares: np.ndarray) -> float:
     shares = shares[shares > 0]
-    return float(-(shares * np.log(shares)).sum())
+    return float((shares * np.log(1 / shares)).sum())
 
 
 def class_shares(real: Classes, generated: np.ndarray) -> ClassShares:

@@ -43,7 +43,7 @@ def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measur
     def metric(c: Comparison) -> dict[str, Measured]:
         reference = float(getattr(c.real.between_halves, name)) if c.real.between_halves else None
         value = float(getattr(c.between, name))
-        return {name: {"value": value, "neighbours": k, "pictures_of_each": c.count, "reference": reference}}
+        return {name: {"value": value, "neighbours": k, "images_of_each": c.count, "reference": reference}}
 
     return metric
 
@@ -61,7 +61,7 @@ def _diversity(c: Comparison) -> dict[str, Measured]:
     try:
         value = c.within.mean_distance
         reference = c.real.within(c.count).mean_distance
-        measured["feature_distance"] = {"value": value, "reference": reference, "pictures_of_each": c.count}
+        measured["feature_distance"] = {"value": value, "reference": reference, "images_of_each": c.count}
     except NotMeasured as reason:
         c.caveats.append(f"feature_distance is not measured: {reason}")
     return measured

@@ -38,7 +38,7 @@ class Extractor:
             raise UserError(f"--inception-weights belongs to --extractor inception, not {name}; leave one of them out")
         self.name, self.network = name, EXTRACTORS[name]
         mesh = Mesh(devices, ("batch",))
-        self.split = NamedSharding(mesh, PartitionSpec("batch"))
+        self.batch_sharding = NamedSharding(mesh, PartitionSpec("batch"))
         self.variables = jax.device_put(self.network.load(weights and Path(weights)), NamedSharding(mesh, PartitionSpec()))
         # On a CPU, what a small chunk computes stays in the processor's cache, in memory that the system need not clear anew.
         self.chunk = 4 if devices[0].platform == "cpu" else 128
@@ -58,14 +58,14 @@ class Extractor:
 
     def __call__(self, images: np.ndarray, title: str, mirrored: bool = False) -> np.ndarray:
         """uint8 (N, H, W, 1 or 3) -> float32 (N, D), batch by batch, with a progress bar."""
-        chunk = self.chunk * len(self.split.device_set)
+        chunk = self.chunk * len(self.batch_sharding.device_set)
         batch = chunk * min(CHUNKS, -(-len(images) // chunk))
         features = np.empty((len(images), self.network.DIM), np.float32)
         for start in tqdm(range(0, len(images), batch), title, unit="batch", disable=None):
             x = images[start : start + batch]
             x = np.concatenate([x, np.zeros((batch - len(x), *x.shape[1:]), np.uint8)])  # whole batches: one program
             x = x[:, :, ::-1] if mirrored else x
-            features[start : start + batch] = np.asarray(self._features(self.variables, jax.device_put(x, self.split)))[
+            features[start : start + batch] = np.asarray(self._features(self.variables, jax.device_put(x, self.batch_sharding)))[
                 : len(images) - start
             ]
         return features

@@ -54,7 +54,7 @@ def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) ->
     return ImageSet(
         dataset.images[order],
         hashlib.sha256(json.dumps([dataset.sha256, dataset.images.shape, num, SELECTION_SEED]).encode()).hexdigest(),
-        protocol | {"pictures": num, "of": total, "size": f"{height}x{width}x{channels}", "sha256": dataset.sha256},
+        protocol | {"images": num, "of": total, "size": f"{height}x{width}x{channels}", "sha256": dataset.sha256},
         dataset.labels[order] if dataset.class_names else None,
         dataset.class_names,
     )
@@ -77,11 +77,11 @@ def open_training_set(run: TrainedRun, data_dir: str | None, num: int | None, ca
     return training_set(config, dataset, num)
 
 
-def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: int, use: int = SAMPLING) -> ImageSet:
+def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING) -> ImageSet:
     """Pictures of a state's generator; if conditional, of classes as frequent as `class_counts` says."""
-    labels = random_classes(class_counts, seed, num, use) if state.generator.module.num_classes else None
-    protocol = {"source": "samples", "step": int(state.step), "seed": seed, "pictures": num}
-    images = sample(averaged_generator(state.generator, state.ema_params, class_counts), seed, num, labels, use)
+    labels = random_classes(class_counts, seed, num, stream) if state.generator.module.num_classes else None
+    protocol = {"source": "samples", "step": int(state.step), "seed": seed, "images": num}
+    images = sample(averaged_generator(state.generator, state.ema_params, class_counts), seed, num, labels, stream)
     return ImageSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels, tuple(class_counts))
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import Conv4x4, ConvTranspose4x4, Dense, discriminator_norm, dropout, generator_norm
+from flaxgan.models.layers import Conv4x4, ConvTranspose4x4, Dense, dropout
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 
@@ -13,18 +13,15 @@ from flaxgan.models.sizes import base_size, stage_widths
 class Generator(GeneratorNetwork):
     @nn.compact
     def __call__(self, z: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None) -> Array:
-        def norm(x: Array) -> Array:
-            return generator_norm(x, train, self.dtype, axis_name, self.num_classes, labels)
-
         height, width = base_size(self.image_size)
         *widths, base_width = stage_widths(self.image_size, self.features)
 
         x = Dense(height * width * base_width, self.dtype)(z)
         x = x.reshape(-1, height, width, base_width)
-        x = nn.relu(norm(x))
+        x = nn.relu(self.normalised(x, labels, train, axis_name))
         for features in reversed(widths):
             x = ConvTranspose4x4(features, self.dtype)(x)
-            x = nn.relu(norm(x))
+            x = nn.relu(self.normalised(x, labels, train, axis_name))
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
         x = ConvTranspose4x4(self.channels, self.dtype)(x)
@@ -47,7 +44,7 @@ class Discriminator(DiscriminatorNetwork):
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
             x = Conv4x4(features, *options)(x)
             if number > 0:
-                x = discriminator_norm(self.norm, x, train, self.dtype, axis_name, kinds)
+                x = self.normalised(x, train, axis_name, kinds)
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)

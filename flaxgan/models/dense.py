@@ -9,7 +9,7 @@ from jax import Array
 
 from flaxgan.convolutions.resampled import conv_down, conv_up
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import Conv, Dense, class_embedding, discriminator_norm, dropout
+from flaxgan.models.layers import Conv, Dense, dropout
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 
@@ -21,7 +21,7 @@ class Generator(GeneratorNetwork):
     def __call__(self, z: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None) -> Array:
         height, width = base_size(self.image_size)
         widest = 2 * self.features
-        x = Dense(height * width * widest, self.dtype, kernel_init=INIT)(class_embedding(z, labels, self.num_classes))
+        x = Dense(height * width * widest, self.dtype, kernel_init=INIT)(self.with_class(z, labels))
         x = nn.leaky_relu(x.reshape(-1, height, width, widest), 0.2)
         for _ in stage_widths(self.image_size, self.features):
             x = nn.leaky_relu(Conv(widest, self.dtype, kernel_init=INIT, size=5, convolution=conv_up)(x), 0.2)
@@ -47,7 +47,7 @@ class Discriminator(DiscriminatorNetwork):
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
             x = Conv(features, *options, INIT, size=5, convolution=conv_down)(x)
             if number > 0:
-                x = discriminator_norm(self.norm, x, train, self.dtype, axis_name, kinds)
+                x = self.normalised(x, train, axis_name, kinds)
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)

@@ -175,37 +175,6 @@ class Embedding(Kernel):
         return self.kernel(num_classes)
 
 
-def project(features: Array, labels: Array | None, num_classes: int | None, dtype: DTypeLike, spectral_norm: bool) -> Array | float:
-    """What the class adds to the logits: its embedding times the features, (N, C) -> (N,) (Miyato & Koyama 2018, equation 3)."""
-    if num_classes is None:
-        return 0.0
-    embedding = Embedding(features.shape[-1], dtype, spectral_norm)(num_classes)
-    return (embedding[labels] * features.astype(dtype)).sum(-1)
-
-
-def class_embedding(z: Array, labels: Array | None, num_classes: int | None) -> Array:
-    """z and, if there are classes, an embedding of the class as long as z: (N, latent_dim or twice that)."""
-    if num_classes is None:
-        return z
-    return jnp.concatenate([z, nn.Embed(num_classes, z.shape[-1], embedding_init=nn.initializers.normal(1.0))(labels)], -1)
-
-
-def generator_norm(
-    x: Array, train: bool, dtype: DTypeLike, axis_name: str | None, num_classes: int | None, labels: Array | None
-) -> Array:
-    """Batch norm, whose scale and bias are each class's own if there are classes."""
-    if num_classes is None:
-        return BatchNorm(train, dtype, axis_name)(x)
-    return BatchNormOfClass(num_classes, train, dtype, axis_name)(x, labels)
-
-
-def discriminator_norm(norm: str, x: Array, train: bool, dtype: DTypeLike, axis_name: str | None, kinds: int) -> Array:
-    """`norm`: batch, layer (over height, width and channels of each picture by itself) or none."""
-    if norm == "batch":
-        return BatchNorm(train, dtype, axis_name, kinds)(x)
-    return nn.GroupNorm(num_groups=1, dtype=dtype)(x) if norm == "layer" else x
-
-
 def twice(x: Array) -> Array:
     """Each pixel as 2x2."""
     return x.repeat(2, 1).repeat(2, 2)

@@ -6,7 +6,7 @@ from jax import Array
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
-from flaxgan.models.layers import DCGAN_INIT, Dense, project
+from flaxgan.models.layers import DCGAN_INIT, BatchNorm, BatchNormOfClass, Dense, Embedding
 
 
 class _Network(nn.Module):
@@ -29,6 +29,19 @@ class GeneratorNetwork(_Network):
     channels: int = 3
     latent_dim: int = 100
 
+    def normalised(self, x: Array, labels: Array | None, train: bool, axis_name: str | None) -> Array:
+        """Batch norm, whose scale and bias are each class's own if there are classes."""
+        if self.num_classes is None:
+            return BatchNorm(train, self.dtype, axis_name)(x)
+        return BatchNormOfClass(self.num_classes, train, self.dtype, axis_name)(x, labels)
+
+    def with_class(self, z: Array, labels: Array | None) -> Array:
+        """z and, if there are classes, an embedding of the class as long as z: (N, latent_dim or twice that)."""
+        if self.num_classes is None:
+            return z
+        embedding = nn.Embed(self.num_classes, self.latent_dim, embedding_init=nn.initializers.normal(1.0))
+        return jnp.concatenate([z, embedding(labels)], -1)
+
 
 class DiscriminatorNetwork(_Network):
     """Pictures (N, H, W, C) in [-1, 1], labels if conditional -> logits (N,), float32, higher for what looks more real.
@@ -41,12 +54,23 @@ class DiscriminatorNetwork(_Network):
     spectral_norm: bool = False
     dropout: float = 0.0
 
+    def normalised(self, x: Array, train: bool, axis_name: str | None, kinds: int) -> Array:
+        """As `norm` says: batch norm, layer norm (over height, width and channels of each picture by itself) or none."""
+        if self.norm == "batch":
+            return BatchNorm(train, self.dtype, axis_name, kinds)(x)
+        return nn.GroupNorm(num_groups=1, dtype=self.dtype)(x) if self.norm == "layer" else x
+
     def logits(self, x: Array, labels: Array | None, kernel_init: Initializer = DCGAN_INIT) -> Array:
-        """The last features (N, H, W, C), which are sown -> logits, to which the class adds (Miyato & Koyama 2018).
+        """The last features (N, H, W, C), which are sown -> logits.
+
+        The class adds its embedding times the features, summed over the picture (Miyato & Koyama 2018, equation 3).
 
         In float32 whatever `dtype` is: in bfloat16 logits that differ by less than a hundredth part would be the same.
         """
         self.sow("features", "last", x)
         x = x.astype(jnp.float32)
         logits = Dense(1, jnp.float32, self.spectral_norm, kernel_init)(x.reshape(len(x), -1))[:, 0]
-        return logits + project(x.sum((1, 2)), labels, self.num_classes, jnp.float32, self.spectral_norm)
+        if self.num_classes is None:
+            return logits
+        embedding = Embedding(x.shape[-1], jnp.float32, self.spectral_norm)(self.num_classes)
+        return logits + (embedding[labels] * x.sum((1, 2))).sum(-1)

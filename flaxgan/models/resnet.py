@@ -15,7 +15,7 @@ from jax.typing import DTypeLike
 from flaxgan.convolutions import conv_stride1
 from flaxgan.convolutions.resampled import conv_down, conv_up
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import Conv, Dense, class_embedding, dropout, half, twice
+from flaxgan.models.layers import Conv, Dense, dropout, half, twice
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 
@@ -61,9 +61,7 @@ class Generator(GeneratorNetwork):
         def block(features: int, resampling: Literal["up"] | None = None) -> Block:
             return Block(features, len(widths) + 1, self.dtype, resampling=resampling)
 
-        x = Dense(height * width * widths[-1], self.dtype, kernel_init=nn.initializers.lecun_normal())(
-            class_embedding(z, labels, self.num_classes)
-        )
+        x = Dense(height * width * widths[-1], self.dtype, kernel_init=nn.initializers.lecun_normal())(self.with_class(z, labels))
         x = block(widths[-1])(x.reshape(-1, height, width, widths[-1]))
         for features in reversed(widths):
             x = block(features, "up")(x)
