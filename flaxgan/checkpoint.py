@@ -19,6 +19,7 @@ otherwise = sys.unraisablehook
 sys.unraisablehook = lambda raised: None if str(raised.exc_value) == "Event loop is closed" else otherwise(raised)
 
 BEST = "best_checkpoint"  # the folder of the one that evaluation chose
+ATTEMPTS = 3  # at reading the newest one of a run that may be training
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
@@ -89,6 +90,12 @@ def load(run_dir: Path, config: Config, checkpoint: int | str | None, device: ja
     if not (run_dir / folder).is_dir():
         why = "no best checkpoint: train it with --evaluate-every" if best else "no checkpoint yet"
         raise UserError(f"{run_dir} has {why}")
-    sharding = jax.sharding.SingleDeviceSharding(device)
-    with Checkpoints(run_dir, folder=folder) as checkpoints:
-        return checkpoints.restore(state_shape(config, sharding), None if best else checkpoint)
+    shape = state_shape(config, jax.sharding.SingleDeviceSharding(device))
+    step = None if best else checkpoint
+    for attempt in range(ATTEMPTS):
+        try:
+            with Checkpoints(run_dir, folder=folder) as checkpoints:
+                return checkpoints.restore(shape, step)
+        except (UserError, FileNotFoundError):  # a run that goes on may have removed it meanwhile, and has a newer one
+            if step is not None or attempt == ATTEMPTS - 1:
+                raise

@@ -137,7 +137,7 @@ class Config:
         self._require("ema", 0 <= self.ema < 2**31, "must not be negative, and below 2**31")
         for name in (*PENALTIES, "instance_noise", "feature_matching"):
             value = getattr(self, name)
-            self._require(name, value >= 0 and math.isfinite(value), "must not be negative")
+            self._require(name, value >= 0 and math.isfinite(value), "must be finite and not negative")
         for name in ("label_smoothing", "dropout"):
             self._require(name, 0 <= getattr(self, name) < 1, "must lie in [0, 1)")
         unknown = set(self.augmentations) - set(AUGMENTATIONS)

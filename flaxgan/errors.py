@@ -12,6 +12,27 @@ class UserError(Exception):
     """Something the user can mend. The message is one line: what was wrong and what to do."""
 
 
+def say(*text: str, flush: bool = False) -> None:
+    """Print for the person who watches; if they have gone (`| head`), the work goes on, and is silent."""
+    try:
+        print(*text, flush=flush)
+    except BrokenPipeError:
+        _mute()
+
+
+def _mute() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_unread() -> bool:
+    """Whether nobody reads standard output any longer: tries an empty line."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def explaining_full_disk() -> Iterator[None]:
     """A disk or a quota that is full, whichever library says so -> UserError."""
@@ -36,9 +57,15 @@ def exit_on_user_error() -> Iterator[None]:
     try:
         with explaining_full_disk():
             yield
+            sys.stdout.flush()  # Python's own, at its end, would complain of a reader that has gone
     except UserError as error:
         print("flaxgan: error: " + " ".join(str(error).split()), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("flaxgan: interrupted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        if not _is_unread():
+            raise
+        _mute()
+        sys.exit(141)  # as a shell says of a program that ended so

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from flaxgan.config import Config
 from flaxgan.data import epoch_of
-from flaxgan.errors import UserError
+from flaxgan.errors import UserError, say
 from flaxgan.log import MetricsLog
 from flaxgan.steps import Metrics
 
@@ -106,7 +106,7 @@ class Reporter:
         bar.set_description(where, refresh=False)
         bar.set_postfix_str(numbers)
         if bar.disable and (self.step == bar.total or time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES):
-            print(f"{where}  step {self.step}/{bar.total}  {numbers}", flush=True)
+            say(f"{where}  step {self.step}/{bar.total}  {numbers}", flush=True)
             self._printed = time.monotonic()
 
     def __enter__(self) -> Self:

@@ -14,7 +14,7 @@ import flaxgan
 from flaxgan.config import FIELDS, Config
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
-from flaxgan.errors import UserError
+from flaxgan.errors import UserError, say
 from flaxgan.fields import flag, spelled
 from flaxgan.files import locked, replacing, require_outside
 from flaxgan.log import METRICS_FILE, evaluated, logged
@@ -213,6 +213,12 @@ class Run:
         before = (self.saved or {}).get("data", {})
         now = {"sha256": dataset.sha256, "class_names": [*dataset.class_names]}
         if any(before.get(name, value) != value for name, value in now.items()):
+            names = {*before.get("class_names", dataset.class_names)}
+            if other := sorted(names.symmetric_difference(dataset.class_names)):
+                raise UserError(
+                    f"the classes in {self.source.title} are not those that {self.folder} began with ({', '.join(other[:5])}); "
+                    "name them as before, or start a new --run-dir"
+                )
             raise UserError(
                 f"the pictures in {self.source.title} are not those that {self.folder} began with "
                 f"(then {before.get('images')}, now {len(dataset.images)}); start a new --run-dir"
@@ -229,7 +235,7 @@ class Run:
             changed = {name: fields[name] for name in fields if name in self.saved and self.saved[name] != fields[name]}
             changes = self.saved.get("changes", []) + ([{"step": step} | changed] if changed else [])
             for name, value in changed.items():
-                print(f"from step {step} on: {flag(name)} {value} (was {self.saved[name]})")
+                say(f"from step {step} on: {flag(name)} {value} (was {self.saved[name]})")
         try:
             with replacing(self.folder / "config.json") as temporary:
                 text = {"flaxgan_version": flaxgan.__version__, **fields, "data": data, "changes": changes}

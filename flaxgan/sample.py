@@ -182,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.num is None:
             args.num = 8 if args.classes else 64
         if args.truncation is not None and not 0.01 <= args.truncation < math.inf:
-            raise UserError(f"--truncation must be at least 0.01, not {args.truncation}")
+            raise UserError(f"--truncation must be a number, at least 0.01, not {args.truncation}")
 
         from flaxgan.devices import explaining_out_of_memory  # the heavy imports begin here
 

@@ -6,6 +6,7 @@ from typing import Self
 from flaxgan.checkpoint import BEST, Checkpoints
 from flaxgan.data import ImageDataset
 from flaxgan.devices import on_one_device
+from flaxgan.errors import say
 from flaxgan.hosts import agreed
 from flaxgan.interrupt import Abandoned, Interrupt
 from flaxgan.log import MetricsLog
@@ -75,7 +76,7 @@ class Selection:
         # Beside the one that is kept: the log's best may have been lost with the steps after the last checkpoint.
         is_best = all(distances[step] <= distances.get(kept, math.inf) for kept in self.best.steps())
         if new:
-            print(f"epoch {epoch}: {name} {distances[step]:.1f}{', the best so far' if is_best else ''}", flush=True)
+            say(f"epoch {epoch}: {name} {distances[step]:.1f}{', the best so far' if is_best else ''}", flush=True)
         return is_best
 
     def _measured(self, state: GANState) -> dict[str, float]:
@@ -84,6 +85,6 @@ class Selection:
         comparison = Comparison(self.real, generated)
         values = {name: entry["value"] for name, entry in evaluate(comparison).items()}
         for caveat in set(comparison.caveats) - self.caveats:
-            print(f"note: {caveat}", flush=True)
+            say(f"note: {caveat}", flush=True)
         self.caveats.update(comparison.caveats)
         return values

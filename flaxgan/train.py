@@ -18,7 +18,7 @@ from flaxgan.checkpoint import Checkpoints
 from flaxgan.convolutions import on_cpu
 from flaxgan.data import batch_indices, epoch_of, prepare, steps_per_epoch
 from flaxgan.devices import explaining_out_of_memory, on_one_device, set_up_devices
-from flaxgan.errors import UserError
+from flaxgan.errors import UserError, say
 from flaxgan.gallery import Gallery, grid_after, remove_grids_after
 from flaxgan.hosts import agreed, ending_together, from_first, is_first, require_equal
 from flaxgan.interrupt import Interrupt
@@ -71,11 +71,12 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
             f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
         )
     per_epoch = steps_per_epoch(len(dataset.images), config.images_per_step)
-    total = min(config.epochs * per_epoch, config.max_steps or sys.maxsize)
+    ends = {"--epochs": config.epochs * per_epoch, "--max-steps": config.max_steps or sys.maxsize}
+    total = min(ends.values())
     if total * config.d_steps >= 2**31:  # steps, and the optimiser's updates, are counted in 32 bits
         raise UserError(f"--epochs {config.epochs} are {total} steps, more than can be counted; ask for fewer")
     first = is_first()
-    say = print if first else lambda *_, **__: None
+    tell = say if first else lambda *_, **__: None
     extractor = None
     if first and config.evaluate_every:  # before anything is written: its weights may not be there
         extractor = Extractor(config.extractor, own_devices(), config.inception_weights)
@@ -95,17 +96,18 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         undone = done == total and (not is_drawn or run.lacks_evaluation(done))
         if done >= total and not agreed(undone):
             if done > total:
-                say(f"{run.folder} has done {done} steps of {total}; to go on leave --epochs and --max-steps out, or raise them")
+                tell(f"{run.folder} has done {done} steps of {total}; to go on leave --epochs and --max-steps out, or raise them")
             else:
-                say(f"{run.folder} is finished: {done} of {total} steps done; for more, raise --epochs or --max-steps")
+                limits = [name for name, end in ends.items() if end == total]
+                tell(f"{run.folder} is finished: {done} of {total} steps done; for more, raise {' and '.join(limits)}")
             return
         if first:
             run.require_writable()
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
         trainer = Trainer(config, devices, dataset.images, dataset.labels, total_steps=total)
-        say(f"{describe(config, dataset, devices, trainer.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
+        tell(f"{describe(config, dataset, devices, trainer.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
         if config.instance_noise and done * config.images_per_step >= config.instance_noise_images:
-            say(f"note: --instance-noise has ended, with the run's first {config.instance_noise_images} pictures; see --help")
+            tell(f"note: --instance-noise has ended, with the run's first {config.instance_noise_images} pictures; see --help")
         if done < total:
             trainer.compile(1, trainer.steps_per_dispatch)
         state = checkpoints.restore(trainer.state_shape) if done else trainer.create_state()
@@ -125,10 +127,10 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         done, whole = loop(state, done)
 
     if not whole:
-        say(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")
-        say(f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}{' --distributed ...' if config.distributed else ''}")
+        tell(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")
+        tell(f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}{' --distributed ...' if config.distributed else ''}")
     else:
-        say(f"finished {done} steps; to sample: python -m flaxgan.sample {shlex.quote(str(run.folder))}")
+        tell(f"finished {done} steps; to sample: python -m flaxgan.sample {shlex.quote(str(run.folder))}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from flaxgan.checkpoint import Checkpoints
+from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.config import Config
 from flaxgan.errors import UserError
 from flaxgan.parallel import Trainer
@@ -93,6 +93,20 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, trainer, 
         with pytest.raises(UserError, match=r"checkpoints/4 can't be read.*to go on from step 3"):
             checkpoints.restore(trainer.state_shape)
         assert int(checkpoints.restore(trainer.state_shape, step=3).step) == 3
+
+
+def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run_dir, monkeypatch):
+    """As by a run that goes on training; the other way round in time, for the test: an older one is left."""
+    restore = Checkpoints.restore
+
+    def removed_meanwhile(self, shape, step):
+        shutil.rmtree(run_dir / "checkpoints" / "4", ignore_errors=True)
+        return restore(self, shape, step)
+
+    monkeypatch.setattr(Checkpoints, "restore", removed_meanwhile)
+    assert int(load(run_dir, CONFIG, None, jax.devices()[0]).step) == 3
+    with pytest.raises(UserError, match="there is no checkpoint of step 4"):
+        load(run_dir, CONFIG, 4, jax.devices()[0])
 
 
 @pytest.mark.parametrize("fields", [{"features": 8}, {"image_size": (32, 32)}, {"latent_dim": 9}])

@@ -108,7 +108,9 @@ def test_what_a_run_leaves_behind(finished, pictures):
 
 def test_a_finished_run_says_so_and_does_nothing(run_dir, train):
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()}
-    assert "is finished: 10 of 10 steps" in train("--run-dir", run_dir)
+    assert "is finished: 10 of 10 steps done; for more, raise --epochs\n" in train("--run-dir", run_dir)
+    assert "raise --epochs and --max-steps\n" in train("--run-dir", run_dir, "--max-steps", 10)
+    assert "raise --max-steps\n" in train("--run-dir", run_dir, "--max-steps", 10, "--epochs", 3)
     assert "has done 10 steps of 5; to go on leave" in train("--run-dir", run_dir, "--epochs", 1)
     assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()} == before
 
@@ -149,7 +151,8 @@ def test_changed_pictures_are_refused(tmp_path, pictures, train, refused):
 def test_pictures_that_have_moved_are_the_same(run_dir, tmp_path, pictures, train, refused):
     moved, others = shutil.copytree(pictures, tmp_path / "moved"), shutil.copytree(pictures, tmp_path / "others")
     (others / "discs").rename(others / "balls")
-    assert "are not those that" in refused("--run-dir", run_dir, "--epochs", 3, "--dataset", others)
+    error = refused("--run-dir", run_dir, "--epochs", 3, "--dataset", others)
+    assert "the classes in" in error and "began with (balls, discs); name them as before" in error
     assert f"--dataset {moved}" in train("--run-dir", run_dir, "--epochs", 3, "--dataset", moved)
     assert load_run(run_dir).config.dataset == str(moved) and steps(run_dir)[-1] == 15
 
@@ -653,6 +656,20 @@ def test_what_is_abandoned_is_abandoned_through_whatever_catches_errors():
     with pytest.raises(Abandoned), Interrupt.watch() as interrupt, interrupt.abandoning(), contextlib.suppress(Exception):
         signal.raise_signal(signal.SIGTERM)
     assert interrupt.name == "SIGTERM"
+
+
+def test_a_run_whose_output_nobody_reads_goes_on(tmp_path, pictures):
+    """As after `| head`."""
+    run_dir, grid = tmp_path / "run", tmp_path / "grid.png"
+    with start("--dataset", pictures, "--run-dir", run_dir, "--epochs", 2, *TINY) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0 and steps(run_dir)[-1] == 10 and (run_dir / "generated_images" / "epoch_0002.png").exists()
+    with start(run_dir, "--output", grid, module="flaxgan.sample") as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141 and grid.exists()
 
 
 def test_a_second_ctrl_c_ends_it_at_once():

@@ -93,17 +93,17 @@ def _classes(c: Comparison) -> dict[str, Measured]:
     classes = c.real.classes(c.seed)
     result, accuracy = class_shares(classes, c.features), classes.accuracy
     how = {"classifier": "linear discriminant analysis of the features", "classifier_accuracy": accuracy, "reference": 1.0}
+    asked = c.generated.labels is not None and c.generated.class_names == c.real.image_set.class_names
     if accuracy < 0.8:
-        c.caveats.append(
-            f"class_coverage, class_balance: the classifier is right about only {accuracy:.0%} of held-out real pictures"
-        )
+        judged = "class_coverage, class_balance" + (", class_agreement" if asked else "")
+        c.caveats.append(f"{judged}: the classifier is right about only {accuracy:.0%} of held-out real pictures")
     if len(c.generated) < 10 * num_classes:
         c.caveats.append(
             f"class_coverage, class_balance: {len(c.generated)} generated pictures are fewer than ten for each of {num_classes} "
             "classes, so that some may be missing by chance"
         )
     measured = {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
-    if c.generated.labels is not None and c.generated.class_names == c.real.image_set.class_names:
+    if asked:
         measured["class_agreement"] = _per_class(c, result.guesses) | how | {"reference": accuracy}
     return measured
 
