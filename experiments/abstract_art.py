@@ -12,7 +12,7 @@ experiments/RESULTS.md has the protocol.
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="./abstract_art", image_size=64, epochs=200, evaluate_every=20)
+CONFIG = Config(preset="plain", dataset="./abstract_art", image_size=64, epochs=200, evaluate_every=20)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

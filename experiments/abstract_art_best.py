@@ -19,6 +19,7 @@ from flaxgan.config import Config
 from flaxgan.main import main
 
 CONFIG = Config(
+    preset="plain",
     dataset="./abstract_art",
     image_size=64,
     epochs=250,

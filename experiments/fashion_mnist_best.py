@@ -12,7 +12,7 @@ pictures/fashion_mnist_best.png shows 64 samples of --seed 1. experiments/RESULT
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="fashion_mnist", batch_size=16, epochs=50, evaluate_every=5)
+CONFIG = Config(preset="plain", dataset="fashion_mnist", batch_size=16, epochs=50, evaluate_every=5)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

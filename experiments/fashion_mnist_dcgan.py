@@ -11,7 +11,7 @@ pictures/fashion_mnist_dcgan.png shows 64 samples of --seed 1. experiments/RESUL
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="fashion_mnist", epochs=50, evaluate_every=10)
+CONFIG = Config(preset="plain", dataset="fashion_mnist", epochs=50, evaluate_every=10)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

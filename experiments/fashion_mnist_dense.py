@@ -14,6 +14,7 @@ from flaxgan.config import Config
 from flaxgan.main import main
 
 CONFIG = Config(
+    preset="plain",
     dataset="fashion_mnist",
     architecture="dense",
     dropout=0.4,

@@ -12,7 +12,7 @@ accuracies swing between 0.6 and 1. experiments/RESULTS.md has the protocol.
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="oxford_flowers102", image_size=64, learning_rate=0.0001, epochs=25, evaluate_every=5)
+CONFIG = Config(preset="plain", dataset="oxford_flowers102", image_size=64, learning_rate=0.0001, epochs=25, evaluate_every=5)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

@@ -15,7 +15,15 @@ experiments/RESULTS.md has the protocol.
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="oxford_flowers102", image_size=64, conditional=True, batch_size=8, learning_rate=0.0004, evaluate_every=5)
+CONFIG = Config(
+    preset="plain",
+    dataset="oxford_flowers102",
+    image_size=64,
+    conditional=True,
+    batch_size=8,
+    learning_rate=0.0004,
+    evaluate_every=5,
+)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

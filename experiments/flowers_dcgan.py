@@ -13,7 +13,7 @@ the protocol.
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="oxford_flowers102", image_size=64, epochs=25, ema=0, evaluate_every=5)
+CONFIG = Config(preset="plain", dataset="oxford_flowers102", image_size=64, epochs=25, ema=0, evaluate_every=5)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

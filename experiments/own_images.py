@@ -17,6 +17,7 @@ from flaxgan.config import Config
 from flaxgan.main import main
 
 CONFIG = Config(
+    preset="plain",
     dataset="./own_images",
     image_size=64,
     epochs=600,

@@ -1,5 +1,6 @@
 """The configuration of a run: one frozen, flat dataclass, whose fields are also the flags of the command line (flags.py)."""
 
+import argparse
 import dataclasses
 import math
 import os
@@ -7,9 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from flaxgan.errors import UserError
-from flaxgan.fields import choices_of, flag, is_a, option, parse_image_size, type_of
+from flaxgan.fields import choices_of, flag, is_a, option, parse_image_size, parse_period, period_steps, type_of
 
 PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in penalties.py
+PERIODS = ("checkpoint_every", "evaluate_every")
 AUGMENTATIONS = ("color", "translation", "cutout")  # with a function of that name in augment.py
 
 
@@ -32,11 +34,16 @@ class Config:
     flip: bool | None = option(
         None, "mirror pictures at random (default: on for photographs, off for grey data and digits)", fixed=True
     )
+    preset: Literal["auto", "plain"] = option(
+        "auto", "what decides all that is not given: auto, the data and the device; plain, the DCGAN's paper", fixed=True
+    )
     batch_size: int = option(64, "pictures per training step", fixed=True)
-    epochs: int = option(25, "how often to go through the data")
+    images: int | None = option(None, "train on this many pictures in all (default: what so many different ones need)")
+    epochs: int | None = option(None, "or go through the data this often (default: 25 with --preset plain)")
     max_steps: int | None = option(
         None, "stop after this many steps, counted from the run's first, whatever --epochs says (default: none)"
     )
+    hours: float | None = option(None, "stop after so long; what --preset auto chooses is cut to it (default: none)")
     features: int = option(64, "base width of both networks", fixed=True)
     d_features: int | None = option(None, "the discriminator's (default: --features)", fixed=True)
     latent_dim: int = option(100, "length of the generator's input z", fixed=True)
@@ -87,10 +94,16 @@ class Config:
     num_classes: int | None = option(None, "of the data, if conditional", fixed=True, flag=False)
     seed: int = option(0, "decides weights, z, data order and flips", fixed=True)
     run_dir: str | None = option(None, "the run's folder; resumed if it exists (default: runs/<dataset>-<timestamp>)", saved=False)
-    checkpoint_every: int = option(1, "epochs between checkpoints and their pictures (there is one more at the end)")
+    checkpoint_every: str = option(
+        "1 epoch", "epochs, or as '500 steps', between checkpoints and their pictures (one more at the end)", parse=parse_period
+    )
     keep_checkpoints: int = option(3, "how many of the newest checkpoints to keep")
     log_every: int = option(10, "steps between lines of metrics.jsonl")
-    evaluate_every: int | None = option(None, "epochs between evaluations, which choose the best checkpoint (default: never)")
+    evaluate_every: str | None = option(
+        None,
+        "epochs, or as '500 steps', between evaluations, which choose the best checkpoint (default: never)",
+        parse=parse_period,
+    )
     evaluate_num: int = option(2048, "generated pictures of each of those evaluations", fixed=True)
     extractor: Literal["efficientnet_lite0", "inception"] = option(
         "efficientnet_lite0", "network whose features are compared; inception is what FID is defined by", fixed=True
@@ -117,16 +130,20 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         elif isinstance(self.image_size, list):  # as JSON has it
             object.__setattr__(self, "image_size", tuple(self.image_size))
+        for name in PERIODS:
+            if type(getattr(self, name)) in (int, str):
+                object.__setattr__(self, name, self._period(name))
         for name, field in FIELDS.items():
             value, hint = getattr(self, name), type_of(Config, name)
             rule = f"one of {choices_of(hint)}" if choices_of(hint) else f"of type {hint.__name__}"
             self._require(name, is_a(value, hint) or (value is None and field.default is None), f"must be {rule}")
         widths = ("features", "d_features", "latent_dim")
         counts = ("batch_size", "accumulate", "d_steps", "epochs", "max_steps", "instance_noise_images")
-        periods = ("checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every")
-        for name in (*widths, *counts, *periods):
+        for name in (*widths, *counts, "keep_checkpoints", "log_every"):
             value, bits = getattr(self, name), 20 if name in widths else 31  # XLA aborts on sizes that overflow
             self._require(name, value is None or 1 <= value < 2**bits, f"must be at least 1, below 2**{bits}")
+        self._require("images", self.images is None or 1 <= self.images < 2**50, "must be at least 1, below 2**50")
+        self._require("hours", self.hours is None or 0 < self.hours < 10_000, "must be more than 0, below 10,000")
         self._require("accumulate", self.batch_size % self.accumulate == 0, f"must divide --batch-size {self.batch_size}")
         self._require("evaluate_num", self.evaluate_num >= 2, "must be at least 2")
         for name in ("learning_rate", "d_learning_rate", "g_learning_rate"):
@@ -173,6 +190,12 @@ class Config:
             self._require("num_processes", self.num_processes >= 1, "must be at least 1")
             self._require("process_id", 0 <= self.process_id < self.num_processes, f"must lie in [0, {self.num_processes})")
 
+    def _period(self, name: str) -> str:
+        try:
+            return parse_period(str(getattr(self, name)))
+        except argparse.ArgumentTypeError as error:
+            raise UserError(f"{flag(name)}: {error}") from error
+
     def _require(self, name: str, holds: bool, rule: str) -> None:
         if not holds:
             raise UserError(f"{flag(name)} {rule}, not {getattr(self, name)}")
@@ -201,6 +224,17 @@ class Config:
     def images_per_step(self) -> int:
         """New pictures that a step takes: a batch for each update of the discriminator."""
         return self.batch_size * self.d_steps
+
+    def lengths(self, per_epoch: int) -> dict[str, int]:
+        """Return the steps of each flag given that ends the run; the first to end it counts. An epoch has `per_epoch` steps."""
+        ends = {"images": self.images and -(-self.images // self.images_per_step), "max_steps": self.max_steps}
+        ends["epochs"] = self.epochs and self.epochs * per_epoch
+        return {flag(name): steps for name, steps in ends.items() if steps}
+
+    def steps_every(self, name: str, per_epoch: int) -> int | None:
+        """Return a period, `checkpoint_every` or `evaluate_every`, in steps; None: never. An epoch has `per_epoch` steps."""
+        period = getattr(self, name)
+        return period and period_steps(period, per_epoch)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that config.json holds; not run_dir: a run folder may be moved."""

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import functools
+import re
 import types
 import typing
 from typing import Any, Literal
@@ -16,6 +17,21 @@ def parse_image_size(text: str) -> tuple[int, int]:
     if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= LONGEST_SIDE for side in sides):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size up to {LONGEST_SIDE}; write 64, or HEIGHTxWIDTH as in 48x64")
     return int(sides[0]), int(sides[-1])
+
+
+def parse_period(text: str) -> str:
+    """Read how often something is done: '5' -> '5 epochs'; '500 steps' or '500steps' -> '500 steps'."""
+    match = re.fullmatch(r"\s*(\d+)\s*(epochs?|steps?)?\s*", text, re.IGNORECASE | re.ASCII)
+    if not match or not 1 <= int(match[1]) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a period; write epochs, as 5, or steps, as '500 steps'")
+    unit = "step" if (match[2] or "").lower().startswith("step") else "epoch"
+    return f"{int(match[1])} {unit}{'' if int(match[1]) == 1 else 's'}"
+
+
+def period_steps(period: str, per_epoch: int) -> int:
+    """Convert a period, '5 epochs' or '500 steps', to steps, of which an epoch has `per_epoch`."""
+    number, unit = period.split()
+    return int(number) * (per_epoch if unit.startswith("epoch") else 1)
 
 
 def option(

@@ -9,11 +9,11 @@ from typing import Any
 
 from flaxgan.config import FIELDS, Config
 from flaxgan.errors import UserError
-from flaxgan.fields import choices_of, flag, type_of, typed
+from flaxgan.fields import choices_of, flag, parse_image_size, parse_period, type_of, typed
 
 GROUPS = {  # of --help: the first field of each
     "dataset": "data",
-    "batch_size": "how much to train",
+    "preset": "how much to train",
     "features": "networks",
     "loss": "losses and remedies",
     "ema": "averaged weights and learning rates",
@@ -22,6 +22,8 @@ GROUPS = {  # of --help: the first field of each
     "device": "how to compute",
     "distributed": "several processes",
 }
+
+METAVARS = {parse_image_size: "SIZE", parse_period: "PERIOD"}
 
 
 def checkpoint_name(text: str) -> int | str:
@@ -77,7 +79,7 @@ def add_flag(parser: argparse._ActionsContainer, name: str, shown: Any, default:
         choices = choices_of(hint)
         options["type"] = field.metadata["parse"] or (type(choices[0]) if choices else hint)
         options["choices"] = choices or None
-        options["metavar"] = None if choices else "SIZE" if field.metadata["parse"] else hint.__name__.upper()
+        options["metavar"] = None if choices else METAVARS.get(field.metadata["parse"], hint.__name__.upper())
     parser.add_argument(flag(name), **options)
 
 

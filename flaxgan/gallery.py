@@ -57,6 +57,7 @@ class Gallery:
         self._pool, self._switch_interval = ThreadPoolExecutor(1), sys.getswitchinterval()
         self._drawn: deque[Future[None]] = deque()
         self._next_figures = 0.0
+        self.generated = np.zeros((0, *self.reals.shape[1:]), np.uint8)  # what was drawn last
 
     def rehearse(self, state: GANState) -> None:
         """Compile what drawing takes. Waits for the device.
@@ -72,7 +73,7 @@ class Gallery:
         self._drawn.append(self._pool.submit(self._draw, _drawn_from(state), list(self.log.rows), step, last))
 
     def _draw(self, drawn_from: Any, rows: list[dict[str, Any]], step: int, last: bool) -> None:
-        generated = self._generated(*drawn_from)
+        self.generated = generated = self._generated(*drawn_from)
         began = time.monotonic()
         if last or began >= self._next_figures:
             title = f"{self.run.source.name}, epoch {epoch_of(step, self.per_epoch)}, step {step}"

@@ -38,8 +38,7 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
             from flaxgan.devices import set_up_devices
             from flaxgan.summary import summary
 
-            set_up_devices(run.config.device)
-            print(summary(run))
+            print(summary(run, set_up_devices(run.config.device)))
         else:
             from flaxgan.hosts import join
             from flaxgan.train import train

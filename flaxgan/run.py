@@ -15,10 +15,11 @@ from flaxgan.config import FIELDS, Config
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError, say
-from flaxgan.fields import flag, spelled
+from flaxgan.fields import spelled
 from flaxgan.files import locked, replacing, require_outside
 from flaxgan.log import METRICS_FILE, evaluated, logged
 from flaxgan.models.sizes import base_size, require_resolution
+from flaxgan.presets import Choice
 
 OWN = (  # files and folders of a run, which it writes and reads alone
     *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
@@ -41,39 +42,6 @@ def _resolved(name: str, path: str) -> str:
         return str(Path(path).expanduser().resolve())
     except (OSError, RuntimeError) as error:  # ~ of nobody, or links in a circle
         raise UserError(f"{name} {path} can't be used: {error}") from error
-
-
-def _native_or_64(source: Source) -> tuple[int, int]:
-    if source.image_size and max(source.image_size) <= 64:
-        try:
-            base_size(source.image_size)
-            return source.image_size
-        except UserError:
-            pass
-    return 64, 64
-
-
-def resolve(config: Config) -> tuple[Config, Source]:
-    """Find the data, and fill in what the configuration left to it; its paths are absolute.
-
-    Raises UserError if data or networks can't be had.
-    """
-    if config.image_size is not None:
-        base_size(config.image_size)  # before anything is downloaded
-    source = open_source(config.dataset, config.data_dir, config.split)
-    derived = {
-        "image_size": config.image_size or _native_or_64(source),
-        "channels": config.channels or source.channels,
-        "flip": source.flip if config.flip is None else config.flip,
-        "num_classes": len(source.class_names) or None if config.conditional else None,
-    }
-    if config.conditional and not source.class_names:
-        raise UserError(
-            f"--conditional takes labelled pictures, and {source.title} has no classes; "
-            "a folder's are its sub-folders, at least two, beside which no pictures may lie"
-        )
-    require_resolution(config.attention, derived["image_size"])
-    return dataclasses.replace(config, **derived), source
 
 
 class TrainedRun(NamedTuple):
@@ -107,8 +75,8 @@ def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
         if missing := {"dataset", "image_size", "channels"} - saved.keys():
             raise ValueError(f"it does not say {', '.join(sorted(missing))}")
         data = saved.get("data", {})
-        if not isinstance(data, dict):
-            raise ValueError("what it says of the data is no object")
+        if not isinstance(data, dict) or not isinstance(saved.get("chosen", {}), dict):
+            raise ValueError("what it says of the data, or of what was chosen, is no object")
         if len(data.get("class_counts", ())) != len(data.get("class_names", ())):
             raise ValueError("it does not say how many pictures each class has")
         return saved, Config.from_dict(saved, run_dir=str(run_dir))
@@ -124,6 +92,8 @@ class Run:
     config: Config
     source: Source
     saved: dict[str, Any] | None  # config.json as it was, if the run is resumed
+    given: frozenset[str] = frozenset()  # the fields that this start's flags, or a recipe, named
+    chosen: dict[str, Choice] = dataclasses.field(default_factory=dict)  # what the preset chose of the others
 
     @property
     def resumed(self) -> bool:
@@ -147,12 +117,16 @@ class Run:
             except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
                 raise UserError(f"--run-dir {given['run_dir']} can't be used: {error}; name a new folder or a run's") from error
         if not content:
-            fields = Config(**((recipe or {}) | given))
-            config, source = resolve(dataclasses.replace(fields, **_absolute(fields.dataset, fields.data_dir)))
+            given = (recipe or {}) | given
+            fields = Config(**given)
+            config = dataclasses.replace(fields, **_absolute(fields.dataset, fields.data_dir))
+            if config.image_size is not None:
+                base_size(config.image_size)  # before anything is downloaded
+            source = open_source(config.dataset, config.data_dir, config.split)
             folder = folder or _new_folder(source.name)
             if config.image_folder in folder.resolve().parents:
                 raise UserError(f"the run {folder} would lie among the pictures of {config.dataset}; name a --run-dir elsewhere")
-            return cls(folder, config, source, None)
+            return cls(folder, config, source, None, frozenset(given))
         if "config.json" not in content:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
         has_checkpoints = any(folder.glob("checkpoints/*"))
@@ -174,8 +148,14 @@ class Run:
         wrong = [f"{spelled(name, given[name])} (the run has {spelled(name, getattr(before, name))})" for name in changed]
         if wrong:
             raise UserError(f"{folder} can't be resumed with {', '.join(wrong)}; leave that out, or start a new --run-dir")
-        config, source = resolve(dataclasses.replace(before, **given))
-        return cls(folder, config, source, saved)
+        if {"images", "epochs"} & given.keys():  # one takes the other's place
+            given = {"images": None, "epochs": None} | given
+        config = dataclasses.replace(before, **given)
+        require_resolution(config.attention, config.image_size)
+        reasons = {name: reason for name, reason in saved.get("chosen", {}).items() if name in FIELDS and name not in given}
+        chosen = {name: Choice(getattr(config, name), reason) for name, reason in reasons.items()}
+        source = open_source(config.dataset, config.data_dir, config.split)
+        return cls(folder, config, source, saved, frozenset(given), chosen)
 
     def lacks_evaluation(self, step: int) -> bool:
         """Whether this one, the last, is not in the log, and was asked for."""
@@ -235,10 +215,11 @@ class Run:
             changed = {name: fields[name] for name in fields if name in self.saved and self.saved[name] != fields[name]}
             changes = self.saved.get("changes", []) + ([{"step": step} | changed] if changed else [])
             for name, value in changed.items():
-                say(f"from step {step} on: {flag(name)} {value} (was {self.saved[name]})")
+                say(f"from step {step} on: {spelled(name, value)} (was {self.saved[name]})")
         try:
             with replacing(self.folder / "config.json") as temporary:
-                text = {"flaxgan_version": flaxgan.__version__, **fields, "data": data, "changes": changes}
+                chosen = {name: choice.reason for name, choice in self.chosen.items()}
+                text = {"flaxgan_version": flaxgan.__version__, **fields, "chosen": chosen, "data": data, "changes": changes}
                 temporary.write_text(json.dumps(text, indent=2) + "\n")
         except OSError as error:
             raise UserError(f"can't write to --run-dir {self.folder}: {error.strerror}") from error

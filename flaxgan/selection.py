@@ -36,6 +36,7 @@ class Selection:
         step: int,
     ):
         """`extractor` and `log`: of the first process; `step`: where the run goes on."""
+        self.references: dict[str, float] = {}  # of the last evaluation: what real images have
         self.config, self.extractor, self.log, self.interrupt = run.config, extractor, log, interrupt
         if extractor:
             self.real = Reference(training_set(run.config, dataset), extractor, mirror=run.config.flip)
@@ -83,7 +84,9 @@ class Selection:
         """All metrics of a state; prints what there is to mind."""
         generated = sampled_set(state, self.class_counts, self.config.seed, self.config.evaluate_num, SELECTING)
         comparison = Comparison(self.real, generated)
-        values = {name: entry["value"] for name, entry in evaluate(comparison).items()}
+        measured = evaluate(comparison)
+        self.references = {name: entry["reference"] for name, entry in measured.items() if entry.get("reference") is not None}
+        values = {name: entry["value"] for name, entry in measured.items()}
         for caveat in set(comparison.caveats) - self.caveats:
             say(f"note: {caveat}", flush=True)
         self.caveats.update(comparison.caveats)

@@ -1,28 +1,64 @@
 """What a configuration comes to, in words: in full for --dry-run, in two lines where a training begins."""
 
+from typing import Any
+
 import jax
+import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.data import ImageDataset
+from flaxgan.data import ImageDataset, steps_per_epoch
+from flaxgan.parallel import Trainer, measured_speed, require_divisible
+from flaxgan.presets import described
+from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved
 from flaxgan.run import Run
-from flaxgan.state import NETWORKS, GANState, state_shape
+from flaxgan.state import NETWORKS, GANState
 
 
 def _parameters(state: GANState, network: str) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(getattr(state, network).params))
 
 
-def summary(run: Run) -> str:
-    """The resolved configuration, and each network's parameters with their shapes and counts. Computes nothing."""
-    lines = [f"{name:20} {value}" for name, value in run.config.to_dict().items()]
+def summary(run: Run, devices: list[jax.Device]) -> str:
+    """Return the resolved configuration, what the preset chose, each network's parameters, and what a run takes.
+
+    Times a few steps on black images, to tell how long the run takes and how much memory. Writes nothing.
+    """
+    facts = facts_of(run, devices, run.config.hours and 3600 * run.config.hours)
+    run = resolved(run, facts)
+    config = run.config
+    require_divisible(config, devices)
+    data = np.zeros((config.images_per_step, *config.image_size, config.channels), np.uint8)
+    trainer = Trainer(config, devices, data, np.zeros(len(data), np.int32))
+    if is_cut_to_time(run):
+        run = cut_to_time(run, facts, trainer, 0)
+        config = run.config
+    lines = [f"{name:20} {value}" for name, value in config.to_dict().items()]
     lines.append(f"{'run_dir':20} {run.folder}" + (" (resumed)" if run.resumed else ""))
-    state = state_shape(run.config)
     for name in NETWORKS:
-        lines.append(f"\n{name}: {_parameters(state, name):,} parameters")
-        for path, leaf in jax.tree.leaves_with_path(getattr(state, name).params):
+        lines.append(f"\n{name}: {_parameters(trainer.state_shape, name):,} parameters")
+        for path, leaf in jax.tree.leaves_with_path(getattr(trainer.state_shape, name).params):
             shape = " x ".join(map(str, leaf.shape))
             lines.append(f"  {jax.tree_util.keystr(path, simple=True, separator='/'):28} {shape:>20} {leaf.size:>12,}")
-    return "\n".join(lines)
+    if run.chosen:
+        lines.append("\n" + described(run.chosen, facts))
+    return "\n".join([*lines, "", _costs(config, len(run.source), trainer)])
+
+
+def _costs(config: Config, num_images: int, trainer: Trainer) -> str:
+    """Return lines on how long the run takes and how much memory a step takes; times a few steps."""
+    steps = min(config.lengths(steps_per_epoch(num_images, config.images_per_step)).values())
+    speed = measured_speed(trainer)
+    minutes = steps * config.images_per_step / speed / 60
+    memory = trainer.program.memory_analysis()
+    used = f", {_bytes(memory) / 2**30:.1f} GiB of memory for a step" if memory else ""
+    return (
+        f"estimate: {steps:,} steps, {steps * config.images_per_step:,} pictures at {speed:,.0f} a second (a few steps timed): "
+        f"{minutes:,.0f} min, evaluations and pictures not counted{used}"
+    )
+
+
+def _bytes(memory: Any) -> int:
+    return memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes - memory.alias_size_in_bytes
 
 
 def describe(config: Config, dataset: ImageDataset, devices: list[jax.Device], state: GANState) -> str:

@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
+import math
 import shlex
-import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,11 @@ import numpy as np
 from jax import Array
 
 from flaxgan.checkpoint import Checkpoints
+from flaxgan.config import PERIODS, Config
 from flaxgan.convolutions import on_cpu
 from flaxgan.data import batch_indices, epoch_of, prepare, steps_per_epoch
 from flaxgan.devices import explaining_out_of_memory, on_one_device, set_up_devices
+from flaxgan.diagnosis import diagnose
 from flaxgan.errors import UserError, say
 from flaxgan.gallery import Gallery, grid_after, remove_grids_after
 from flaxgan.hosts import agreed, ending_together, from_first, is_first, require_equal
@@ -25,7 +28,9 @@ from flaxgan.interrupt import Interrupt
 from flaxgan.log import MetricsLog
 from flaxgan.metrics.features import Extractor, own_devices
 from flaxgan.parallel import Trainer, require_divisible
+from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
 from flaxgan.report import Reporter, diverged
+from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved, without_classes
 from flaxgan.run import Run
 from flaxgan.selection import Selection
 from flaxgan.state import GANState
@@ -50,62 +55,79 @@ def train(run: Run) -> None:
 
     Raises UserError if the data are too few, the folder can't be written, memory runs out, or a loss is no longer a number.
     """
+    deadline = time.monotonic() + 3600 * run.config.hours if run.config.hours else math.inf
     with ending_together(), explaining_out_of_memory(IF_OUT_OF_MEMORY):
         devices = set_up_devices(run.config.device)
-        require_divisible(run.config, devices)
         # A new run's folder is process 0's choice; and no process writes to it before all have looked what is in it.
         folder = Path(from_first(str(run.folder.absolute() if run.config.distributed else run.folder)))
+        facts = facts_of(run, devices, run.config.hours and deadline - time.monotonic())
+        run = resolved(dataclasses.replace(run, folder=folder), facts)
+        require_divisible(run.config, devices)
         require_equal(
             f"{run.config.to_dict()} {run.resumed}", "were given different flags, or see different folders under --run-dir"
         )
-        _train(dataclasses.replace(run, folder=folder), devices)
+        _train(run, devices, facts, deadline)
 
 
-def _train(run: Run, devices: list[jax.Device]) -> None:
-    config = run.config
-    dataset = prepare(run.source, config.image_size, config.channels)
-    require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
-    run.require_same(dataset)
-    if config.conditional and not dataset.class_names:
-        raise UserError(
-            f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
-        )
-    per_epoch = steps_per_epoch(len(dataset.images), config.images_per_step)
-    ends = {"--epochs": config.epochs * per_epoch, "--max-steps": config.max_steps or sys.maxsize}
-    total = min(ends.values())
+def _total_steps(config: Config, per_epoch: int) -> int:
+    lengths = config.lengths(per_epoch)
+    flag, total = min(lengths.items(), key=lambda item: item[1])
     if total * config.d_steps >= 2**31:  # steps, and the optimiser's updates, are counted in 32 bits
-        raise UserError(f"--epochs {config.epochs} are {total} steps, more than can be counted; ask for fewer")
+        raise UserError(f"{flag} comes to {total} steps, more than can be counted; ask for fewer")
+    return total
+
+
+def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float) -> None:
     first = is_first()
     tell = say if first else lambda *_, **__: None
+    dataset = prepare(run.source, run.config.image_size, run.config.channels)
+    require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
+    run.require_same(dataset)
+    if run.config.conditional and not dataset.class_names:
+        if "conditional" not in run.chosen or run.resumed:
+            raise UserError(
+                f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
+            )
+        run = without_classes(run)
+    per_epoch = steps_per_epoch(len(dataset.images), run.config.images_per_step)
     extractor = None
-    if first and config.evaluate_every:  # before anything is written: its weights may not be there
-        extractor = Extractor(config.extractor, own_devices(), config.inception_weights)
+    if first and run.config.evaluate_every:  # before anything is written: its weights may not be there
+        extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
 
     with contextlib.ExitStack() as stack:
         if first:
             stack.enter_context(run.held())
+        interrupt = stack.enter_context(Interrupt.watch())
+        checkpoints = stack.enter_context(Checkpoints(run.folder, run.config.keep_checkpoints))
+        done = max(checkpoints.steps(), default=0)
+        if is_cut_to_time(run):
+            left = dataclasses.replace(facts, seconds=max(1.0, deadline - time.monotonic()))
+            run = cut_to_time(run, left, Trainer(run.config, devices, dataset.images, dataset.labels), done)
+        config = run.config
+        total = _total_steps(config, per_epoch)
+        if first:
             if not run.resumed:
                 run.write_config(dataset, 0)
-        interrupt = stack.enter_context(Interrupt.watch())
-        checkpoints = stack.enter_context(Checkpoints(run.folder, config.keep_checkpoints))
-        done = max(checkpoints.steps(), default=0)
-        if first:
             remove_grids_after(done, run.folder, per_epoch)
         # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
         is_drawn = grid_after(done, run.folder, per_epoch).exists()
         undone = done == total and (not is_drawn or run.lacks_evaluation(done))
         if done >= total and not agreed(undone):
+            limits = [name for name, end in config.lengths(per_epoch).items() if end == total]
             if done > total:
-                tell(f"{run.folder} has done {done} steps of {total}; to go on leave --epochs and --max-steps out, or raise them")
+                tell(f"{run.folder} has done {done} steps of {total}; to go on leave {' and '.join(limits)} out, or raise them")
             else:
-                limits = [name for name, end in ends.items() if end == total]
                 tell(f"{run.folder} is finished: {done} of {total} steps done; for more, raise {' and '.join(limits)}")
             return
         if first:
             run.require_writable()
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
         trainer = Trainer(config, devices, dataset.images, dataset.labels, total_steps=total)
+        if run.chosen and not run.resumed:
+            tell(described(run.chosen, facts))
         tell(f"{describe(config, dataset, devices, trainer.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
+        if total < STEPS_TO_SEE:
+            tell(too_short(total, config, facts))
         if config.instance_noise and done * config.images_per_step >= config.instance_noise_images:
             tell(f"note: --instance-noise has ended, with the run's first {config.instance_noise_images} pictures; see --help")
         if done < total:
@@ -123,14 +145,20 @@ def _train(run: Run, devices: list[jax.Device]) -> None:
         selection = None
         if config.evaluate_every:
             selection = stack.enter_context(Selection(run, dataset, extractor, log, interrupt, done))
-        loop = Loop(run, len(dataset.images), per_epoch, total, trainer, checkpoints, reporter, selection, gallery, interrupt)
+        loop = Loop(
+            run, len(dataset.images), per_epoch, total, trainer, checkpoints, reporter, selection, gallery, interrupt, deadline
+        )
         done, whole = loop(state, done)
 
+    resume = f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}{' --distributed ...' if config.distributed else ''}"
+    if not whole and not loop.is_late:
+        tell(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:\n{resume}")
+        return
+    illness = diagnose(gallery.reals, gallery.generated, log.rows, selection and selection.references) if gallery else None
     if not whole:
-        tell(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:")
-        tell(f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}{' --distributed ...' if config.distributed else ''}")
-    else:
-        tell(f"finished {done} steps; to sample: python -m flaxgan.sample {shlex.quote(str(run.folder))}")
+        tell(f"--hours {config.hours} are over after step {done} of {total}; to go on: {resume}")
+    end = f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"
+    tell(f"{end}; to sample: python -m flaxgan.sample {shlex.quote(str(run.folder))}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,29 +175,33 @@ class Loop:
     selection: Selection | None
     gallery: Gallery | None  # of the process that draws
     interrupt: Interrupt
+    deadline: float = math.inf  # by time.monotonic
     to_draw: deque[tuple[int, GANState]] = dataclasses.field(default_factory=deque)  # what has been saved
 
     def __call__(self, state: GANState, done: int) -> tuple[int, bool]:
         """Go on from a state after `done` steps -> how many are done in the end, all saved and drawn; and whether that is all."""
         config, trainer, reporter = self.run.config, self.trainer, self.reporter
-        periods = [self.per_epoch * every for every in (config.checkpoint_every, config.evaluate_every) if every]
-        evaluated = self._evaluate(state, done)
+        periods = [every for name in PERIODS if (every := config.steps_every(name, self.per_epoch))]
+        evaluated = self._evaluate(state, done, done == self.total)
         stopping = done == self.total or not evaluated
         if self.gallery and done and not grid_after(done, self.run.folder, self.per_epoch).exists():
             self.gallery.add(_copied(on_one_device(state)), done, stopping)
         while not stopping:
-            asked = trainer.of_any_process(self.interrupt)
+            late = self.is_late
+            asked = trainer.of_any_process(self.interrupt or late)
             count = min(trainer.steps_per_dispatch, self.total - done, *(period - done % period for period in periods))
             steps = range(done, done + count)
             indices = [batch_indices(config.seed, step, self.num_images, config.images_per_step) for step in steps]
             state, metrics = trainer.train_steps(state, np.stack(indices))
             done += count
             stopping = done == self.total or bool(asked)  # of several processes: waits for the steps before these
-            save_due = stopping or self._is_due(config.checkpoint_every, done)
+            # Several processes may not agree on the time; and all have to evaluate, or none.
+            ending = done == self.total or (late and jax.process_count() == 1)
+            save_due = stopping or self._is_due("checkpoint_every", done, ending)
             reporter.take(metrics, self.copied_to_save(state, done) if save_due else None)
-            if stopping or self._is_due(config.evaluate_every, done):
+            if stopping or self._is_due("evaluate_every", done, ending):
                 reporter.catch_up()
-            evaluated = self._evaluate(state, done)
+            evaluated = self._evaluate(state, done, ending)
             if not evaluated:
                 stopping = True
                 if not save_due:
@@ -196,13 +228,19 @@ class Loop:
 
         return save
 
-    def _is_due(self, every: int | None, done: int) -> bool:
-        """Of what is done every so many epochs."""
-        return bool(every) and done > 0 and (done == self.total or done % (self.per_epoch * every) == 0)
+    @property
+    def is_late(self) -> bool:
+        """Tell whether the run's --hours are over, and that is what ends it."""
+        return time.monotonic() >= self.deadline and not self.interrupt
 
-    def _evaluate(self, state: GANState, done: int) -> bool:
-        """If it is due -> False if a signal ended it."""
-        if not self._is_due(self.run.config.evaluate_every, done):
+    def _is_due(self, name: str, done: int, ending: bool) -> bool:
+        """Tell whether what is done every so often, as the period `name` says, is due after `done` steps."""
+        every = self.run.config.steps_every(name, self.per_epoch)
+        return bool(every) and done > 0 and (ending or done % every == 0)
+
+    def _evaluate(self, state: GANState, done: int, ending: bool) -> bool:
+        """Evaluate if it is due; return False if a signal ended that."""
+        if not self._is_due("evaluate_every", done, ending):
             return True
         evaluated = self.selection(state, epoch_of(done, self.per_epoch))
         self.reporter.restart_clock()

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from flaxgan.models import ARCHITECTURES
 from flaxgan.models.sizes import require_resolution
 from flaxgan.parallel import live_on_device
 from flaxgan.penalties import PENALTIES
-from flaxgan.run import _native_or_64, resolve
 from flaxgan.state import SCHEDULES
 
 FIXED_BY_THE_USERS_SCRIPTS = """
@@ -162,13 +160,6 @@ def test_augmentations_are_a_list_or_none():
     assert asked == [(), (), ("color", "translation")]
 
 
-@pytest.mark.parametrize(
-    "native, want", [((28, 28), (28, 28)), ((64, 48), (64, 48)), ((128, 128), (64, 64)), ((30, 30), (64, 64)), (None, (64, 64))]
-)
-def test_the_size_follows_the_data_up_to_64(native, want):
-    assert _native_or_64(dataclasses.replace(open_source("synthetic_flowers"), image_size=native)) == want
-
-
 def test_a_saved_name_means_the_same_in_every_folder(tmp_path, monkeypatch):
     """A run on a TFDS data set, resumed where a folder happens to have its name."""
     (tmp_path / "oxford_flowers102").mkdir()
@@ -176,7 +167,33 @@ def test_a_saved_name_means_the_same_in_every_folder(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "none"))
     with pytest.raises(UserError, match="is not prepared"):
-        resolve(Config(dataset="oxford_flowers102"))
+        open_source("oxford_flowers102")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(5, "5 epochs"), ("1", "1 epoch"), ("500 steps", "500 steps"), ("1Step", "1 step"), (" 3 epochs ", "3 epochs")],
+)
+def test_periods_are_epochs_or_steps(given, kept):
+    config = Config(checkpoint_every=given)
+    assert config.checkpoint_every == kept and Config.from_dict(config.to_dict()) == config
+    number, unit = kept.split()
+    assert config.steps_every("checkpoint_every", 7) == int(number) * (7 if unit.startswith("epoch") else 1)
+
+
+@pytest.mark.parametrize("given", [0, "0", "-1", "5 days", "1e3", 2.5, True, "", 2**31])
+def test_what_is_no_period_is_refused(given):
+    with pytest.raises(UserError, match="--evaluate-every"):
+        Config(evaluate_every=given)
+
+
+def test_a_run_ends_where_the_first_of_its_lengths_does():
+    assert Config(images=100, batch_size=8, epochs=3, max_steps=7).lengths(5) == {
+        "--images": 13,
+        "--max-steps": 7,
+        "--epochs": 15,
+    }
+    assert Config(images=100, batch_size=8, d_steps=2).lengths(5) == {"--images": 7}
 
 
 def test_attention_where_there_is_no_such_map_is_refused():
