@@ -71,6 +71,7 @@ def resolve(config: Config) -> tuple[Config, Source]:
         raise UserError(
             f"--conditional takes labelled pictures, and {source.title} has no classes; "
             "a folder's are its sub-folders, at least two, beside which no pictures may lie"
+            + "".join(f"; {note}" for note in source.notes)
         )
     require_resolution(config.attention, derived["image_size"])
     return dataclasses.replace(config, **derived), source

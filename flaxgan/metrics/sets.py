@@ -12,8 +12,8 @@ import numpy as np
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset, open_source, prepare
 from flaxgan.data.folder import open_folder
-from flaxgan.data.images import upright
-from flaxgan.data.source import Source
+from flaxgan.data.images import upright_size
+from flaxgan.data.source import Source, Unreadable
 from flaxgan.errors import UserError
 from flaxgan.run import TrainedRun
 from flaxgan.sampling import averaged_generator, random_classes, sample
@@ -125,9 +125,9 @@ def _common_size(source: Source) -> tuple[int, int]:
     for i in range(len(source)):
         try:
             picture, _ = source.read(i)
-        except source.unreadable:
+        except Unreadable:
             continue  # `prepare` names it
-        sizes.add(upright(picture).size[::-1])
+        sizes.add(upright_size(picture))
         if len(sizes) > 1:
             (height, width), (other_height, other_width) = sorted(sizes)
             raise UserError(
