@@ -63,7 +63,7 @@ def train(run: Run) -> None:
 
 def _train(run: Run, devices: list[jax.Device]) -> None:
     config = run.config
-    dataset = prepare(run.source, config.image_size, config.channels)
+    dataset = prepare(run.source, config.image_size, config.channels, config.fit)
     require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
     run.require_same(dataset)
     if config.conditional and not dataset.class_names:
