@@ -428,7 +428,15 @@ class DigitDots(Dots):
     VERSION = Dots.VERSION
 
 
-for builder in (Dots, DigitDots):
+class BrokenDots(Dots):
+    VERSION = Dots.VERSION
+
+    def _generate_examples(self, count):
+        yield from super()._generate_examples(count)
+        yield count, {"image": io.BytesIO(b"no picture"), "label": 0}
+
+
+for builder in (Dots, DigitDots, BrokenDots):
     builder(data_dir=sys.argv[1], file_format="array_record").download_and_prepare()
 """
     )
@@ -459,6 +467,17 @@ def test_split_narrows(tfds_dir):
 
 def test_digits_are_not_mirrored(tfds_dir):
     assert [open_source(name, str(tfds_dir)).flip for name in ("dots", "digit_dots")] == [True, False]
+
+
+def test_a_record_is_skipped_for_its_bytes_alone(tfds_dir, tmp_path, capfd):
+    assert len(prepare(open_source("broken_dots", str(tfds_dir)), (16, 16), 3).images) == 12
+    assert "skipped 2 of 14 files: 2 of no picture format" in capfd.readouterr().err
+    shutil.copytree(tfds_dir / "dots", tmp_path / "dots")
+    (records,) = (tmp_path / "dots").rglob("*train.array_record*")
+    whole = records.read_bytes()
+    records.write_bytes(whole[:50] + bytes(50) + whole[100:])
+    with pytest.raises(UserError, match="can't read record 0 of .*dots/1.0.0: .*; see to its drive and start again, or prepare"):
+        prepare(open_source("dots", str(tmp_path)), (16, 16), 3)
 
 
 def test_tensorflow_is_not_imported(tfds_dir):
