@@ -31,6 +31,11 @@ class Config:
         parse=parse_image_size,
     )
     channels: Literal[1, 3] | None = option(None, "1 (grey) or 3 (colour) (default: as the data)", fixed=True)
+    fit: Literal["crop", "pad", "stretch", "tiles"] = option(
+        "crop",
+        "pictures of other proportions: crop to the middle, pad with bars, stretch, or cut a long one into several tiles",
+        fixed=True,
+    )
     flip: bool | None = option(
         None, "mirror pictures at random (default: on for photographs, off for grey data and digits)", fixed=True
     )

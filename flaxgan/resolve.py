@@ -39,6 +39,7 @@ def resolved(run: Run, facts: Facts) -> Run:
         raise UserError(
             f"--conditional takes labelled pictures, and {source.title} has no classes; "
             "a folder's are its sub-folders, at least two, beside which no pictures may lie"
+            + "".join(f"; {note}" for note in source.notes)
         )
     if run.resumed:
         return run

@@ -80,7 +80,7 @@ def _total_steps(config: Config, per_epoch: int) -> int:
 def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float) -> None:
     first = is_first()
     tell = say if first else lambda *_, **__: None
-    dataset = prepare(run.source, run.config.image_size, run.config.channels)
+    dataset = prepare(run.source, run.config.image_size, run.config.channels, run.config.fit)
     require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
     run.require_same(dataset)
     if run.config.conditional and not dataset.class_names:

@@ -12,6 +12,7 @@ from flaxgan import config
 from flaxgan.augment import AUGMENTATIONS
 from flaxgan.config import FIELDS, Config
 from flaxgan.data import open_source
+from flaxgan.data.fit import FITS
 from flaxgan.errors import UserError
 from flaxgan.fields import flag
 from flaxgan.flags import GROUPS, Parser, add_flags
@@ -54,7 +55,13 @@ def test_only_flags_that_were_given_are_parsed():
 
 
 def test_the_names_are_those_of_what_is_there():
-    for field, table in {"loss": LOSSES, "architecture": ARCHITECTURES, "schedule": SCHEDULES, "extractor": EXTRACTORS}.items():
+    for field, table in {
+        "loss": LOSSES,
+        "architecture": ARCHITECTURES,
+        "schedule": SCHEDULES,
+        "extractor": EXTRACTORS,
+        "fit": FITS,
+    }.items():
         assert typing.get_args(typing.get_type_hints(Config)[field]) == tuple(table)
     assert tuple(AUGMENTATIONS) == config.AUGMENTATIONS
     assert Config(augment=",".join(AUGMENTATIONS)).augmentations == tuple(AUGMENTATIONS)

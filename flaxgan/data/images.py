@@ -1,7 +1,9 @@
 """One picture of any kind -> uint8 pixels of the size asked for."""
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
+
+from flaxgan.data.fit import FITS
 
 
 def to_8_bit(picture: Image.Image) -> Image.Image:
@@ -35,8 +37,19 @@ def to_mode(picture: Image.Image, channels: int) -> Image.Image:
     return picture.convert("RGB").convert("L") if channels == 1 else picture.convert("RGB")
 
 
-def to_pixels(picture: Image.Image, image_size: tuple[int, int], channels: int) -> np.ndarray:
-    """Centre crop to the aspect ratio of image_size (height, width), antialiased resize -> uint8 (H, W, channels)."""
+def upright_size(picture: Image.Image) -> tuple[int, int]:
+    """(height, width), turned as EXIF says; decodes nothing."""
+    height, width = picture.height, picture.width
+    try:
+        # Without "exif" it is TIFF, which Pillow itself turns, or a file whose pixels it would decode to look for more.
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1) if "exif" in picture.info else 1
+    except Exception:  # as in `upright`
+        orientation = 1
+    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+
+
+def to_pixels(picture: Image.Image, image_size: tuple[int, int], channels: int, fit: str = "crop") -> np.ndarray:
+    """Decode, and fit to image_size (height, width) -> uint8 (N, H, W, channels), where N is 1 unless `fit` is tiles."""
     height, width = image_size
-    picture = ImageOps.fit(to_mode(picture, channels), (width, height), Image.Resampling.LANCZOS)
-    return np.asarray(picture).reshape(height, width, channels)
+    views = FITS[fit](to_mode(picture, channels), (width, height))
+    return np.stack([np.asarray(view).reshape(height, width, channels) for view in views])

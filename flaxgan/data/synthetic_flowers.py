@@ -175,7 +175,6 @@ def open_synthetic_flowers() -> Source:
         fingerprint=[VERSION, NUM_IMAGES],
         length=NUM_IMAGES,
         read=draw,
-        unreadable=(),
         item_name=str,
         class_names=[species.name for species in SPECIES],
         channels=3,

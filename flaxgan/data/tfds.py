@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from flaxgan.data.decoding import open_picture
 from flaxgan.data.source import Source
 from flaxgan.data.synthetic_flowers import NAME as BUILT_IN
 from flaxgan.errors import UserError
@@ -62,8 +63,14 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     has_classes = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
 
     def read(i: int) -> tuple[Image.Image, int]:
-        record = records[i]
-        return Image.open(io.BytesIO(record["image"])), int(record["label"]) if has_classes else 0
+        try:
+            record = records[i]
+        except Exception as error:  # array_record has no errors of its own: it says nothing of a picture
+            reason = (str(error).strip().partition("\n")[0] or type(error).__name__)[:200]
+            raise UserError(
+                f"can't read record {i} of {builder.data_path}: {reason}; see to its drive and start again, or prepare it anew"
+            ) from error
+        return open_picture(io.BytesIO(record["image"])), int(record["label"]) if has_classes else 0
 
     channels = 1 if channels == 1 else 3
     return Source(
@@ -73,7 +80,6 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         fingerprint=[str(info.version), len(records), [[split.name, split.num_bytes] for split in info.splits.values()]],
         length=len(records),
         read=read,
-        unreadable=(Exception,),
         item_name=str,
         class_names=features["label"].names if has_classes else [],
         channels=channels,

@@ -12,8 +12,8 @@ import numpy as np
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset, open_source, prepare
 from flaxgan.data.folder import open_folder
-from flaxgan.data.images import upright
-from flaxgan.data.source import Source
+from flaxgan.data.images import upright_size
+from flaxgan.data.source import Source, Unreadable
 from flaxgan.errors import UserError
 from flaxgan.run import TrainedRun
 from flaxgan.sampling import averaged_generator, random_classes, sample
@@ -71,7 +71,7 @@ def open_training_set(run: TrainedRun, data_dir: str | None, num: int | None, ca
     if config.image_folder and not os.path.isdir(config.image_folder):
         raise UserError(f"the run's pictures are no longer in {config.dataset}; name them, or others to compare with, with --real")
     source = open_source(config.dataset, data_dir or config.data_dir, config.split)
-    dataset = prepare(source, config.image_size, config.channels)
+    dataset = prepare(source, config.image_size, config.channels, config.fit)
     if dataset.sha256 != run.sha256:
         caveats.append(f"the pictures in {source.title} are no longer the ones that {config.run_dir} was trained on")
     return training_set(config, dataset, num)
@@ -88,7 +88,7 @@ def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: i
 def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None, like: Config | None = None) -> ImageSet:
     """A folder of pictures of one size, or of any where `image_size` is given; or a .npy of uint8 (N, H, W) or (N, H, W, 1 or 3).
 
-    `like`: of a run, whose size and channels the folder's pictures then get.
+    `like`: of a run, whose size, fit and channels the folder's pictures then get.
 
     Raises UserError for anything else.
     """
@@ -97,7 +97,8 @@ def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None, li
     else:
         source = open_folder(path)
         size = image_size or (like.image_size if like else _common_size(source))
-        dataset = prepare(source, size, like.channels if like else source.channels)
+        channels, fit = (like.channels, like.fit) if like else (source.channels, "crop")
+        dataset = prepare(source, size, channels, fit)
     return _select(dataset, num, {"source": str(path)})
 
 
@@ -125,9 +126,9 @@ def _common_size(source: Source) -> tuple[int, int]:
     for i in range(len(source)):
         try:
             picture, _ = source.read(i)
-        except source.unreadable:
+        except Unreadable:
             continue  # `prepare` names it
-        sizes.add(upright(picture).size[::-1])
+        sizes.add(upright_size(picture))
         if len(sizes) > 1:
             (height, width), (other_height, other_width) = sorted(sizes)
             raise UserError(
