@@ -131,23 +131,24 @@ class Run:
 
     @classmethod
     def open(cls, given: dict[str, Any], recipe: dict[str, Any] | None = None) -> Self:
-        """A new run with the recipe's fields and these, or the one in `given["run_dir"]` with these changed. Writes nothing yet.
+        """Open a new run with the recipe's fields and these, or the one that is in `run_dir` with these changed. Writes nothing yet.
 
         Raises UserError if the folder is something else, or if what is given contradicts what the run is.
         """
         given = {name: value for name, value in given.items() if value is not None}
-        folder = None
+        asked = (recipe or {}) | given
+        run_dir, folder = asked.get("run_dir"), None
         content: list[str] = []
-        if "run_dir" in given:
+        if run_dir is not None:
             try:
-                folder = Path(given["run_dir"]).expanduser()
+                folder = Path(run_dir).expanduser()
                 content = [name for name in os.listdir(folder) if not name.startswith(".")]
             except FileNotFoundError:
                 pass  # a new one
             except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
-                raise UserError(f"--run-dir {given['run_dir']} can't be used: {error}; name a new folder or a run's") from error
+                raise UserError(f"--run-dir {run_dir} can't be used: {error}; name a new folder or a run's") from error
         if not content:
-            fields = Config(**((recipe or {}) | given))
+            fields = Config(**asked)
             config, source = resolve(dataclasses.replace(fields, **_absolute(fields.dataset, fields.data_dir)))
             folder = folder or _new_folder(source.name)
             if config.image_folder in folder.resolve().parents:
