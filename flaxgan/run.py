@@ -131,7 +131,7 @@ class Run:
 
     @classmethod
     def open(cls, given: dict[str, Any], recipe: dict[str, Any] | None = None) -> Self:
-        """Open a new run with the recipe's fields and these, or the one that is in `run_dir` with these changed. Writes nothing yet.
+        """Open a new run with the recipe's fields and these, or the one in `run_dir` with these changed. Writes nothing yet.
 
         Raises UserError if the folder is something else, or if what is given contradicts what the run is.
         """

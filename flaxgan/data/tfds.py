@@ -99,7 +99,7 @@ def _prepare(builder: Any, dataset: str, data_dir: str | None) -> None:
         "tfds.builder(sys.argv[1], data_dir=sys.argv[2] or None, file_format='array_record').download_and_prepare()"
     )
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", code, dataset, data_dir or ""]
+    command = [sys.executable, "-P", "-c", code, dataset, data_dir or ""]  # -P: nothing is imported from the working directory
     process = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
     if process.returncode and not builder.is_prepared():  # by another process, which was quicker
         reason = (process.stderr.strip().splitlines() or ["no message"])[-1]
