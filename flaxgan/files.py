@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,11 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def portable(name: str) -> str:
+    """Replace, by -, what a name can't have on Windows, and what Orbax can't take in a path: patterns, and what is no text."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*\[\]\ud800-\udfff]', "-", name)
 
 
 def require_writable(path: Path) -> None:

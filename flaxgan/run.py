@@ -16,7 +16,7 @@ from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import UserError, say
 from flaxgan.fields import flag, spelled
-from flaxgan.files import locked, replacing, require_outside
+from flaxgan.files import locked, portable, replacing, require_outside
 from flaxgan.log import METRICS_FILE, evaluated, logged
 from flaxgan.models.sizes import base_size, require_resolution
 
@@ -247,4 +247,4 @@ class Run:
 
 def _new_folder(name: str) -> Path:
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    return Path("runs") / f"{name}-{stamp}"
+    return Path("runs") / f"{portable(name)}-{stamp}"

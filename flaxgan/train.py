@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from flaxgan.checkpoint import Checkpoints
+from flaxgan.checkpoint import Checkpoints, require_usable
 from flaxgan.convolutions import on_cpu
 from flaxgan.data import batch_indices, epoch_of, prepare, steps_per_epoch
 from flaxgan.devices import explaining_out_of_memory, on_one_device, set_up_devices
@@ -51,6 +51,7 @@ def train(run: Run) -> None:
     Raises UserError if the data are too few, the folder can't be written, memory runs out, or a loss is no longer a number.
     """
     with ending_together(), explaining_out_of_memory(IF_OUT_OF_MEMORY):
+        require_usable(run.folder)
         devices = set_up_devices(run.config.device)
         require_divisible(run.config, devices)
         # A new run's folder is process 0's choice; and no process writes to it before all have looked what is in it.

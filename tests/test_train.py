@@ -542,6 +542,15 @@ def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["mine.txt"]
 
 
+def test_a_folder_that_cannot_hold_checkpoints_is_refused_at_once(tmp_path, pictures, train, refused, monkeypatch):
+    run_dir = tmp_path / "runs [1]" / "mine"
+    assert "can't take [ in a path" in refused("--dataset", pictures, *TINY, "--run-dir", run_dir)
+    assert not any(tmp_path.iterdir())
+    monkeypatch.chdir(tmp_path)
+    folder = shutil.copytree(pictures, tmp_path / "mine [1]*")
+    assert "runs/mine -1---" in train("--dataset", folder, *TINY, "--dry-run"), "a run that gets its name from its pictures"
+
+
 def test_a_run_that_ended_before_its_first_step_takes_other_flags(run_dir, train, refused):
     """As one that was short of memory, which its error says to give other flags."""
     other = ["--run-dir", run_dir, "--batch-size", 16, "--image-size", 32]

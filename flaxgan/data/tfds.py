@@ -15,6 +15,7 @@ from PIL import Image
 from flaxgan.data.source import Source
 from flaxgan.data.synthetic_flowers import NAME as BUILT_IN
 from flaxgan.errors import UserError
+from flaxgan.files import portable
 
 MIRRORED_IS_WRONG = ("mnist", "svhn", "omniglot", "digit", "letters", "smallnorb", "dsprites", "text")
 
@@ -67,7 +68,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
 
     channels = 1 if channels == 1 else 3
     return Source(
-        name=dataset.replace("/", "-").replace(":", "-"),
+        name=portable(dataset),
         title=str(builder.data_path),
         identity=[str(builder.data_path), split],
         fingerprint=[str(info.version), len(records), [[split.name, split.num_bytes] for split in info.splits.values()]],
