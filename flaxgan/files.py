@@ -48,9 +48,10 @@ def require_outside(output: Path, places: Iterable[Path], what: str) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` against other processes of this host; the system lets go when this one ends, however it ends. Not on Windows.
+    """Hold `folder` against other processes of this host; the system lets go when this one ends, however it ends.
 
-    Raises UserError if another process holds it.
+    Raises UserError if another process holds it. Windows has no such lock: there nothing is held, and two trainings in one folder
+    would overwrite each other's files.
     """
     try:
         import fcntl

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import errno
 import json
 import os
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import flaxgan
 from flaxgan.config import FIELDS, Config
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
-from flaxgan.errors import UserError, say
+from flaxgan.errors import FULL, UserError, say
 from flaxgan.fields import flag, spelled
 from flaxgan.files import locked, portable, replacing, require_outside
 from flaxgan.log import METRICS_FILE, evaluated, logged
@@ -195,7 +194,7 @@ class Run:
             try:
                 yield
             except OSError as error:  # it is gone, say; a full disk is explained elsewhere
-                if error.errno in (errno.ENOSPC, errno.EDQUOT) or not self._holds(error.filename):
+                if error.errno in FULL or not self._holds(error.filename):
                     raise
                 raise UserError(f"can't write {error.filename}: {error.strerror}; see to it, and start again") from error
 

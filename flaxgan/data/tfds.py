@@ -45,6 +45,11 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     features = info.features if isinstance(info.features, tfds.features.FeaturesDict) else {}
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
         raise UserError(f"{dataset} has no feature 'image', so its pictures can't be found")
+    if find_spec("array_record") is None:
+        raise UserError(
+            f"{dataset}: the files of TFDS data sets are read with array_record, which is not installed; there is none for Windows "
+            "(start flaxgan in WSL there, or give --dataset a folder of pictures); elsewhere pip install array-record"
+        )
     if not builder.is_prepared():
         _prepare(builder, dataset, data_dir)
         builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
