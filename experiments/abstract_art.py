@@ -1,6 +1,6 @@
 """A folder of abstract paintings at 64x64 for 200 epochs: resized, cut to the middle, mirrored at random, scaled to [-1, 1].
 
-    python -m experiments.abstract_art --dataset FOLDER
+    python -m flaxgan.main --recipe abstract_art --dataset FOLDER
 
 Measured: all 200 epochs (8,600 steps, 550,400 pictures) of 2,781 paintings, on an AMD EPYC with AVX-512 on a slow day, 154 minutes
 of training, most of it on one core: fd_efficientnet_lite0 219.3, 163.4, 145.9, 123.4 and 111.1 after 40, 80, 120, 160 and 200

@@ -1,6 +1,6 @@
 """A folder of abstract paintings at 64x64 with small batches, twice the learning rate and averaged weights; translated as it takes.
 
-    python -m experiments.abstract_art_best --dataset FOLDER
+    python -m flaxgan.main --recipe abstract_art_best --dataset FOLDER
 
 By the 120th epoch a discriminator knows the paintings, and the generator no longer gets better; moved to and fro, they are new to
 it. From the start that only slows the beginning. So `--augment-target 0.8` moves no more of them than keeps the discriminator right

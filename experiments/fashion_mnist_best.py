@@ -1,6 +1,6 @@
 """Fashion-MNIST in batches of 16.
 
-    python -m experiments.fashion_mnist_best --data-dir FOLDER
+    python -m flaxgan.main --recipe fashion_mnist_best --data-dir FOLDER
 
 Measured: all 50 epochs (218,750 steps, 3,500,000 pictures), on one core of an AMD EPYC with AVX-512 on a slow day, 107 minutes
 of training: fd_efficientnet_lite0 22.3, 20.1, 19.0, 18.4 and 17.8 after 10, 20, 30, 40 and 50 epochs, at the end KID 0.008,

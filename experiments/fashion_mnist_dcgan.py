@@ -1,6 +1,6 @@
 """Fashion-MNIST, 28x28 grey, with a DCGAN (averaged weights) for 50 epochs.
 
-    python -m experiments.fashion_mnist_dcgan --data-dir FOLDER
+    python -m flaxgan.main --recipe fashion_mnist_dcgan --data-dir FOLDER
 
 Measured: all 50 epochs (54,650 steps, 3,497,600 pictures) on one core of an AMD EPYC with AVX-512 on a slow day, 103 minutes of
 training: fd_efficientnet_lite0 25.2, 21.4, 19.7, 18.7 and 17.8 after 10, 20, 30, 40 and 50 epochs, still falling, at the end KID

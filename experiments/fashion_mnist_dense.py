@@ -1,6 +1,6 @@
 """Fashion-MNIST with a dense up-sampling generator against a convolutional discriminator with dropout, 50 epochs.
 
-    python -m experiments.fashion_mnist_dense --data-dir FOLDER
+    python -m flaxgan.main --recipe fashion_mnist_dense --data-dir FOLDER
 
 After every epoch: a checkpoint, discriminator accuracy, Frechet distance, diversity, and loss curves.
 

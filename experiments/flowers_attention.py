@@ -1,6 +1,6 @@
 """Oxford 102 Flowers at 64x64 with self-attention where the feature maps are 32x32.
 
-    python -m experiments.flowers_attention --data-dir FOLDER
+    python -m flaxgan.main --recipe flowers_attention --data-dir FOLDER
 
 Measured, all 25 epochs (25,575 steps, 204,600 pictures), on an AMD EPYC with AVX-512 on a slow day, most of it on one core, 145
 minutes of training: fd_efficientnet_lite0 196.9, 177.5, 159.4, 149.6 and 157.7 after 5, 10, 15, 20 and 25 epochs, at the end KID

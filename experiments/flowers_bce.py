@@ -1,6 +1,6 @@
 """Oxford 102 Flowers at 64x64 with binary cross-entropy and a gentle Adam; a picture an epoch, curves, real beside generated.
 
-    python -m experiments.flowers_bce --data-dir FOLDER
+    python -m flaxgan.main --recipe flowers_bce --data-dir FOLDER
 
 Measured, all 25 epochs (3,175 steps, 203,200 pictures), on one core of an AMD EPYC with AVX-512 with other work beside it, 87
 minutes of training: fd_efficientnet_lite0 274, 243, 232, 229 and 210 after 5, 10, 15, 20 and 25 epochs (2,048 samples), at the

@@ -1,6 +1,6 @@
 """Oxford 102 Flowers at 64x64: small batches, twice the learning rate, averaged weights.
 
-    python -m experiments.flowers_best --data-dir FOLDER
+    python -m flaxgan.main --recipe flowers_best --data-dir FOLDER
 
 Measured, all 25 epochs (25,575 steps, 204,600 pictures), on one core of an AMD EPYC with AVX-512, jax 0.10.2, 60 minutes of
 training: fd_efficientnet_lite0 191, 134, 96.8, 76.1 and 66.2 after 5, 10, 15, 20 and 25 epochs (2,048 samples). The best

@@ -1,6 +1,6 @@
 """Oxford 102 Flowers at 128x128, as flowers_best.
 
-    python -m experiments.flowers_best_128 --data-dir FOLDER
+    python -m flaxgan.main --recipe flowers_best_128 --data-dir FOLDER
 
 Measured for 2 of its 25 epochs (2,046 steps, 16,368 pictures), on two cores of an AMD EPYC with AVX-512 on a slow day, 15 minutes
 of training: fd_efficientnet_lite0 373.6, KID 0.659, recall 0, feature_distance 11.1: round patches in the colours of flowers on

@@ -1,6 +1,6 @@
 """Oxford 102 Flowers at 64x64, each of its 102 kinds on demand.
 
-    python -m experiments.flowers_conditional --data-dir FOLDER
+    python -m flaxgan.main --recipe flowers_conditional --data-dir FOLDER
     python -m flaxgan.sample RUN --class all --output classes.png
 
 Measured, all 25 epochs (25,575 steps, 204,600 pictures), on an AMD EPYC with AVX-512: the first 5 epochs on one core, 13

@@ -1,6 +1,6 @@
 """Oxford 102 Flowers at 64x64 with the DCGAN of Radford et al. 2015, 25 epochs.
 
-    python -m experiments.flowers_dcgan --data-dir FOLDER
+    python -m flaxgan.main --recipe flowers_dcgan --data-dir FOLDER
 
 Measured, all 25 epochs (3,175 steps, 203,200 pictures), on one core of an AMD EPYC with AVX-512, jax 0.10.2, 44 minutes of
 training: fd_efficientnet_lite0 309, 244, 217, 209 and 176 after 5, 10, 15, 20 and 25 epochs (2,048 samples); on 8,189 other

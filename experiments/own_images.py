@@ -1,6 +1,6 @@
 """A folder of your own pictures, a few hundred or more, with the remedies for few pictures switched on.
 
-    python -m experiments.own_images --dataset FOLDER
+    python -m flaxgan.main --recipe own_images --dataset FOLDER
 
 Small batches learn most from each picture; augmentation keeps the discriminator from learning a small collection by heart, so
 that long runs go on getting better; the best checkpoint is kept, for the last need not be it.

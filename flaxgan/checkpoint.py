@@ -1,5 +1,7 @@
 """Checkpoints: the only file that knows Orbax."""
 
+import contextlib
+import functools
 import logging
 import sys
 from pathlib import Path
@@ -7,19 +9,45 @@ from typing import Any, Self
 
 import jax
 import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import LatestN
 
 from flaxgan.config import Config
 from flaxgan.errors import UserError
 from flaxgan.state import GANState, state_shape
 
-# Orbax warns of what was asked of it, and reports each read that a damaged checkpoint broke; the error here says it once.
-for name in ("absl", "asyncio"):
-    logging.getLogger(name).setLevel(logging.CRITICAL)
-otherwise = sys.unraisablehook
-sys.unraisablehook = lambda raised: None if str(raised.exc_value) == "Event loop is closed" else otherwise(raised)
-
 BEST = "best_checkpoint"  # the folder of the one that evaluation chose
 ATTEMPTS = 3  # at reading the newest one of a run that may be training
+
+
+@functools.cache
+def _quieten() -> None:
+    """Silence Orbax, which warns of what was asked of it, and reports each read that a damaged checkpoint broke: we say it once."""
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    otherwise = sys.unraisablehook
+    sys.unraisablehook = lambda raised: None if str(raised.exc_value) == "Event loop is closed" else otherwise(raised)
+
+
+def require_usable(run_dir: Path) -> None:
+    """Raises UserError if Orbax can't keep checkpoints below this folder.
+
+    It uses the path as a glob pattern, and a backslash in it as a slash, so that what it has written is not found again. Bytes
+    that are no text it refuses at length.
+    """
+    wrong = sorted({letter for letter in run_dir.absolute().as_posix() if letter in "*?[\\" or "\ud800" <= letter <= "\udfff"})
+    if wrong:
+        raise UserError(
+            f"{run_dir.absolute()} can't hold checkpoints, for Orbax, which writes them, can't take {' '.join(wrong)} in a path; "
+            "rename the folder, or name another --run-dir"
+        )
+
+
+def _handlers() -> Any:
+    """Say how what is in a checkpoint is written and read, so that Orbax knows it before the first of either."""
+    registry, handler = ocp.handlers.DefaultCheckpointHandlerRegistry(), ocp.StandardCheckpointHandler()
+    for argument in (ocp.args.StandardSave, ocp.args.StandardRestore):
+        registry.add("default", argument, handler)
+    return registry
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
@@ -30,16 +58,32 @@ class Checkpoints:
     """The checkpoints of a run. Written in the background and renamed into place when whole, so none is ever half one."""
 
     def __init__(self, run_dir: Path, keep: int | None = None, folder: str = "checkpoints"):
-        """`keep`: how many of the newest to keep; None opens the folder to read only."""
-        self.folder = run_dir.absolute() / folder
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, read_only=keep is None, cleanup_tmp_directories=keep is not None)
-        self._manager = ocp.CheckpointManager(self.folder, options=options, item_handlers=ocp.StandardCheckpointHandler())
+        """`keep`: how many of the newest to keep; None opens the folder to read only.
+
+        Raises UserError if what would be written there could not be read.
+        """
+        _quieten()
+        self.run_dir, self.folder = run_dir, run_dir.absolute() / folder
+        if keep is not None:
+            require_usable(run_dir)
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=None if keep is None else LatestN(keep),
+            read_only=keep is None,
+            cleanup_tmp_directories=keep is not None,
+        )
+        self._manager = ocp.CheckpointManager(self.folder, options=options, handler_registry=_handlers())
+        self._unread: int | None = None  # the step that was saved last, until it has been looked at
+        self._is_first = True
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_) -> None:
-        self._manager.close()  # waits for what is being written
+    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+        try:
+            if kind is None:
+                self._require_readable()
+        finally:
+            self._manager.close()  # waits for what is being written
 
     def steps(self) -> list[int]:
         """Of all whole checkpoints, oldest first."""
@@ -51,18 +95,57 @@ class Checkpoints:
             self._manager.delete(late)
 
     def save(self, state: GANState) -> None:
-        """Copy the state and write it in the background; a step already saved is left alone. Waits for the device."""
+        """Copy the state and write it in the background; a step already saved is left alone. Waits for the device.
+
+        Raises UserError if the checkpoint before can't be read, or this one, if it is the first.
+        """
         step = int(state.step)
         if step not in self.steps():
+            self._require_readable()
             self._manager.save(step, args=ocp.args.StandardSave(state))
+            self._unread = step
+            if self._is_first:  # waits for it: else a run whose checkpoints are lost would go on until the next
+                self._require_readable()
+                self._is_first = False
+
+    def _require_readable(self) -> None:
+        """Look at what was saved last, once it is written: Orbax has been seen to say nothing where it lost what it wrote."""
+        step, self._unread = self._unread, None
+        if step is None:
+            return
+        self._manager.wait_until_finished()
+        if jax.process_index():  # one is enough, and whether others see it yet depends on the disk they share
+            return
+        try:
+            self._manager.reload()
+            found = step in self.steps() and bool(_shapes(self._tree(step)))
+            reason = "it is not found"
+        except Exception as error:  # as below
+            found, reason = False, _in_short(error)
+        if not found:
+            raise UserError(
+                f"the checkpoint {self.folder / str(step)} was written, and can't be read ({reason}); "
+                "the run stops here, for no later one would be better: name a --run-dir on another disk"
+            )
+
+    def _tree(self, step: int) -> Any:
+        """Return the state's metadata, for which the header of every array is read. Raises whatever Orbax does."""
+        return self._manager.metadata(step).item_metadata.tree
+
+    def _read(self, step: int, shape: GANState) -> GANState | None:
+        """Return the state at `step`, or None if it is another network's. Raises whatever Orbax does."""
+        if _shapes(self._tree(step)) != _shapes(shape):
+            return None
+        return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
 
     def restore(self, shape: GANState, step: int | None = None) -> GANState:
-        """The newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `shape`.
+        """Read the newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `shape`.
 
         Raises UserError if there is none, if it can't be read, or if it belongs to another network.
         """
         steps = self.steps()
         if not steps:
+            require_usable(self.run_dir)
             raise UserError(f"there is no checkpoint in {self.folder} yet")
         if step is None:
             step = steps[-1]
@@ -70,14 +153,32 @@ class Checkpoints:
             raise UserError(f"there is no checkpoint of step {step} in {self.folder}; there are {', '.join(map(str, steps))}")
         path = self.folder / str(step)
         try:
-            tree = self._manager.item_metadata(step).tree
-            if _shapes(tree) == _shapes(shape):
-                return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
+            state = self._read(step, shape)
         except Exception as error:  # a damaged file fails in whatever way its reader likes
-            older = f"; if it is damaged, remove it to go on from step {steps[-2]}" if step == steps[-1] != steps[0] else ""
-            reason = f"{type(error).__name__}: {str(error)[:200]}"
-            raise UserError(f"the checkpoint {path} can't be read{older} ({reason})") from error
-        raise UserError(f"the checkpoint {path} belongs to another network than config.json describes")
+            require_usable(self.run_dir)
+            advice = self._way_back(shape) if step == steps[-1] else ""
+            raise UserError(f"the checkpoint {path} can't be read{advice} ({_in_short(error)})") from error
+        if state is None:
+            raise UserError(f"the checkpoint {path} belongs to another network than config.json describes")
+        return state
+
+    def _way_back(self, shape: GANState) -> str:
+        """Say what to remove if the newest checkpoint is damaged: nothing, unless one before it has been read."""
+        if jax.process_count() > 1:  # they read together, and the others may have found no damage
+            return ""
+        *older, newest = self.steps()
+        damaged = [newest]
+        for step in reversed(older):
+            with contextlib.suppress(Exception):
+                if self._read(step, shape) is not None:
+                    what = ", ".join(str(self.folder / str(step)) for step in damaged)
+                    return f"; if it is damaged, remove {what} to go on from step {step}, which can be read"
+            damaged.insert(0, step)
+        return ""
+
+
+def _in_short(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}"
 
 
 def load(run_dir: Path, config: Config, checkpoint: int | str | None, device: jax.Device) -> GANState:

@@ -7,6 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, a quota
+# As libraries say so that are not of Python, on Windows last.
+SIGNS_OF_A_FULL_DISK = ("No space left on device", "Disk quota exceeded", "not enough space on the disk")
+
 
 class UserError(Exception):
     """Something the user can mend. The message is one line: what was wrong and what to do."""
@@ -43,7 +47,7 @@ def explaining_full_disk() -> Iterator[None]:
     except Exception as error:
         reason: BaseException | None = error
         while reason:
-            if any(os.strerror(number) in str(reason) for number in (errno.ENOSPC, errno.EDQUOT)):
+            if getattr(reason, "errno", None) in FULL or any(sign in str(reason) for sign in SIGNS_OF_A_FULL_DISK):
                 raise UserError(f"{reason}: make room and start again; a run goes on from its last checkpoint") from error
             reason = reason.__cause__ or reason.__context__
         raise

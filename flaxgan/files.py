@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,11 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def portable(name: str) -> str:
+    """Replace, by -, what a name can't have on Windows, and what Orbax can't take in a path: patterns, and what is no text."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*\[\]\ud800-\udfff]', "-", name)
 
 
 def require_writable(path: Path) -> None:
@@ -42,9 +48,10 @@ def require_outside(output: Path, places: Iterable[Path], what: str) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` against other processes of this host; the system lets go when this one ends, however it ends. Not on Windows.
+    """Hold `folder` against other processes of this host; the system lets go when this one ends, however it ends.
 
-    Raises UserError if another process holds it.
+    Raises UserError if another process holds it. Windows has no such lock: there nothing is held, and two trainings in one folder
+    would overwrite each other's files.
     """
     try:
         import fcntl

@@ -12,7 +12,7 @@ import numpy as np
 
 from flaxgan.data import ImageDataset, batch_indices, epoch_of
 from flaxgan.log import MetricsLog
-from flaxgan.plots import grid, name_rows, save_image, save_losses, save_side_by_side
+from flaxgan.plots import Attempts, grid, name_rows, save_image, save_losses, save_side_by_side
 from flaxgan.run import Run
 from flaxgan.sampling import averaged_generator, sample, spread_classes
 from flaxgan.state import GANState, Network
@@ -47,12 +47,14 @@ class Gallery:
     def __init__(self, run: Run, dataset: ImageDataset, log: MetricsLog, per_epoch: int):
         """Saves a grid of real pictures now."""
         self.run, self.log, self.per_epoch, self.class_counts = run, log, per_epoch, dataset.class_counts
+        self._attempt = Attempts(run.folder)
         self.labels = self.columns = None
         if run.config.conditional:  # a class a row
             self.labels, self.columns = spread_classes(self.class_counts, NUM_IMAGES), math.isqrt(NUM_IMAGES)
         size = len(dataset.images)
         self.reals = np.asarray(dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_IMAGES))])
-        save_image(run.folder / "real_images.png", grid(self.reals))
+        with self._attempt("real_images.png"):
+            save_image(run.folder / "real_images.png", grid(self.reals))
         grid_after(0, run.folder, per_epoch).parent.mkdir(exist_ok=True)
         self._pool, self._switch_interval = ThreadPoolExecutor(1), sys.getswitchinterval()
         self._drawn: deque[Future[None]] = deque()
@@ -73,20 +75,27 @@ class Gallery:
         self._drawn.append(self._pool.submit(self._draw, _drawn_from(state), list(self.log.rows), step, last))
 
     def _draw(self, drawn_from: Any, rows: list[dict[str, Any]], step: int, last: bool) -> None:
-        self.generated = generated = self._generated(*drawn_from)
-        began = time.monotonic()
-        if last or began >= self._next_figures:
-            title = f"{self.run.source.name}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
+        with self._attempt("generated pictures"):
+            self.generated = generated = self._generated(*drawn_from)
+            began = time.monotonic()
+            if last or began >= self._next_figures:
+                self._draw_figures(generated, rows, step)
+                now = time.monotonic()
+                self._next_figures = now + (now - began) / SHARE_OF_TIME
+            sheet = grid(generated, self.columns)
+            if self.labels is not None:
+                with self._attempt("the names of the classes"):
+                    names = [*self.class_counts]
+                    sheet = name_rows(sheet, [names[id] for id in self.labels[:: self.columns]])
+            save_image(grid_after(step, self.run.folder, self.per_epoch), sheet)
+
+    def _draw_figures(self, generated: np.ndarray, rows: list[dict[str, Any]], step: int) -> None:
+        title = f"{self.run.source.name}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
+        with self._attempt("real_vs_generated.png"):
             grids = {"real": self.reals, "generated": generated}
             save_side_by_side(self.run.folder / "real_vs_generated.png", grids, title, self.columns)
+        with self._attempt("losses.png"):
             save_losses(self.run.folder / "losses.png", rows, title, self.per_epoch)
-            now = time.monotonic()
-            self._next_figures = now + (now - began) / SHARE_OF_TIME
-        sheet = grid(generated, self.columns)
-        if self.labels is not None:
-            names = [*self.class_counts]
-            sheet = name_rows(sheet, [names[id] for id in self.labels[:: self.columns]])
-        save_image(grid_after(step, self.run.folder, self.per_epoch), sheet)
 
     def _generated(self, generator: Network, ema_params: Any) -> np.ndarray:
         generator = averaged_generator(generator, ema_params, self.class_counts)

@@ -19,6 +19,7 @@ from jax.experimental import multihost_utils
 
 from flaxgan.config import Config
 from flaxgan.errors import UserError, explaining_full_disk
+from flaxgan.interrupt import handling
 
 SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning,
 SECONDS_UNSAID = 10  # and how long without a word
@@ -45,18 +46,17 @@ def join(config: Config) -> None:
             os._exit(2)
 
     threading.Thread(target=watch, daemon=True).start()
-    on_interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # JAX waits in C++, where Python would not hear of it
     try:
-        jax.distributed.initialize(
-            **{name: getattr(config, name) for name in names},
-            initialization_timeout=2 * SECONDS_TO_MEET,  # at which XLA would abort the process, and say so in C++
-            heartbeat_timeout_seconds=SECONDS_OF_SILENCE,
-            shutdown_timeout_seconds=SECONDS_OF_SILENCE,
-        )
+        with handling({signal.SIGINT: signal.SIG_DFL}):  # JAX waits in C++, where Python would not hear of it
+            jax.distributed.initialize(
+                **{name: getattr(config, name) for name in names},
+                initialization_timeout=2 * SECONDS_TO_MEET,  # at which XLA would abort the process, and say so in C++
+                heartbeat_timeout_seconds=SECONDS_OF_SILENCE,
+                shutdown_timeout_seconds=SECONDS_OF_SILENCE,
+            )
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{failed} ({str(error).splitlines()[0][:200]}); {remedy}") from error
     finally:
-        signal.signal(signal.SIGINT, on_interrupt)
         met.set()
 
 

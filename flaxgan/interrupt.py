@@ -2,12 +2,27 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any, Self
 
 
 class Abandoned(BaseException):
     """What was under way has been ended, to be done anew at the next start. As KeyboardInterrupt, nothing else may catch it."""
+
+
+@contextlib.contextmanager
+def handling(handlers: dict[int, Any]) -> Iterator[None]:
+    """Handle signals so for a while. Changes nothing in a thread other than the main one, which alone may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: it was set in C
 
 
 class Interrupt:
@@ -40,10 +55,7 @@ class Interrupt:
     @classmethod
     @contextlib.contextmanager
     def watch(cls) -> Iterator[Self]:
+        """Take note of the signals while it lasts, unless it is called in a thread other than the main one."""
         interrupt = cls()
-        before = {number: signal.signal(number, interrupt._handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with handling(dict.fromkeys((signal.SIGINT, signal.SIGTERM), interrupt._handle)):
             yield interrupt
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -8,28 +8,50 @@ import flaxgan
 from flaxgan.config import Config
 from flaxgan.errors import exit_on_user_error
 from flaxgan.flags import Parser, add_flags
+from flaxgan.recipes import open_recipe
 
 
-def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:
-    """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed as it was."""
+def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, Config]:
+    """Return what parses all flags, and the configuration whose fields are their defaults: the recipe's, or that of --recipe.
+
+    Raises UserError if there is no such recipe.
+    """
     prog, description = "python -m flaxgan.main", "Train a GAN on a collection of pictures."
+    names_one = Parser(prog=prog, add_help=False)
     if recipe:
         program = sys.modules["__main__"]
         spec = getattr(program, "__spec__", None)
         prog, description = f"python -m {spec.name}" if spec else f"python {sys.argv[0]}", program.__doc__
+    else:
+        help = "start from a recipe; flags that are given count more (python -m flaxgan lists the recipes)"
+        names_one.add_argument("--recipe", metavar="NAME", help=help)
+        if name := names_one.parse_known_args(argv)[0].recipe:
+            recipe, description = open_recipe(name)
+            prog += f" --recipe {name}"
     parser = Parser(
         prog=prog,
         usage="%(prog)s [FLAGS]",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[names_one],
     )
     recipe = recipe or Config()
     add_flags(parser, recipe)
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and the networks, and stop")
     parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")
+    return parser, recipe
+
+
+def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:
+    """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed as it was.
+
+    `recipe`: that of a program which is one itself; without it --recipe may name one.
+    """
     with exit_on_user_error():
+        parser, recipe = _parser(argv, recipe)
         given = vars(parser.parse_args(argv))
         dry_run = given.pop("dry_run")
+        given.pop("recipe", None)
 
         from flaxgan.run import Run  # the heavy imports begin here, after --help has answered
 

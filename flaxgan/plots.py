@@ -1,13 +1,17 @@
 """Pictures of a run: grids, real beside generated, and curves. Each file is replaced whole."""
 
+import contextlib
 import math
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from flaxgan.errors import UserError, explaining_full_disk
 from flaxgan.files import replacing
 
 if TYPE_CHECKING:
@@ -16,6 +20,51 @@ if TYPE_CHECKING:
 
 GAP = 2  # pixels between the pictures of a grid
 LONGEST_NAME = 32  # letters of a row's name
+
+
+class Attempts:
+    """Attempts to draw: what fails is a warning on standard error, the first time of its kind, and nothing that waits for it ends.
+
+    Still raised are UserError, of a full disk too, and OSError if a file in `folder`, where the pictures go, is the reason, as when
+    that is gone; but not PermissionError, with which Windows answers while somebody looks at the picture that is to be replaced.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder.absolute()
+        self._failed: set[str] = set()
+
+    @contextlib.contextmanager
+    def __call__(self, what: str) -> Iterator[None]:
+        """`what`: the kind, as the warning names it."""
+        try:
+            with explaining_full_disk():
+                yield
+        except UserError:
+            raise
+        except Exception as error:  # matplotlib and Pillow fail in any way they like
+            if isinstance(error, OSError) and not isinstance(error, PermissionError) and self._holds(error.filename):
+                raise
+            if what not in self._failed:
+                self._failed.add(what)
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                print(f"flaxgan: warning: can't draw {what} ({reason[:200]})", file=sys.stderr, flush=True)
+
+    def _holds(self, path: Any) -> bool:
+        return bool(path) and self._folder in Path(os.fsdecode(path)).absolute().parents
+
+
+def _import_matplotlib() -> Any:
+    """Import it whatever MPLBACKEND names: a notebook's own, say, which need not be installed here. No file needs one.
+
+    It takes half a second, for which no start is to wait.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    return matplotlib
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
@@ -30,12 +79,18 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return sheet
 
 
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    """Open matplotlib's, which has the letters of many scripts, or where that fails Pillow's own, which has Latin ones."""
+    try:
+        return ImageFont.truetype(Path(_import_matplotlib().get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+    except Exception:  # matplotlib fails in any way it likes
+        return ImageFont.load_default(size)
+
+
 def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """A grid with a name to the left of each of its rows, black on white."""
-    import matplotlib
-
     row = (sheet.shape[0] - GAP) / len(names)
-    font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), max(11, row / 8))
+    font = _font(max(11, row / 8))
     names = [" ".join(name.split()) for name in names]
     shown = [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names]
     margin = Image.new("L", (math.ceil(max(map(font.getlength, shown))) + 2 * GAP, sheet.shape[0]), 255)
@@ -66,9 +121,12 @@ def save_image(path: Path, pixels: np.ndarray) -> None:
 
 def _figure(width: float, height: float, title: str = "") -> "Figure":
     """An empty one, in inches. `title`: as it is, whatever a folder may be called."""
-    from matplotlib.figure import Figure  # takes half a second, for which no start is to wait
+    _import_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
     if title:
         figure.suptitle(title.encode(errors="replace").decode(), parse_math=False)
     return figure

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import errno
 import json
 import os
 from collections.abc import Iterator
@@ -14,9 +13,9 @@ import flaxgan
 from flaxgan.config import FIELDS, Config
 from flaxgan.data import ImageDataset, Source, open_source
 from flaxgan.data.sources import is_folder
-from flaxgan.errors import UserError, say
+from flaxgan.errors import FULL, UserError, say
 from flaxgan.fields import spelled
-from flaxgan.files import locked, replacing, require_outside
+from flaxgan.files import locked, portable, replacing, require_outside
 from flaxgan.log import METRICS_FILE, evaluated, logged
 from flaxgan.models.sizes import base_size, require_resolution
 from flaxgan.presets import Choice
@@ -101,24 +100,24 @@ class Run:
 
     @classmethod
     def open(cls, given: dict[str, Any], recipe: dict[str, Any] | None = None) -> Self:
-        """A new run with the recipe's fields and these, or the one in `given["run_dir"]` with these changed. Writes nothing yet.
+        """Open a new run with the recipe's fields and these, or the one in `run_dir` with these changed. Writes nothing yet.
 
         Raises UserError if the folder is something else, or if what is given contradicts what the run is.
         """
         given = {name: value for name, value in given.items() if value is not None}
-        folder = None
+        asked = (recipe or {}) | given
+        run_dir, folder = asked.get("run_dir"), None
         content: list[str] = []
-        if "run_dir" in given:
+        if run_dir is not None:
             try:
-                folder = Path(given["run_dir"]).expanduser()
+                folder = Path(run_dir).expanduser()
                 content = [name for name in os.listdir(folder) if not name.startswith(".")]
             except FileNotFoundError:
                 pass  # a new one
             except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
-                raise UserError(f"--run-dir {given['run_dir']} can't be used: {error}; name a new folder or a run's") from error
+                raise UserError(f"--run-dir {run_dir} can't be used: {error}; name a new folder or a run's") from error
         if not content:
-            given = (recipe or {}) | given
-            fields = Config(**given)
+            fields = Config(**asked)
             config = dataclasses.replace(fields, **_absolute(fields.dataset, fields.data_dir))
             if config.image_size is not None:
                 base_size(config.image_size)  # before anything is downloaded
@@ -126,7 +125,7 @@ class Run:
             folder = folder or _new_folder(source.name)
             if config.image_folder in folder.resolve().parents:
                 raise UserError(f"the run {folder} would lie among the pictures of {config.dataset}; name a --run-dir elsewhere")
-            return cls(folder, config, source, None, frozenset(given))
+            return cls(folder, config, source, None, frozenset(asked))
         if "config.json" not in content:
             raise UserError(f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a run's")
         has_checkpoints = any(folder.glob("checkpoints/*"))
@@ -174,7 +173,7 @@ class Run:
             try:
                 yield
             except OSError as error:  # it is gone, say; a full disk is explained elsewhere
-                if error.errno in (errno.ENOSPC, errno.EDQUOT) or not self._holds(error.filename):
+                if error.errno in FULL or not self._holds(error.filename):
                     raise
                 raise UserError(f"can't write {error.filename}: {error.strerror}; see to it, and start again") from error
 
@@ -227,4 +226,4 @@ class Run:
 
 def _new_folder(name: str) -> Path:
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    return Path("runs") / f"{name}-{stamp}"
+    return Path("runs") / f"{portable(name)}-{stamp}"

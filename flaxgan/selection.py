@@ -1,7 +1,7 @@
 """Evaluation while training, and the best checkpoint that it chooses."""
 
 import math
-from typing import Self
+from typing import Any, Self
 
 from flaxgan.checkpoint import BEST, Checkpoints
 from flaxgan.data import ImageDataset
@@ -48,8 +48,8 @@ class Selection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_) -> None:
-        self.best.__exit__()
+    def __exit__(self, *raised: Any) -> None:
+        self.best.__exit__(*raised)
 
     def __call__(self, state: GANState, epoch: int) -> bool:
         """Evaluate a state, unless it is already in the log; keep it if it is the best so far. Waits for the device.

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from flaxgan.checkpoint import Checkpoints
+from flaxgan.checkpoint import Checkpoints, require_usable
 from flaxgan.config import PERIODS, Config
 from flaxgan.convolutions import on_cpu
 from flaxgan.data import batch_indices, epoch_of, prepare, steps_per_epoch
@@ -57,6 +57,7 @@ def train(run: Run) -> None:
     """
     deadline = time.monotonic() + 3600 * run.config.hours if run.config.hours else math.inf
     with ending_together(), explaining_out_of_memory(IF_OUT_OF_MEMORY):
+        require_usable(run.folder)
         devices = set_up_devices(run.config.device)
         # A new run's folder is process 0's choice; and no process writes to it before all have looked what is in it.
         folder = Path(from_first(str(run.folder.absolute() if run.config.distributed else run.folder)))

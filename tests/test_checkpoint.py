@@ -1,9 +1,13 @@
 import dataclasses
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
+from conftest import ROOT
 
 from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.config import Config
@@ -93,6 +97,73 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, trainer, 
         with pytest.raises(UserError, match=r"checkpoints/4 can't be read.*to go on from step 3"):
             checkpoints.restore(trainer.state_shape)
         assert int(checkpoints.restore(trainer.state_shape, step=3).step) == 3
+
+
+def damage(run_dir, *steps):
+    for step in steps:
+        for file in (run_dir / "checkpoints" / str(step)).rglob("d/*"):
+            file.write_bytes(file.read_bytes()[:-50])
+
+
+def test_nothing_is_to_be_removed_unless_an_older_one_can_be_read(run_dir, trainer, tmp_path):
+    damage(run_dir, 3, 4)
+    with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="checkpoints/4 can't be read") as raised:
+        checkpoints.restore(trainer.state_shape)
+    assert "go on from" not in str(raised.value)
+    state, folder = trainer.create_state(), tmp_path / "other"
+    with Checkpoints(folder, keep=3) as checkpoints:
+        for _ in range(3):
+            state, _ = trainer.train_steps(state, np.arange(8)[None])
+            checkpoints.save(state)
+    damage(folder, 2, 3)
+    both = r"remove \S*checkpoints/2, \S*checkpoints/3 to go on from step 1,"
+    with Checkpoints(folder) as checkpoints, pytest.raises(UserError, match=both):
+        checkpoints.restore(trainer.state_shape)
+
+
+@pytest.mark.parametrize("name", ["a[1]", "a[", "*", "a?b", "a\\b", "caf\udce9"])
+def test_where_orbax_would_lose_them_none_are_written(tmp_path, name):
+    with pytest.raises(UserError, match=r"can't take . in a path"):
+        Checkpoints(tmp_path / name / "run", keep=1)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a]b", "a b", "a%20b", "é", "{a}", "a$b", "a#b", "'", '"', "a,b", "a~b"])
+def test_other_names_are_no_trouble(tmp_path, trainer, name):
+    with Checkpoints(tmp_path / name, keep=1) as checkpoints:
+        checkpoints.save(trainer.create_state())
+    with Checkpoints(tmp_path / name) as checkpoints:
+        assert int(checkpoints.restore(trainer.state_shape).step) == 0
+
+
+@pytest.mark.parametrize("lost", [".", "default/d"])
+@pytest.mark.parametrize("step", [0, 1])
+def test_what_was_written_and_cannot_be_read_ends_the_run(tmp_path, trainer, monkeypatch, lost, step):
+    """At once if it is the first; else when the next is due, or at the end."""
+    finished = ocp.CheckpointManager.wait_until_finished
+
+    def lose(manager):
+        finished(manager)
+        shutil.rmtree(tmp_path / "checkpoints" / str(step) / lost, ignore_errors=True)
+
+    monkeypatch.setattr(ocp.CheckpointManager, "wait_until_finished", lose)
+    state, saved = trainer.create_state(), []
+    said = f"checkpoints/{step} was written, and can't be read"
+    with pytest.raises(UserError, match=said), Checkpoints(tmp_path, keep=3) as checkpoints:
+        for _ in range(step + 1):
+            checkpoints.save(state)
+            saved.append(int(state.step))
+            state, _ = trainer.train_steps(state, np.arange(8)[None])
+    assert saved == [*range(2 * step)]
+
+
+def test_importing_it_changes_nothing():
+    code = (
+        "import logging, sys, flaxgan.checkpoint; "
+        "print(sys.unraisablehook is sys.__unraisablehook__, logging.getLogger('asyncio').level)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "True 0\n"
 
 
 def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run_dir, monkeypatch):

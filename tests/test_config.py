@@ -171,8 +171,8 @@ def test_a_saved_name_means_the_same_in_every_folder(tmp_path, monkeypatch):
     """A run on a TFDS data set, resumed where a folder happens to have its name."""
     (tmp_path / "oxford_flowers102").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
     monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "none"))
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # after TFDS, which looks for the name there, is imported
     with pytest.raises(UserError, match="is not prepared"):
         open_source("oxford_flowers102")
 

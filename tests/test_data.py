@@ -496,6 +496,15 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         open_source("syntetic_flowers")
 
 
+@pytest.mark.parametrize("name", ["dots", "oxford_flowers102"], ids=["prepared", "not prepared"])
+def test_where_there_is_no_array_record_there_are_other_ways(tfds_dir, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "array_record", None)
+    with pytest.raises(UserError, match="none for Windows .*WSL there, or give --dataset a folder"):
+        open_source(name, str(tfds_dir))
+    with pytest.raises(UserError, match="unknown data set syntetic_flowers"):
+        open_source("syntetic_flowers")
+
+
 def test_not_prepared_and_no_tensorflow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # even where it is installed
     with pytest.raises(UserError, match="not prepared in .*pip install .tensorflow"):

@@ -363,6 +363,14 @@ def test_pictures_of_an_evaluation_before_do_not_stay(measure, tmp_path, picture
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a_typical.png"}
 
 
+def test_numbers_are_written_though_a_picture_cannot_be_drawn(tmp_path, pictures, monkeypatch, capsys):
+    monkeypatch.setattr("flaxgan.metrics.results.save_neighbours", lambda *_: 1 / 0)
+    argv = ["--real", pictures, "--generated", pictures, "--output", tmp_path / "a.json", "--metrics", "memorisation,precision"]
+    evaluate([str(arg) for arg in argv])
+    assert "warning: can't draw a_neighbours.png (ZeroDivisionError" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a_typical.png"}
+
+
 def test_pictures_that_have_changed_since_are_a_caveat(run_dir, measure, tmp_path):
     shutil.copytree(run_dir, tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())

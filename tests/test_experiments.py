@@ -7,6 +7,7 @@ import json
 import pytest
 from conftest import ROOT, TINY
 
+from flaxgan.config import Config
 from flaxgan.main import main
 
 RECIPES = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
@@ -39,3 +40,14 @@ def test_a_resumed_run_stays_what_it_was_made(tmp_path, pictures):
     config = json.loads((tmp_path / "config.json").read_text())
     assert (config["augment"], config["learning_rate"]) == ("color", 0.001)
     assert config["changes"] == [{"step": 1, "max_steps": 2}]
+
+
+def test_a_recipe_may_name_its_run(tmp_path, pictures, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny = {"dataset": str(pictures), "image_size": 16, "features": 4, "latent_dim": 8, "batch_size": 8, "max_steps": 1}
+    for max_steps in (1, 2):  # the second start resumes it
+        main(["--max-steps", str(max_steps)], Config(**tiny, run_dir="mine"))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert (tmp_path / "mine" / "checkpoints" / "2").is_dir()
+    main(["--run-dir", "other"], Config(**tiny, run_dir="mine"))
+    assert (tmp_path / "other" / "checkpoints" / "1").is_dir(), "a flag counts more than the recipe"

@@ -28,6 +28,7 @@ from flaxgan.errors import UserError
 from flaxgan.files import locked
 from flaxgan.interrupt import Abandoned, Interrupt
 from flaxgan.log import MetricsLog
+from flaxgan.main import main
 from flaxgan.parallel import Trainer
 from flaxgan.plots import grid, name_rows
 from flaxgan.report import Reporter
@@ -253,13 +254,40 @@ def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, 
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--epochs", 2, "--max-steps", 7, "--run-dir", run_dir, *TINY)
     assert sorted(path.name for path in (run_dir / "generated_images").iterdir()) == ["epoch_0001.png", "step_00000007.png"]
-    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr("flaxgan.gallery.save_losses", lambda *_: 1 / 0)
+
+    def killed(*_):
+        raise Abandoned
+
+    with monkeypatch.context() as patch, pytest.raises(Abandoned):
+        patch.setattr("flaxgan.gallery.save_losses", killed)
         train("--run-dir", run_dir, "--max-steps", 10)
     (run_dir / "losses.png").unlink()
     assert "is finished" not in train("--run-dir", run_dir) and (run_dir / "losses.png").exists()
     name = "generated_images/epoch_0002.png"
     assert (run_dir / name).read_bytes() == (finished[0] / name).read_bytes()
+
+
+@pytest.mark.parametrize("drawing", ["save_losses", "save_side_by_side", "save_image", "name_rows", "Gallery._generated"])
+def test_what_cannot_be_drawn_is_a_warning_and_the_run_goes_on(tmp_path, pictures, monkeypatch, capsys, drawing):
+    monkeypatch.setattr(f"flaxgan.gallery.{drawing}", lambda *_: 1 / 0)
+    argv = ["--dataset", pictures, "--run-dir", tmp_path, "--epochs", 2, "--conditional", *TINY]
+    main([str(arg) for arg in argv])
+    kinds = 2 if drawing == "save_image" else 1  # real_images.png, too
+    printed = capsys.readouterr()
+    assert printed.err.count("warning: can't draw") == printed.err.count("ZeroDivisionError") == kinds, printed.err
+    assert "finished 10 steps" in printed.out and steps(tmp_path) == [5, 10]
+    grids = [] if drawing in ("save_image", "Gallery._generated") else ["epoch_0001.png", "epoch_0002.png"]
+    assert sorted(path.name for path in (tmp_path / "generated_images").iterdir()) == grids
+
+
+def test_a_training_in_a_notebooks_cell_draws_all(tmp_path, pictures):
+    """Which sets MPLBACKEND for a module that need not be installed here."""
+    argv = ["--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 2, "--conditional", *TINY]
+    with start(*argv, environment={"MPLBACKEND": "module://matplotlib_inline.backend_inline"}) as process:
+        output, error = process.communicate(timeout=300)
+    assert (process.returncode, error) == (0, "") and steps(tmp_path) == [2], output
+    assert {"losses.png", "real_vs_generated.png", "real_images.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert (tmp_path / "generated_images" / "step_00000002.png").exists()
 
 
 def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
@@ -511,6 +539,15 @@ def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
         assert "can't be read" in refused(*argv, tmp_path / "broken")
     assert "would lie among the pictures" in refused(*argv, pictures / "runs" / "mine") and not (pictures / "runs").exists()
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_cannot_hold_checkpoints_is_refused_at_once(tmp_path, pictures, train, refused, monkeypatch):
+    run_dir = tmp_path / "runs [1]" / "mine"
+    assert "can't take [ in a path" in refused("--dataset", pictures, *TINY, "--run-dir", run_dir)
+    assert not any(tmp_path.iterdir())
+    monkeypatch.chdir(tmp_path)
+    folder = shutil.copytree(pictures, tmp_path / "mine [1]*")
+    assert "runs/mine -1---" in train("--dataset", folder, *TINY, "--dry-run"), "a run that gets its name from its pictures"
 
 
 def test_a_run_that_ended_before_its_first_step_takes_other_flags(run_dir, train, refused):

@@ -14,8 +14,10 @@ def is_folder(dataset: str, data_dir: str | None) -> bool:
     """Whether --dataset, as given, means a folder: it looks like a path, or is one and there is no --data-dir of TFDS's."""
     if dataset == synthetic_flowers.NAME:
         return False
-    looks_like_path = dataset.startswith((".", "~", os.sep))
-    return looks_like_path or (data_dir is None and os.path.isdir(dataset))
+    drive, _ = os.path.splitdrive(dataset)
+    # A / alone says nothing, for TFDS names have it, too; a \, which separates on Windows, they never have.
+    looks_like_path = drive or dataset.startswith((".", "~", "/")) or os.sep in dataset.replace("/", "")
+    return bool(looks_like_path) or (data_dir is None and os.path.isdir(dataset))
 
 
 def open_source(dataset: str, data_dir: str | None = None, split: str | None = None) -> Source:

@@ -16,6 +16,7 @@ from flaxgan.data.decoding import open_picture
 from flaxgan.data.source import Source
 from flaxgan.data.synthetic_flowers import NAME as BUILT_IN
 from flaxgan.errors import UserError
+from flaxgan.files import portable
 
 MIRRORED_IS_WRONG = ("mnist", "svhn", "omniglot", "digit", "letters", "smallnorb", "dsprites", "text")
 
@@ -45,6 +46,11 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     features = info.features if isinstance(info.features, tfds.features.FeaturesDict) else {}
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
         raise UserError(f"{dataset} has no feature 'image', so its pictures can't be found")
+    if find_spec("array_record") is None:
+        raise UserError(
+            f"{dataset}: the files of TFDS data sets are read with array_record, which is not installed; there is none for Windows "
+            "(start flaxgan in WSL there, or give --dataset a folder of pictures); elsewhere pip install array-record"
+        )
     if not builder.is_prepared():
         _prepare(builder, dataset, data_dir)
         builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
@@ -74,7 +80,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
 
     channels = 1 if channels == 1 else 3
     return Source(
-        name=dataset.replace("/", "-").replace(":", "-"),
+        name=portable(dataset),
         title=str(builder.data_path),
         identity=[str(builder.data_path), split],
         fingerprint=[str(info.version), len(records), [[split.name, split.num_bytes] for split in info.splits.values()]],
@@ -105,7 +111,7 @@ def _prepare(builder: Any, dataset: str, data_dir: str | None) -> None:
         "tfds.builder(sys.argv[1], data_dir=sys.argv[2] or None, file_format='array_record').download_and_prepare()"
     )
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", code, dataset, data_dir or ""]
+    command = [sys.executable, "-P", "-c", code, dataset, data_dir or ""]  # -P: nothing is imported from the working directory
     process = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
     if process.returncode and not builder.is_prepared():  # by another process, which was quicker
         reason = (process.stderr.strip().splitlines() or ["no message"])[-1]

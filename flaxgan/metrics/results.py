@@ -11,7 +11,7 @@ import flaxgan
 from flaxgan.errors import UserError
 from flaxgan.files import replacing, require_writable
 from flaxgan.metrics.comparison import Comparison, Measured
-from flaxgan.plots import save_neighbours, save_side_by_side
+from flaxgan.plots import Attempts, save_neighbours, save_side_by_side
 
 HALVES = "one half of the real pictures against the other"
 # What a number means in words, and what its reference is, for the table.
@@ -81,8 +81,9 @@ SHOWN = 64  # in each grid of typical pictures
 def save_images(path: Path, c: Comparison) -> list[Path]:
     """Nearest neighbours, if memorisation was measured, and most and least typical samples, if neighbourhoods were.
 
-    Those of an evaluation before are removed: they would not belong to these numbers.
+    Those of an evaluation before are removed: they would not belong to these numbers. What can't be drawn is left out.
     """
+    attempt = Attempts(path.parent)
     neighbours, typical = (path.with_name(f"{path.stem}_{name}.png") for name in ("neighbours", "typical"))
     for before in (neighbours, typical):
         before.unlink(missing_ok=True)
@@ -97,13 +98,15 @@ def save_images(path: Path, c: Comparison) -> list[Path]:
             name: [(c.generated.images[i], real[i], distances[i]) for i in chosen]
             for name, chosen in (("the closest", closest), ("picked at random", others))
         }
-        written.append(neighbours)
-        save_neighbours(neighbours, rows, distances, c.real.nearest_distances)
+        with attempt(neighbours.name):
+            save_neighbours(neighbours, rows, distances, c.real.nearest_distances)
+            written.append(neighbours)
     if "between" in vars(c):
         order = np.argsort(-c.between.realism)
         count = min(SHOWN, len(order) // 2)
         images = c.generated.images
         grids = {"most typical": images[order[:count]], "least typical": images[order[-count:]]}
-        written.append(typical)
-        save_side_by_side(typical, grids, "generated pictures, by their realism (Kynkäänniemi et al. 2019)")
+        with attempt(typical.name):
+            save_side_by_side(typical, grids, "generated pictures, by their realism (Kynkäänniemi et al. 2019)")
+            written.append(typical)
     return written

@@ -1,0 +1,39 @@
+"""Say what there is: python -m flaxgan"""
+
+import argparse
+import importlib
+from collections.abc import Sequence
+
+import flaxgan
+from flaxgan.errors import exit_on_user_error
+from flaxgan.flags import Parser
+from flaxgan.recipes import summaries
+
+COMMANDS = ("main", "sample", "evaluate")
+
+
+def _listed(lines: dict[str, str]) -> str:
+    """Lay out names and what is said of them in two columns."""
+    width = max(map(len, lines), default=0)
+    return "\n".join(f"  {name:{width}}  {text}" for name, text in lines.items())
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the commands and the recipes."""
+    modules = [importlib.import_module(f"flaxgan.{name}") for name in COMMANDS]
+    commands = {f"python -m {module.__name__}": module.__doc__.partition(":")[0] for module in modules}
+    parser = Parser(
+        prog="python -m flaxgan",
+        usage="python -m flaxgan.COMMAND [FLAGS]",
+        description=f"{flaxgan.__doc__}\n\ncommands, each of which has a --help:\n{_listed(commands)}",
+        epilog=f"recipes, each for python -m flaxgan.main --recipe NAME [FLAGS]:\n{_listed(summaries())}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")
+    with exit_on_user_error():
+        parser.parse_args(argv)
+        parser.print_help()
+
+
+if __name__ == "__main__":
+    main()
