@@ -67,7 +67,8 @@ def sample_run(args: argparse.Namespace) -> None:
     from flaxgan.run import load_run, require_apart
     from flaxgan.sampling import averaged_generator, between, draw, random_classes, sample
 
-    config, counts, _ = load_run(args.run_dir)
+    run = load_run(args.run_dir)
+    config, counts = run.config, run.class_counts
     if args.classes is not None and not config.conditional:
         raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
     asked = [None] if args.classes is None else _class_ids(args.classes, counts)
@@ -76,7 +77,7 @@ def sample_run(args: argparse.Namespace) -> None:
             raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
         if (height := len(asked) * config.image_size[0]) > highest:
             raise UserError(f"--output {args.output}: it can be {highest} pixels high, not {height}; name fewer classes")
-    state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
+    state = load(run, args.checkpoint, set_up_devices(args.device)[0])
     require_apart(args.output, args.run_dir, config)
     _check_output(args.output)
     generator = averaged_generator(state.generator, state.ema_params, counts)

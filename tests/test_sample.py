@@ -48,9 +48,11 @@ def test_the_last_grid_of_the_run_is_seed_zero(run_dir, tmp_path):
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == np.asarray(Image.open(last))).all()
 
 
-def test_an_older_checkpoint_by_its_step(run_dir, tmp_path):
-    newest, older = (array(run_dir, tmp_path / f"{step}.npy", "--num", 4, "--checkpoint", step) for step in (10, 5))
-    assert (newest != older).any()
+def test_an_older_checkpoint_by_its_step_or_epoch(run_dir, tmp_path):
+    """Two epochs of 5 steps."""
+    names = ("10", "5", "epoch:1", "step:5")
+    newest, *older = (array(run_dir, tmp_path / f"{i}.npy", "--num", 4, "--checkpoint", name) for i, name in enumerate(names))
+    assert (newest != older[0]).any() and (older[0] == older[1]).all() and (older[0] == older[2]).all()
 
 
 def test_another_process_needs_the_folder_alone(run_dir, tmp_path):
