@@ -11,11 +11,14 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import LatestN
 
-from flaxgan.config import Config
 from flaxgan.errors import UserError
+from flaxgan.naming import CheckpointName, step_in_words
+from flaxgan.run import TrainedRun
 from flaxgan.state import GANState, state_shape
 
-BEST = "best_checkpoint"  # the folder of the one that evaluation chose
+ALL = "checkpoints"  # the folder of the newest ones
+BEST = "best_checkpoint"  # of the one that evaluation chose
+MOST_NAMED = 8  # where many are kept
 ATTEMPTS = 3  # at reading the newest one of a run that may be training
 
 
@@ -57,7 +60,7 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
 class Checkpoints:
     """The checkpoints of a run. Written in the background and renamed into place when whole, so none is ever half one."""
 
-    def __init__(self, run_dir: Path, keep: int | None = None, folder: str = "checkpoints"):
+    def __init__(self, run_dir: Path, keep: int | None = None, folder: str = ALL):
         """`keep`: how many of the newest to keep; None opens the folder to read only.
 
         Raises UserError if what would be written there could not be read.
@@ -181,21 +184,37 @@ def _in_short(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error)[:200]}"
 
 
-def load(run_dir: Path, config: Config, checkpoint: int | str | None, device: jax.Device) -> GANState:
-    """The state of a run at a step, at "best" (as --evaluate-every chose it), or at its newest checkpoint (None), on one device.
+def _find(run: TrainedRun, name: CheckpointName | None) -> tuple[str, int | None]:
+    """Find a checkpoint -> its folder in the run's, and its step, None for the newest. Raises UserError if it is not kept."""
+    run_dir = Path(run.config.run_dir)
+    if name in (None, CheckpointName("best")):
+        folder, why = (BEST, "no best checkpoint: train it with --evaluate-every") if name else (ALL, "no checkpoint yet")
+        if not (run_dir / folder).is_dir():
+            raise UserError(f"{run_dir} has {why}")
+        return folder, None
+    step = name.step(run.per_epoch)
+    kept = {int(path.name): folder for folder in (BEST, ALL) for path in (run_dir / folder).glob("*") if path.name.isdecimal()}
+    if step not in kept:
+        near = sorted(sorted(kept, key=lambda other: abs(other - step))[:MOST_NAMED])
+        words = [step_in_words(step, run.per_epoch) for step in (step, *near)]
+        raise UserError(
+            f"{run_dir} has no checkpoint of {words[0]}; kept: {', '.join(words[1:]) or 'none yet'}"
+            f"{', …' if len(near) < len(kept) else ''}; the run's pictures of other epochs are in generated_images/, "
+            "their weights are gone; --keep-checkpoints N keeps more"
+        )
+    return kept[step], step
 
-    Raises UserError if there is no such checkpoint.
+
+def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device) -> GANState:
+    """Restore the state of a run at the checkpoint that is asked for, the newest if none is, on one device.
+
+    Raises UserError if there is no such checkpoint, or if it can't be read.
     """
-    best = checkpoint == "best"
-    folder = BEST if best else "checkpoints"
-    if not (run_dir / folder).is_dir():
-        why = "no best checkpoint: train it with --evaluate-every" if best else "no checkpoint yet"
-        raise UserError(f"{run_dir} has {why}")
-    shape = state_shape(config, jax.sharding.SingleDeviceSharding(device))
-    step = None if best else checkpoint
+    folder, step = _find(run, name)
+    shape = state_shape(run.config, jax.sharding.SingleDeviceSharding(device))
     for attempt in range(ATTEMPTS):
         try:
-            with Checkpoints(run_dir, folder=folder) as checkpoints:
+            with Checkpoints(Path(run.config.run_dir), folder=folder) as checkpoints:
                 return checkpoints.restore(shape, step)
         except (UserError, FileNotFoundError):  # a run that goes on may have removed it meanwhile, and has a newer one
             if step is not None or attempt == ATTEMPTS - 1:

@@ -28,7 +28,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     config = run and run.config
     devices = set_up_devices(args.device)
     extractor = Extractor(args.extractor, own_devices(), args.inception_weights)
-    state = load(args.run_dir, config, args.checkpoint, devices[0]) if not args.generated else None
+    state = load(run, args.checkpoint, devices[0]) if not args.generated else None
     if output:
         if run:
             require_apart(output, args.run_dir, config)

@@ -10,6 +10,7 @@ from typing import Any
 from flaxgan.config import FIELDS, Config
 from flaxgan.errors import UserError
 from flaxgan.fields import choices_of, flag, parse_image_size, parse_period, type_of, typed
+from flaxgan.naming import CheckpointName
 
 GROUPS = {  # of --help: the first field of each
     "dataset": "data",
@@ -26,11 +27,12 @@ GROUPS = {  # of --help: the first field of each
 METAVARS = {parse_image_size: "SIZE", parse_period: "PERIOD"}
 
 
-def checkpoint_name(text: str) -> int | str:
-    """'best', or a step."""
-    if text != "best" and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a step nor the word best")
-    return text if text == "best" else int(text)
+def checkpoint_name(text: str) -> CheckpointName:
+    """Parse the name of a checkpoint for argparse, which shows the message of its own kind of error alone."""
+    try:
+        return CheckpointName.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def path(text: str) -> Path:
@@ -95,7 +97,7 @@ def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
 
 def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:
     """--checkpoint and --device, which every command that reads a trained run has, and the flags of these fields."""
-    help = "a step, or best, if the run chose one with --evaluate-every (default: the newest)"
-    parser.add_argument("--checkpoint", type=checkpoint_name, metavar="STEP", help=help)
+    help = "a step (5000), an epoch (epoch:20), or best, if the run chose one with --evaluate-every (default: the newest)"
+    parser.add_argument("--checkpoint", type=checkpoint_name, metavar="NAME", help=help)
     for name in (*names, "device"):
         add_flag(parser, name, FIELDS[name].default, FIELDS[name].default)

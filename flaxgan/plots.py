@@ -67,12 +67,17 @@ def _import_matplotlib() -> Any:
     return matplotlib
 
 
-def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """uint8 (N, H, W, C) -> one picture (rows * (H + GAP) + GAP, ..., C) on white; as square as it gets, unless told."""
-    n, h, w, c = images.shape
+def grid_shape(n: int, h: int, w: int, columns: int | None = None) -> tuple[int, int, int]:
+    """Return the columns of a grid of `n` pictures, as square as it gets unless told, and its height and width in pixels."""
     columns = columns or min(n, math.ceil(math.sqrt(n * h / w)))
-    rows = -(-n // columns)
-    sheet = np.full((rows * (h + GAP) + GAP, columns * (w + GAP) + GAP, c), 255, np.uint8)
+    return columns, -(-n // columns) * (h + GAP) + GAP, columns * (w + GAP) + GAP
+
+
+def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """Lay pictures, uint8 (N, H, W, C), beside each other on white -> one picture (height, width, C): see grid_shape."""
+    n, h, w, c = images.shape
+    columns, *size = grid_shape(n, h, w, columns)
+    sheet = np.full((*size, c), 255, np.uint8)
     for i, image in enumerate(images):
         y, x = (GAP + (i // columns) * (h + GAP), GAP + (i % columns) * (w + GAP))
         sheet[y : y + h, x : x + w] = image
@@ -100,6 +105,16 @@ def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.concatenate([np.asarray(margin)[..., None].repeat(sheet.shape[-1], -1), sheet], 1)
 
 
+def enlarged(images: np.ndarray, scale: int, smooth: bool = False) -> np.ndarray:
+    """Enlarge uint8 (N, H, W, C) -> (N, scale * H, scale * W, C): pixels become squares, or with `smooth` flow (Lanczos)."""
+    n, h, w, c = images.shape
+    if not smooth:
+        return images.repeat(scale, 1).repeat(scale, 2)
+    size = (w * scale, h * scale)
+    resized = [Image.fromarray(_squeezed(image)).resize(size, Image.Resampling.LANCZOS) for image in images]
+    return np.stack([np.asarray(image) for image in resized]).reshape(n, *size[::-1], c)
+
+
 def _squeezed(pixels: np.ndarray) -> np.ndarray:
     """(H, W, C) -> (H, W) if it is grey, as Pillow and matplotlib have it."""
     return pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
@@ -114,9 +129,12 @@ def save_animation(path: Path, frames: np.ndarray) -> None:
 
 
 def save_image(path: Path, pixels: np.ndarray) -> None:
-    """uint8 (H, W, 1 or 3) -> PNG."""
+    """Write uint8 (H, W, 1 or 3) as PNG, or as JPEG where the name says so."""
+    jpeg = {"format": "JPEG", "quality": 95, "subsampling": 0}  # the colours as sharp as the brightness
     with replacing(path) as temporary:
-        Image.fromarray(_squeezed(pixels)).save(temporary, "PNG")
+        Image.fromarray(_squeezed(pixels)).save(
+            temporary, **jpeg if path.suffix.lower() in (".jpg", ".jpeg") else {"format": "PNG"}
+        )
 
 
 def _figure(width: float, height: float, title: str = "") -> "Figure":

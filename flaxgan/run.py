@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Self
 
 import flaxgan
 from flaxgan.config import FIELDS, Config
-from flaxgan.data import ImageDataset, Source, open_source
+from flaxgan.data import ImageDataset, Source, open_source, steps_per_epoch
 from flaxgan.data.sources import is_folder
 from flaxgan.errors import FULL, UserError, say
-from flaxgan.fields import spelled
+from flaxgan.fields import is_a, spelled
 from flaxgan.files import locked, portable, replacing, require_outside
 from flaxgan.log import METRICS_FILE, evaluated, logged
 from flaxgan.models.sizes import base_size, require_resolution
@@ -49,6 +49,12 @@ class TrainedRun(NamedTuple):
     config: Config
     class_counts: dict[str, int]  # how many pictures of each class it was trained on; empty if they have none
     sha256: str | None  # of those pictures
+    num_images: int | None  # how many there were; None if config.json doesn't say
+
+    @property
+    def per_epoch(self) -> int | None:
+        """The steps of an epoch; None if `num_images` is not known."""
+        return None if self.num_images is None else steps_per_epoch(self.num_images, self.config.images_per_step)
 
 
 def load_run(run_dir: Path) -> TrainedRun:
@@ -57,7 +63,7 @@ def load_run(run_dir: Path) -> TrainedRun:
     data = saved.get("data", {})
     names = data.get("class_names", ())
     counts = dict(zip(names, data.get("class_counts", ()), strict=True))
-    return TrainedRun(config, counts, data.get("sha256"))
+    return TrainedRun(config, counts, data.get("sha256"), data.get("images"))
 
 
 def require_apart(output: Path, run_dir: Path, config: Config) -> None:
@@ -76,6 +82,8 @@ def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
         data = saved.get("data", {})
         if not isinstance(data, dict) or not isinstance(saved.get("chosen", {}), dict):
             raise ValueError("what it says of the data, or of what was chosen, is no object")
+        if not is_a(data.get("images", 1), int) or data.get("images", 1) < 1:
+            raise ValueError("it does not say how many pictures there are")
         if len(data.get("class_counts", ())) != len(data.get("class_names", ())):
             raise ValueError("it does not say how many pictures each class has")
         return saved, Config.from_dict(saved, run_dir=str(run_dir))

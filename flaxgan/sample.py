@@ -6,27 +6,10 @@ import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from flaxgan.errors import UserError, exit_on_user_error
-from flaxgan.files import require_writable
+from flaxgan.fields import typed
 from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
-
-HIGHEST = {".gif": 2**16 - 1, ".webp": 2**14 - 1}  # in pixels, of an animation
-
-
-def _check_output(output: Path) -> None:
-    """Raises UserError, before anything is computed, if `output` can't be written or would mix with what is there."""
-    if output.name.lower() in (".png", ".npy", *HIGHEST):
-        raise UserError(f"--output {output} has no name before {output.name}")
-    if output.suffix.lower() not in ("", ".png", ".npy", *HIGHEST):
-        raise UserError(
-            f"--output {output}: {output.suffix} is not known; name a .png (one grid), a .npy, a folder, "
-            "or with --interpolate a .gif or .webp"
-        )
-    require_writable(output if output.suffix else output / "0.png")
-    if not output.suffix and any(output.iterdir()):
-        raise UserError(f"--output {output} is not an empty folder; name another")
 
 
 def _class_ids(asked: str, counts: dict[str, int]) -> list[int]:
@@ -61,77 +44,45 @@ def sample_run(args: argparse.Namespace) -> None:
 
     Raises UserError if the folder is no run, has no such checkpoint or class, or the output can't be written.
     """
+    import numpy as np
 
     from flaxgan.checkpoint import load
     from flaxgan.devices import set_up_devices
+    from flaxgan.outputs import Output
     from flaxgan.run import load_run, require_apart
-    from flaxgan.sampling import averaged_generator, between, draw, random_classes, sample
+    from flaxgan.sampling import averaged_generator, between, draw, first_latents, random_classes
 
-    config, counts, _ = load_run(args.run_dir)
+    run = load_run(args.run_dir)
+    config, counts = run.config, run.class_counts
     if args.classes is not None and not config.conditional:
         raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
-    asked = [None] if args.classes is None else _class_ids(args.classes, counts)
-    if highest := HIGHEST.get(args.output.suffix.lower()):
-        if not args.interpolate:
-            raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
-        if (height := len(asked) * config.image_size[0]) > highest:
-            raise UserError(f"--output {args.output}: it can be {highest} pixels high, not {height}; name fewer classes")
-    state = load(args.run_dir, config, args.checkpoint, set_up_devices(args.device)[0])
+    ids = [] if args.classes is None else _class_ids(args.classes, counts)
+    each = (len(args.interpolate) - 1) * args.frames + 1 if args.interpolate else args.num
+    columns = each if ids or args.interpolate else None
+    output = Output(args.output, args.scale, args.resample == "smooth")
+    if output.form.animated and not args.interpolate:
+        raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
+    output.require_fit(each * max(1, len(ids)), config.image_size, columns)
+    state = load(run, args.checkpoint, set_up_devices(args.device)[0])
     require_apart(args.output, args.run_dir, config)
-    _check_output(args.output)
-    generator = averaged_generator(state.generator, state.ema_params, counts)
+    output.require_writable()
 
     if args.interpolate:
         z = between(args.interpolate, args.frames, config.latent_dim, args.truncation)
-        if config.conditional and not args.classes:
-            asked = random_classes(counts, args.interpolate[0], 1).tolist()
-
-        images = [draw(generator, z, _repeated(id, len(z))) for id in asked]
-    elif args.classes:
-        # The same z for each class: down a column it is the class alone that changes.
-        images = [sample(generator, args.seed, args.num, _repeated(id, args.num), truncation=args.truncation) for id in asked]
+        if config.conditional and not ids:
+            ids = random_classes(counts, args.interpolate[0], 1).tolist()
     else:
-        labels = random_classes(counts, args.seed, args.num) if config.conditional else None
-        images = [sample(generator, args.seed, args.num, labels, truncation=args.truncation)]
-    columns = len(images[0]) if args.classes or args.interpolate else None
-    names = [[*counts][id] for id in asked if id is not None]
-    try:
-        _write(args.output, images, columns, names)
-    except OSError as error:
-        raise UserError(f"--output {args.output} can't be written: {error}") from error
-    size = f"{config.image_size[0]}x{config.image_size[1]}"
-    print(f"{sum(map(len, images))} pictures of {size} in {args.output}")
+        z = first_latents(args.seed, args.num, config.latent_dim, truncation=args.truncation)
+    # The same z for each class: down a column it is the class alone that changes.
+    rows = [np.full(each, id, np.int32) for id in ids] or [random_classes(counts, args.seed, each) if config.conditional else None]
+    generator = averaged_generator(state.generator, state.ema_params, counts)
+    images = np.concatenate([draw(generator, z, labels) for labels in rows])
+    names = [[*counts][id] for id in ids]
+    output.write(images, columns, names)
+    pictures = f"picture{'s' if len(images) > 1 else ''} of {typed(config.image_size)}"
+    print(f"{len(images)} {pictures}{f', {args.scale} times as large,' if args.scale > 1 else ''} in {args.output}")
     if names:
         print("classes, a row each:", ", ".join(names))
-
-
-def _repeated(id: int | None, num: int) -> Any:
-    import numpy as np
-
-    return None if id is None else np.full(num, id, np.int32)
-
-
-def _write(output: Path, rows: list[Any], columns: int | None, names: list[str]) -> None:
-    """Rows of pictures, uint8 (N, H, W, C) each; `columns`: of a grid, if a row of them is one; `names`: of its rows, if any."""
-    import numpy as np
-
-    from flaxgan.files import replacing
-    from flaxgan.plots import grid, name_rows, save_animation, save_image
-
-    images = np.concatenate(rows)
-    kind = output.suffix.lower()
-    if kind == ".png":
-        sheet = grid(images, columns)
-        save_image(output, name_rows(sheet, names) if names else sheet)
-    elif kind in HIGHEST:
-        save_animation(output, np.concatenate(rows, 1))  # one above the other
-    elif kind == ".npy":
-        with replacing(output) as temporary, temporary.open("wb") as file:
-            np.save(file, images)
-    else:
-        digits = len(str(len(images) - 1))
-        for i, image in enumerate(images):
-            save_image(output / f"{i:0{digits}d}.png", image)
 
 
 def _seeds(text: str) -> list[int]:
@@ -168,9 +119,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         type=path,
         default=Path("samples.png"),
         metavar="PATH",
-        help="a .png: one grid; a .npy: uint8 (N, H, W, C); a .gif or .webp: --interpolate; else a folder: N PNG files "
-        "(default: samples.png)",
+        help="a .png or .jpg: one grid (of one picture: itself); a .npy: uint8 (N, H, W, C); a .gif or .webp: --interpolate; "
+        "else a folder: N PNG files (default: samples.png)",
     )
+    add("--scale", type=whole_number(1), choices=range(1, 17), metavar="INT", help="write them so many times as large (default: 1)")
+    add("--resample", choices=("nearest", "smooth"), help="of --scale: pixels as squares, or smoothed (Lanczos) (default: nearest)")
     add_flags_of_a_reader(parser)
     with exit_on_user_error():
         args = parser.parse_args(argv)
@@ -178,7 +131,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise UserError("--interpolate names its own seeds, and --frames its pictures; leave --seed and --num out")
         if args.frames and not args.interpolate:
             raise UserError("--frames is for --interpolate SEED,SEED,...; leave it out, or say --num")
-        args.seed, args.frames = args.seed or 0, args.frames or 16
+        if args.resample and not args.scale:
+            raise UserError("--resample is for --scale; leave it out, or say how many times as large the pictures are to be")
+        args.seed, args.frames, args.scale = args.seed or 0, args.frames or 16, args.scale or 1
         if args.num is None:
             args.num = 8 if args.classes else 64
         if args.truncation is not None and not 0.01 <= args.truncation < math.inf:

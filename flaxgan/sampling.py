@@ -114,18 +114,15 @@ def generated_images(generator: Network, z: Array, labels: Array | None = None) 
     return to_uint8(generator.eval_mode(z, labels))
 
 
-def sample(
-    generator: Network,
-    seed: int,
-    num: int,
-    labels: np.ndarray | None = None,
-    stream: int = SAMPLING,
-    truncation: float | None = None,
-) -> np.ndarray:
+def first_latents(seed: int, num: int, latent_dim: int, stream: int = SAMPLING, truncation: float | None = None) -> np.ndarray:
+    """The first `num` z of a stream of a seed, as `latents` makes them, drawn in whole batches: float32 (num, latent_dim)."""
+    starts = range(0, num, BATCH)  # so that one program is compiled, however many are asked for
+    return np.concatenate([latents(seed, start, BATCH, latent_dim, stream, truncation) for start in starts])[:num]
+
+
+def sample(generator: Network, seed: int, num: int, labels: np.ndarray | None = None, stream: int = SAMPLING) -> np.ndarray:
     """The first `num` pictures of a seed, of these classes (num,) if conditional: uint8 (num, H, W, C). Waits for the device."""
-    starts = range(0, num, BATCH)  # whole batches only, so that one program is compiled
-    z = [latents(seed, start, BATCH, generator.module.latent_dim, stream, truncation) for start in starts]
-    return draw(generator, np.concatenate(z)[:num], labels)
+    return draw(generator, first_latents(seed, num, generator.module.latent_dim, stream), labels)
 
 
 def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:

@@ -1,3 +1,4 @@
+import argparse
 import dataclasses
 import shutil
 import subprocess
@@ -12,7 +13,10 @@ from conftest import ROOT
 from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.config import Config
 from flaxgan.errors import UserError
+from flaxgan.flags import checkpoint_name
+from flaxgan.naming import CheckpointName
 from flaxgan.parallel import Trainer
+from flaxgan.run import TrainedRun
 from flaxgan.state import state_shape
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
@@ -175,9 +179,10 @@ def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run
         return restore(self, shape, step)
 
     monkeypatch.setattr(Checkpoints, "restore", removed_meanwhile)
-    assert int(load(run_dir, CONFIG, None, jax.devices()[0]).step) == 3
-    with pytest.raises(UserError, match="there is no checkpoint of step 4"):
-        load(run_dir, CONFIG, 4, jax.devices()[0])
+    run = TrainedRun(dataclasses.replace(CONFIG, run_dir=str(run_dir)), {}, None, 8)
+    assert int(load(run, None, jax.devices()[0]).step) == 3
+    with pytest.raises(UserError, match="has no checkpoint of step 4"):
+        load(run, CheckpointName("step", 4), jax.devices()[0])
 
 
 @pytest.mark.parametrize("fields", [{"features": 8}, {"image_size": (32, 32)}, {"latent_dim": 9}])
@@ -201,3 +206,41 @@ def test_no_checkpoint_and_no_such_checkpoint(run_dir, trainer, tmp_path):
         checkpoints.restore(trainer.state_shape)
     with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="of step 1 .*there are 3, 4"):
         checkpoints.restore(trainer.state_shape, step=1)
+
+
+@pytest.fixture
+def trained(run_dir):
+    """Two steps an epoch; kept are the best, step 3, and the newest, step 4."""
+    best = run_dir / "best_checkpoint"
+    shutil.copytree(run_dir / "checkpoints", best)
+    shutil.rmtree(best / "4")
+    shutil.rmtree(run_dir / "checkpoints" / "3")
+    return TrainedRun(dataclasses.replace(CONFIG, run_dir=str(run_dir)), {}, None, 17)
+
+
+@pytest.mark.parametrize(("text", "step"), [("4", 4), ("step:4", 4), ("epoch:2", 4), ("best", 3), ("3", 3)])
+def test_a_checkpoint_by_its_step_its_epoch_or_as_the_best(trained, text, step):
+    assert int(load(trained, checkpoint_name(text), jax.devices()[0]).step) == step
+
+
+@pytest.mark.parametrize("text", ["epoch:1", "2"])
+def test_which_checkpoints_are_kept_is_said_by_step_and_epoch(trained, text):
+    with pytest.raises(UserError) as error:
+        load(trained, checkpoint_name(text), jax.devices()[0])
+    assert "no checkpoint of step 2 (epoch 1); kept: step 3 (within epoch 2), step 4 (epoch 2); the run's" in str(error.value)
+
+
+def test_of_many_kept_checkpoints_the_nearest_are_named(tmp_path):
+    for step in range(100, 3000, 100):
+        (tmp_path / "checkpoints" / str(step)).mkdir(parents=True)
+    run = TrainedRun(dataclasses.replace(CONFIG, run_dir=str(tmp_path)), {}, None, None)
+    with pytest.raises(UserError, match="of step 1010; kept: step 700, .*step 1000, .*step 1400, …; the run's"):
+        load(run, CheckpointName("step", 1010), jax.devices()[0])
+    with pytest.raises(UserError, match="name a step"):
+        load(run, CheckpointName("epoch", 1), jax.devices()[0])
+
+
+@pytest.mark.parametrize("text", ["newest", "epoch", "epoch:", "epoch:-1", ":5", "epochs:5", "best:5", "1.5", ""])
+def test_what_names_no_checkpoint(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="is neither a step"):
+        checkpoint_name(text)

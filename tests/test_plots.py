@@ -11,7 +11,18 @@ from PIL import Image
 
 from flaxgan.errors import UserError
 from flaxgan.files import replacing
-from flaxgan.plots import GAP, Attempts, grid, name_rows, save_image, save_losses, save_neighbours, save_side_by_side
+from flaxgan.plots import (
+    GAP,
+    Attempts,
+    enlarged,
+    grid,
+    grid_shape,
+    name_rows,
+    save_image,
+    save_losses,
+    save_neighbours,
+    save_side_by_side,
+)
 
 
 def test_grid_reads_left_to_right_then_down():
@@ -21,6 +32,26 @@ def test_grid_reads_left_to_right_then_down():
     corners = sheet[GAP :: 6 + GAP, GAP :: 4 + GAP, 0][:2, :3]
     assert corners.tolist() == [[0, 1, 2], [3, 4, 255]]
     assert sheet[0].min() == 255
+    assert grid_shape(*images.shape[:3]) == (3, *sheet.shape[:2])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_enlarged_pixels_are_squares_or_flow_into_each_other(channels):
+    images = np.array([0, 255], np.uint8).reshape(1, 1, 2, 1) * np.ones((2, 3, 1, channels), np.uint8)
+    squares, smooth = enlarged(images, 4), enlarged(images, 4, smooth=True)
+    assert squares.shape == smooth.shape == (2, 12, 8, channels) and squares.dtype == smooth.dtype == np.uint8
+    assert (squares[:, :, :4] == 0).all() and (squares[:, :, 4:] == 255).all()
+    row = smooth[1, 5, :, 0].astype(int)
+    assert row[0] < 10 and row[-1] > 245 and len({*row[2:6]}) == 4 and (np.diff(row[2:6]) > 0).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_as_jpeg_keeps_its_grey_or_colours(tmp_path, channels):
+    pixels = np.tile(np.array([0, 120, 240], np.uint8)[:channels], (16, 16, 1))
+    save_image(tmp_path / "a.jpg", pixels)
+    with Image.open(tmp_path / "a.jpg") as picture:
+        assert (picture.format, picture.mode) == ("JPEG", {1: "L", 3: "RGB"}[channels])
+        assert abs(np.asarray(picture).reshape(pixels.shape).astype(int) - pixels).max() <= 3
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 16), (3, 100)])

@@ -4,11 +4,11 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from conftest import TINY, start
+from conftest import TINY, size_of, start
 from PIL import Image
 
 from flaxgan.main import main
-from flaxgan.plots import grid, name_rows
+from flaxgan.plots import GAP, enlarged, grid, name_rows
 from flaxgan.sample import main as sample
 from flaxgan.sampling import between, latents, random_classes, spread_classes
 
@@ -36,6 +36,45 @@ def test_the_three_kinds_of_output_hold_the_same_pictures(run_dir, tmp_path):
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == grid(images)).all()
 
 
+def test_one_picture_is_written_without_a_frame(run_dir, conditional, tmp_path, printed):
+    (image,) = array(run_dir, tmp_path / "one.npy", "--num", 1)
+    assert "\n1 picture of 16x16 in" in "\n" + printed(sample, run_dir, "--num", 1, "--output", tmp_path / "one.png")
+    assert (np.asarray(Image.open(tmp_path / "one.png")) == image).all()
+    sample([str(conditional), "--class", "discs", "--num", "1", "--output", str(tmp_path / "disc.png")])
+    assert size_of(tmp_path / "disc.png") == (16, 16)
+
+
+@pytest.mark.parametrize("resample", ["nearest", "smooth"])
+def test_all_that_is_written_can_be_enlarged(run_dir, tmp_path, resample, printed):
+    images = enlarged(array(run_dir, tmp_path / "a.npy", "--num", 3), 4, resample == "smooth")
+    flags = [run_dir, "--num", 3, "--scale", 4, "--resample", resample]
+    assert "3 pictures of 16x16, 4 times as large, in" in printed(sample, *flags, "--output", tmp_path / "grid.png")
+    printed(sample, *flags, "--output", tmp_path / "folder")
+    assert (np.asarray(Image.open(tmp_path / "grid.png")) == grid(images)).all()
+    assert (np.stack([np.asarray(Image.open(tmp_path / "folder" / f"{i}.png")) for i in range(3)]) == images).all()
+    moving = [run_dir, "--interpolate", "3,4", "--frames", 2, *flags[3:]]
+    printed(sample, *moving, "--output", tmp_path / "strip.png")
+    printed(sample, *moving, "--output", tmp_path / "there.webp")
+    assert size_of(tmp_path / "strip.png") == (3 * (64 + GAP) + GAP, 64 + 2 * GAP)
+    assert size_of(tmp_path / "there.webp") == (64, 64)
+
+
+def test_names_are_written_beside_enlarged_rows_not_enlarged_with_them(conditional, tmp_path):
+    both = enlarged(array(conditional, tmp_path / "a.npy", "--class", "all", "--num", 2), 8)
+    sample([str(conditional), "--class", "all", "--num", "2", "--scale", "8", "--output", str(tmp_path / "grid.png")])
+    named = name_rows(grid(both, columns=2), ["discs", "squares"])
+    assert (np.asarray(Image.open(tmp_path / "grid.png")) == named).all()
+
+
+@pytest.mark.parametrize("name", ["grid.jpg", "grid.JPEG"])
+def test_a_grid_as_jpeg(run_dir, tmp_path, name):
+    sample([str(run_dir), "--num", "4", "--scale", "8", "--output", str(tmp_path / name)])
+    with Image.open(tmp_path / name) as picture:
+        assert picture.format == "JPEG"
+        images = enlarged(array(run_dir, tmp_path / "a.npy", "--num", 4), 8)
+        assert abs(np.asarray(picture, np.int16) - grid(images)).mean() < 4
+
+
 def test_picture_i_depends_on_seed_and_i_alone(run_dir, tmp_path):
     few, many = (array(run_dir, tmp_path / f"{n}.npy", "--num", n) for n in (3, 70))
     assert (many[:3] == few).all() and len(np.unique(many, axis=0)) == 70
@@ -48,9 +87,11 @@ def test_the_last_grid_of_the_run_is_seed_zero(run_dir, tmp_path):
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == np.asarray(Image.open(last))).all()
 
 
-def test_an_older_checkpoint_by_its_step(run_dir, tmp_path):
-    newest, older = (array(run_dir, tmp_path / f"{step}.npy", "--num", 4, "--checkpoint", step) for step in (10, 5))
-    assert (newest != older).any()
+def test_an_older_checkpoint_by_its_step_or_epoch(run_dir, tmp_path):
+    """Two epochs of 5 steps."""
+    names = ("10", "5", "epoch:1", "step:5")
+    newest, *older = (array(run_dir, tmp_path / f"{i}.npy", "--num", 4, "--checkpoint", name) for i, name in enumerate(names))
+    assert (newest != older[0]).any() and (older[0] == older[1]).all() and (older[0] == older[2]).all()
 
 
 def test_another_process_needs_the_folder_alone(run_dir, tmp_path):
@@ -71,7 +112,7 @@ def test_bad_input(run_dir, tmp_path, pictures, sample_refused):
     assert "--seed: '-1' is no whole number" in sample_refused(run_dir, "--seed", -1)
     assert "--seed: '4294967296' is no whole number" in sample_refused(run_dir, "--seed", 2**32)
     assert "no checkpoint of step 7" in sample_refused(run_dir, "--checkpoint", 7)
-    assert ".jpg is not known" in sample_refused(run_dir, "--output", tmp_path / "a.jpg")
+    assert ".bmp is not known" in sample_refused(run_dir, "--output", tmp_path / "a.bmp")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     assert "not an empty folder" in sample_refused(run_dir, "--output", tmp_path / "full")
@@ -103,7 +144,7 @@ def test_out_of_memory_is_one_line(run_dir, tmp_path, sample_refused, monkeypatc
     def exhausted(*_, **__):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
 
-    monkeypatch.setattr("flaxgan.sampling.sample", exhausted)
+    monkeypatch.setattr("flaxgan.sampling.draw", exhausted)
     assert "out of memory; wait until" in sample_refused(run_dir, "--output", tmp_path / "a.png")
 
 
@@ -204,7 +245,12 @@ def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, p
     assert "another than the one before" in sample_refused(run_dir, "--interpolate", "1,2,02")
     assert "takes --interpolate" in sample_refused(run_dir, "--output", tmp_path / "a.gif")
     many = ["--interpolate", "3,4", "--class", ",".join(["discs"] * 2**10), "--output", tmp_path / "a.webp"]
-    assert "16383 pixels high, not 16384; name fewer" in sample_refused(conditional, *many)
+    assert "16384 pixels high and 16 wide, and can have 16383 a side" in sample_refused(conditional, *many)
+    for argv in (["--num", 2**24, "--output", tmp_path / "a.png"], ["--num", 2**16, "--scale", 16, "--output", tmp_path / "a.jpg"]):
+        assert "ask for fewer pictures" in sample_refused(run_dir, *argv)
+    assert "leave --scale out" in sample_refused(run_dir, "--scale", 2, "--output", tmp_path / "a.npy")
+    assert "--resample is for --scale" in sample_refused(run_dir, "--resample", "smooth")
+    assert "--scale: invalid choice: 17" in sample_refused(run_dir, "--scale", 17)
     assert "--truncation" in sample_refused(run_dir, "--truncation", 0)
     assert "--frames is for --interpolate" in sample_refused(run_dir, "--frames", 5)
     assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--num", 5)

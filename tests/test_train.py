@@ -29,6 +29,7 @@ from flaxgan.files import locked
 from flaxgan.interrupt import Abandoned, Interrupt
 from flaxgan.log import MetricsLog
 from flaxgan.main import main
+from flaxgan.naming import CheckpointName
 from flaxgan.parallel import Trainer
 from flaxgan.plots import grid, name_rows
 from flaxgan.report import Reporter
@@ -50,7 +51,7 @@ def steps(run_dir):
 
 
 def state(run_dir):
-    return load(run_dir, load_run(run_dir).config, None, jax.devices()[0])
+    return load(load_run(run_dir), None, jax.devices()[0])
 
 
 def same_state(a, b):
@@ -170,7 +171,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(run_dir, tra
 
 def test_a_falling_rate_falls_over_the_whole_run(tmp_path, pictures, train):
     train("--dataset", pictures, "--run-dir", tmp_path / "run", "--epochs", 3, "--schedule", "linear", *TINY)
-    after = [load(tmp_path / "run", load_run(tmp_path / "run").config, step, jax.devices()[0]) for step in (5, 10, 15)]
+    after = [load(load_run(tmp_path / "run"), CheckpointName("step", step), jax.devices()[0]) for step in (5, 10, 15)]
     for name in ("generator", "discriminator"):
         weights = [jax.tree.leaves(getattr(state, name).params)[0] for state in after]
         early, late = (float(abs(b - a).mean()) for a, b in itertools.pairwise(weights))
