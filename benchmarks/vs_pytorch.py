@@ -24,7 +24,8 @@ from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, random_image
 from flaxgan.config import Config
 from flaxgan.devices import set_up_devices
 from flaxgan.parallel import STEPS_PER_DISPATCH, Trainer
-from flaxgan.state import TRAINING, create_state, random_key
+from flaxgan.rng import TRAINING, Rng, random_key
+from flaxgan.state import create_state
 
 TOLERANCE = 1e-4  # relative; of the first step, whose g_loss already sees one update of the discriminator
 
@@ -46,8 +47,7 @@ def _first_losses(config: Config, images: np.ndarray, steps: int) -> tuple[np.nd
     torch_trainer = TorchTrainer(config, state)
     ours, theirs = [], []
     for step in range(steps):
-        z_key, _ = jax.random.split(jax.random.fold_in(random_key(config.seed, TRAINING), step))
-        z = np.asarray(jax.random.normal(z_key, (config.batch_size, config.latent_dim)))
+        z = np.asarray(Rng(random_key(config.seed, TRAINING)).fold(step).fold(0).normal((config.batch_size, config.latent_dim)))
         state, metrics = trainer.train_steps(state, np.arange(config.batch_size)[None])
         ours.append([float(metrics[name][0]) for name in ("d_loss", "g_loss")])
         losses = torch_trainer.step(torch_trainer.put(images[: config.batch_size]), torch_trainer.put(z))

@@ -1,7 +1,7 @@
-"""What the discriminator sees of a picture, real or generated: differentiable augmentation and noise.
+"""What the discriminator sees of images, real or generated: differentiable augmentation and noise.
 
-Each augmentation changes one picture (H, W, C) in [-1, 1] as its key says: a function each, a line in AUGMENTATIONS, and its name
-in config.py.
+Each augmentation changes images (N, H, W, C) in [-1, 1], each of them by random numbers of its own: a function each, a line in
+AUGMENTATIONS, and its name in config.py.
 """
 
 from collections.abc import Sequence
@@ -10,64 +10,62 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-
-def color(image: Array, key: Array) -> Array:
-    """Brightness, saturation and contrast (Zhao et al. 2020, arXiv:2006.10738, as in its published settings)."""
-    brightness, saturation, contrast = jax.random.uniform(key, (3,))
-    image = image + (brightness - 0.5)
-    grey = image.mean(-1, keepdims=True)
-    image = (image - grey) * (2 * saturation) + grey
-    mean = image.mean()
-    return (image - mean) * (contrast + 0.5) + mean
+from flaxgan.rng import Rng
 
 
-def translation(image: Array, key: Array, share: float = 1 / 8) -> Array:
-    """Moved by up to `share` of its height and width, grey coming in (Zhao et al. 2020)."""
-    height, width, _ = image.shape
-    most = [round(side * share) for side in (height, width)]
-    padded = jnp.pad(image, ((most[0], most[0]), (most[1], most[1]), (0, 0)))
-    tops, lefts = (jax.random.randint(k, (), 0, 2 * m + 1) for k, m in zip(jax.random.split(key), most, strict=True))
-    return jax.lax.dynamic_slice(padded, (tops, lefts, 0), image.shape)
+def color(images: Array, rng: Rng) -> Array:
+    """Change brightness, saturation and contrast (Zhao et al. 2020, arXiv:2006.10738, as in its published settings)."""
+    brightness, saturation, contrast = jnp.split(rng.uniform((len(images), 3, 1, 1)), 3, 1)
+    images = images + (brightness - 0.5)
+    grey = images.mean(-1, keepdims=True)
+    images = (images - grey) * (2 * saturation) + grey
+    mean = images.mean((1, 2, 3), keepdims=True)
+    return (images - mean) * (contrast + 0.5) + mean
 
 
-def cutout(image: Array, key: Array, share: float = 1 / 2) -> Array:
-    """A grey rectangle of `share` of its height and width, its centre anywhere (Zhao et al. 2020)."""
+def translation(images: Array, rng: Rng, share: float = 1 / 8) -> Array:
+    """Move by up to `share` of height and width, grey coming in (Zhao et al. 2020)."""
+    most = [round(side * share) for side in images.shape[1:3]]
+    padded = jnp.pad(images, ((0, 0), (most[0], most[0]), (most[1], most[1]), (0, 0)))
+    tops, lefts = (rng.fold(axis).integers(0, 2 * m + 1, (len(images),)) for axis, m in enumerate(most))
+
+    def crop(image: Array, top: Array, left: Array) -> Array:
+        return jax.lax.dynamic_slice(image, (top, left, 0), images.shape[1:])
+
+    return jax.vmap(crop)(padded, tops, lefts)
+
+
+def cutout(images: Array, rng: Rng, share: float = 1 / 2) -> Array:
+    """Grey out a rectangle of `share` of height and width, its centre anywhere (Zhao et al. 2020)."""
     inside = []
-    for side, k in zip(image.shape[:2], jax.random.split(key), strict=True):
+    for axis, side in enumerate(images.shape[1:3]):
         length = round(side * share)
-        start = jax.random.randint(k, (), 0, side + 1 - length % 2) - length // 2
-        positions = jnp.arange(side)
+        start = rng.fold(axis).integers(0, side + 1 - length % 2, (len(images), 1)) - length // 2
+        positions = jnp.arange(side)[None]
         inside.append((positions >= start) & (positions < start + length))
-    return jnp.where((inside[0][:, None] & inside[1][None, :])[..., None], 0, image)
+    return jnp.where((inside[0][:, :, None] & inside[1][:, None, :])[..., None], 0, images)
 
 
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
 NOISE, CHOICE = 2**32 - 1, 2**32 - 2  # whose random numbers are no augmentation's
 
 
-def seen(
+def augmented(
     images: Array,
-    keys: Array,
+    rng: Rng,
     augmentations: Sequence[str],
     probability: Array | float | None = None,
     noise: Array | float | None = None,
 ) -> Array:
-    """Pictures (N, H, W, C) as the discriminator sees them, each by its own key, keys (N,).
+    """Return images (N, H, W, C) as the discriminator sees them.
 
-    `probability`: that a picture is augmented, by all of them; None: every picture is. `noise`: the standard deviation of what is
+    `probability`: that an image is augmented, by all of them; None: every one is. `noise`: the standard deviation of what is
     added to each value (Sønderby et al. 2017, "instance noise"), or None.
     """
     original = images
     for number, name in enumerate(augmentations):
-        images = jax.vmap(AUGMENTATIONS[name])(images, _derived(keys, number))
+        images = AUGMENTATIONS[name](images, rng.fold(number))
     if probability is not None:
-        chosen = jax.vmap(jax.random.uniform)(_derived(keys, CHOICE)) < probability
-        images = jnp.where(chosen[:, None, None, None], images, original)
-    if noise is not None:
-        drawn = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(_derived(keys, NOISE))
-        images = images + noise * drawn
-    return images
-
-
-def _derived(keys: Array, number: int) -> Array:
-    return jax.vmap(lambda key: jax.random.fold_in(key, number))(keys)
+        chosen = rng.fold(CHOICE).uniform((len(images), 1, 1, 1)) < probability
+        images = jnp.where(chosen, images, original)
+    return images if noise is None else images + noise * rng.fold(NOISE).normal(images.shape)

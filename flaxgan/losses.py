@@ -10,15 +10,17 @@ from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jax.nn import relu, softplus
+
+from flaxgan.rng import average
 
 
 class Loss(NamedTuple):
     discriminator: Callable[[Array, Array, float], Array]  # real logits (N,), fake logits (N,), target of the real ones
     generator: Callable[[Array, Array], Array]  # real logits (N,), which most leave unused, and fake logits (N,)
     # The same three -> of each picture, whether it is taken for what it is: bool (N,), (N,).
-    judged_right: Callable[[Array, Array, float], tuple[Array, Array]]
+    correct: Callable[[Array, Array, float], tuple[Array, Array]]
 
 
 def bce_discriminator(real_logits: Array, fake_logits: Array, real_target: float = 1.0) -> Array:
@@ -92,10 +94,9 @@ LOSSES = {
 }
 
 
-def feature_matching(real_features: Array, fake_features: Array, axis_name: str | None = None) -> Array:
+def feature_matching(real_features: Array, fake_features: Array, axis: str | None = None) -> Array:
     """Squared distance of the mean features (N, ...) of two batches, per feature (Salimans et al. 2016, section 3.1).
 
-    `axis_name`: of pmap, over whose devices the means are taken.
+    `axis`: of pmap, over whose devices the means are taken.
     """
-    difference = real_features.mean(0) - fake_features.mean(0)
-    return jnp.square(difference if axis_name is None else lax.pmean(difference, axis_name)).mean()
+    return jnp.square(average(real_features.mean(0) - fake_features.mean(0), axis)).mean()

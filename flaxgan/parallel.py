@@ -15,7 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from flaxgan.config import Config
 from flaxgan.data.cache import expect_random_reads
 from flaxgan.errors import UserError
-from flaxgan.state import GANState, create_state
+from flaxgan.state import GANState, create_state, with_axis
 from flaxgan.steps import Metrics, train_step
 
 AXIS = "batch"
@@ -23,8 +23,8 @@ AXIS = "batch"
 STEPS_PER_DISPATCH = 8
 DISPATCHES_TIMED = 16
 SHARE_FOR_IMAGES = 0.25  # of a device's memory
-Data = tuple[Any, Any]  # images, and labels or None
-Step = Callable[..., tuple[GANState, Metrics]]  # of a state, images and labels
+Data = dict[str, Any]  # arrays by name: "image" and, if there are classes, "label"
+Step = Callable[..., tuple[GANState, Metrics]]  # of a state and a batch
 
 
 def require_divisible(config: Config, devices: list[jax.Device]) -> None:
@@ -42,20 +42,20 @@ def live_on_device(config: Config, devices: list[jax.Device], images: np.ndarray
     return bool(stats) and images.nbytes <= SHARE_FOR_IMAGES * stats.get("bytes_limit", 0)
 
 
-def _own_rows(drawn: Array) -> Array:
-    """Of what was drawn for the whole batch, under pmap."""
-    rows = len(drawn) // lax.axis_size(AXIS)
-    return lax.dynamic_slice_in_dim(drawn, lax.axis_index(AXIS) * rows, rows)
-
-
-def _scan(one_step: Step, state: GANState, data: Data, indices: Array | None) -> tuple[GANState, Metrics]:
+def _scan(one_step: Step, state: GANState, data: Data, indices: Data | None) -> tuple[GANState, Metrics]:
     """A step on each data[indices[k]], or data[k] if these are the batches; metrics have a row each."""
 
-    def body(state: GANState, own: Any) -> tuple[GANState, Metrics]:
-        batch = own if indices is None else jax.tree.map(lambda x: x.at[own].get(mode="promise_in_bounds"), data)
-        return one_step(state, *batch)
+    def body(state: GANState, own: Data) -> tuple[GANState, Metrics]:
+        batch = own if indices is None else jax.tree.map(lambda x, i: x.at[i].get(mode="promise_in_bounds"), data, own)
+        return one_step(state, batch)
 
     return lax.scan(body, state, data if indices is None else indices)
+
+
+def _mapped(one_step: Step, state: GANState, batch: Data) -> tuple[GANState, Metrics]:
+    """A step on a device's part of the batch, under pmap: the one place that knows its axis."""
+    state, metrics = one_step(with_axis(state, AXIS), batch)
+    return with_axis(state, None), metrics
 
 
 class Trainer:
@@ -77,7 +77,7 @@ class Trainer:
         mesh = Mesh(devices, (AXIS,))
         self.replicated = NamedSharding(mesh, PartitionSpec())
         self.batch_sharding = NamedSharding(mesh, PartitionSpec(None, AXIS))
-        self.data = images, labels if config.conditional else None
+        self.data: Data = {"image": images} | ({"label": labels} if config.conditional else {})
         self.images_per_step = config.images_per_step
         self.steps_per_dispatch = steps_per_dispatch or (1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH)
         # A program that runs once: most of what the CPU's compiler does for its speed would take longer than it saves.
@@ -100,23 +100,21 @@ class Trainer:
         one_step = functools.partial(train_step, config=config)
         if config.parallelism == "jit":
             self._batch_shape = (self.images_per_step,)
-            rows = NamedSharding(mesh, PartitionSpec(AXIS))
-            one_step = functools.partial(one_step, split=lambda x: lax.with_sharding_constraint(x, rows))
             steps = functools.partial(_scan, one_step)
             self._steps = jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
         else:
             self._batch_shape = (len(devices), self.images_per_step // len(devices))
-            steps = functools.partial(_scan, functools.partial(one_step, axis_name=AXIS, split=_own_rows))
+            steps = functools.partial(_scan, functools.partial(_mapped, one_step))
             data_axis = 1 if self._resident is None else None
             self._steps = jax.pmap(steps, AXIS, in_axes=(None, data_axis, 1), out_axes=None, donate_argnums=0, devices=devices)
         self._programs: dict[int, jax.stages.Compiled] = {}
 
-    def _feed(self, indices: np.ndarray) -> tuple[Data, Array | None]:
+    def _feed(self, indices: np.ndarray) -> tuple[Data, Data | None]:
         """indices (count, images_per_step) -> what _scan takes besides the state. Each process reads its own rows only."""
         indices = indices.reshape(len(indices), *self._batch_shape)
         if self._resident is not None:
             own = jax.make_array_from_callback(indices.shape, self.batch_sharding, lambda rows: indices[rows].astype(np.int32))
-            return self._resident, own
+            return self._resident, dict.fromkeys(self.data, own)
 
         def gathered(x: np.ndarray) -> Array:
             shape = (*indices.shape, *x.shape[1:])

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from flaxgan.rng import Rng
+
 Logits = Callable[[Array], Array]  # pictures (N, H, W, C) -> (N,), each of its own picture alone
 
 
@@ -18,19 +20,19 @@ def _squared_norms(logits: Logits, x: Array) -> Array:
     return jnp.square(jax.grad(lambda x: logits(x).sum())(x)).sum((1, 2, 3))
 
 
-def r1(logits: Logits, real: Array, fake: Array, keys: Array) -> Array:
+def r1(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
     """Half the squared norm at real pictures (Mescheder et al. 2018, equation 9)."""
     return 0.5 * _squared_norms(logits, real).mean()
 
 
-def r2(logits: Logits, real: Array, fake: Array, keys: Array) -> Array:
+def r2(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
     """The same at generated pictures (Mescheder et al. 2018, equation 10)."""
     return 0.5 * _squared_norms(logits, fake).mean()
 
 
-def gradient_penalty(logits: Logits, real: Array, fake: Array, keys: Array) -> Array:
+def gradient_penalty(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
     """Squared distance of the norm from 1, between real and generated pictures (Gulrajani et al. 2017, equation 3)."""
-    share = jax.vmap(jax.random.uniform)(keys)[:, None, None, None]
+    share = rng.uniform((len(real), 1, 1, 1))
     norms = jnp.sqrt(_squared_norms(logits, share * real + (1 - share) * fake) + 1e-12)  # the root's gradient at 0 is infinite
     return jnp.square(norms - 1).mean()
 

@@ -11,7 +11,8 @@ from jax import Array, lax
 from tqdm import tqdm
 
 from flaxgan.models.layers import MOMENTUM
-from flaxgan.state import CALIBRATING, SAMPLING, Network, random_key
+from flaxgan.rng import CALIBRATING, SAMPLING, random_key
+from flaxgan.state import Network
 from flaxgan.steps import to_uint8
 
 BATCH = 64

@@ -15,8 +15,9 @@ from flaxgan.metrics.evaluation import evaluate
 from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.sets import sampled_set, training_set
+from flaxgan.rng import SELECTING
 from flaxgan.run import Run
-from flaxgan.state import SELECTING, GANState
+from flaxgan.state import GANState
 
 
 class Selection:

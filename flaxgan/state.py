@@ -11,6 +11,7 @@ from jax import Array
 
 from flaxgan.config import Config
 from flaxgan.models import ARCHITECTURES
+from flaxgan.rng import INITIALISING, Rng, random_key
 
 
 class Network(struct.PyTreeNode):
@@ -22,13 +23,15 @@ class Network(struct.PyTreeNode):
     module: nn.Module = struct.field(pytree_node=False)
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
 
-    def train_mode(self, x: Array, labels: Array | None = None, **options: Any) -> tuple[Array, Any, Any]:
+    def train_mode(self, x: Array, labels: Array | None = None, rng: Rng | None = None, **fields: Any) -> tuple[Array, Any, Any]:
         """Apply with the statistics of this batch -> (output, updated running statistics, features that were sown).
 
-        `labels`: (N,) if conditional. `options`: axis_name, and of the discriminator keys and kinds.
+        `labels`: (N,) if conditional. `rng`: for a discriminator's dropout. `fields`: of the module, changed for this call.
         """
+        module = self.module.clone(**fields) if fields else self.module
+        options = {} if rng is None else {"rng": rng}
         mutable = ["batch_stats", "features"]
-        output, updates = self.module.apply(self._variables, x, labels, train=True, mutable=mutable, **options)
+        output, updates = module.apply(self._variables, x, labels, train=True, mutable=mutable, **options)
         return output, updates.get("batch_stats", {}), updates.get("features")
 
     def eval_mode(self, x: Array, labels: Array | None = None) -> Array:
@@ -47,15 +50,6 @@ class Network(struct.PyTreeNode):
 
 
 NETWORKS = ("generator", "discriminator")
-
-
-# Streams of a seed: what its random numbers are for.
-INITIALISING, TRAINING, SAMPLING, SELECTING, CALIBRATING, JUDGING = range(6)
-
-
-def random_key(seed: int | Array, stream: int) -> Array:
-    """The key of one of the streams of a seed."""
-    return jax.random.fold_in(jax.random.key(seed), stream)
 
 
 class GANState(struct.PyTreeNode):
@@ -81,8 +75,17 @@ def _network(module: nn.Module, key: Array, x: Array, tx: optax.GradientTransfor
     return Network(params=params, batch_stats=batch_stats, opt_state=tx.init(params), module=module, tx=tx)
 
 
+def with_axis(state: Any, axis: str | None) -> Any:
+    """Return a state of any kind whose modules average their batch statistics over pmap's `axis`; None: over none."""
+
+    def mapped(node: Any) -> Any:
+        return node.replace(module=node.module.clone(axis=axis)) if isinstance(node, Network) else node
+
+    return jax.tree.map(mapped, state, is_leaf=lambda node: isinstance(node, Network))
+
+
 def create_state(config: Config, total_steps: int = 1) -> GANState:
-    """The state before the first step. Wants a resolved config: image_size, channels and num_classes known.
+    """Return the state before the first step. Wants a resolved config: image_size, channels and num_classes known.
 
     `total_steps`: over which a learning rate falls, if it does.
     """

@@ -11,18 +11,19 @@ from flaxgan import steps
 from flaxgan.config import Config
 from flaxgan.losses import LOSSES, feature_matching
 from flaxgan.parallel import Trainer
+from flaxgan.rng import TRAINING, Rng, random_key
 from flaxgan.sampling import averaged_generator
-from flaxgan.state import TRAINING, create_state, random_key, state_shape
+from flaxgan.state import create_state, state_shape
 from flaxgan.steps import preprocess, to_uint8, train_step
 
 # Compiled: operation by operation, each would be a compilation of its own.
 train_mode = jax.jit(lambda network, x: network.train_mode(x))
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
-KEYS = jax.random.split(jax.random.key(6), 8)
+RNG = Rng(jax.random.key(6))
 discriminator_step, generator_step = (
     jax.jit(
-        lambda state, images, z, step=step, config=CONFIG: step(state, images, None, z, KEYS[: len(z)], config),
+        lambda state, images, z, step=step, config=CONFIG: step(state, {"image": images, "z": z}, RNG, config),
         static_argnames="config",
     )
     for step in (steps.discriminator_step, steps.generator_step)
@@ -125,13 +126,12 @@ def test_accuracies_count_logits_on_the_right_side(state, images, z):
 
 def test_train_step_composes_the_two_and_counts(state, images):
     step = jax.jit(functools.partial(train_step, config=dataclasses.replace(CONFIG, flip=False)))
-    once, metrics = step(state, images)
+    once, metrics = step(state, {"image": images})
     assert int(once.step) == 1
     assert set(metrics) == {"d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy"}
-    again, _ = step(state, images)
+    again, _ = step(state, {"image": images})
     assert same(once, again), "the same state and pictures give the same next state"
-    key = jax.random.split(jax.random.fold_in(random_key(0, TRAINING), 0))[0]
-    z = jax.random.normal(key, (8, 8))
+    z = Rng(random_key(0, TRAINING)).fold(0).fold(0).normal((8, 8))
     expected, d_metrics = discriminator_step(state, preprocess(images), z)
     expected, g_metrics = generator_step(expected, preprocess(images), z)
     np.testing.assert_allclose([metrics["d_loss"], metrics["g_loss"]], [d_metrics["d_loss"], g_metrics["g_loss"]], rtol=1e-5)
@@ -142,7 +142,8 @@ def test_train_step_composes_the_two_and_counts(state, images):
 
 def test_randomness_follows_seed_and_step(state, images):
     step = jax.jit(functools.partial(train_step, config=CONFIG))
-    first, other_step, other_seed = (step(s, images)[1] for s in (state, state.replace(step=7), state.replace(seed=jnp.uint32(1))))
+    states = (state, state.replace(step=7), state.replace(seed=jnp.uint32(1)))
+    first, other_step, other_seed = (step(state, {"image": images})[1] for state in states)
     assert len({float(metrics["d_loss"]) for metrics in (first, other_step, other_seed)}) == 3
 
 
@@ -242,9 +243,8 @@ def test_abilities_that_are_off_cost_nothing(images):
     state = jax.jit(lambda: create_state(config))()
 
     def written_out(state, images):
-        key = jax.random.fold_in(random_key(state.seed, TRAINING), state.step)
-        z = jax.random.normal(jax.random.split(key)[0], (8, 8))
-        g, d, reals = state.generator, state.discriminator, preprocess(images)
+        z = Rng(random_key(state.seed, TRAINING)).fold(state.step).fold(0).normal((8, 8))
+        g, d, reals = state.generator, state.discriminator, preprocess(images["image"])
         fakes, pullback, g_stats = jax.vjp(lambda p: g.replace(params=p).train_mode(z)[:2], g.params, has_aux=True)
 
         def d_loss(params):
@@ -261,7 +261,7 @@ def test_abilities_that_are_off_cost_nothing(images):
         return state, metrics | {"g_loss": loss}
 
     def operations(step, state):
-        return sum(" = " in line for line in jax.jit(step).lower(state, images).compile().as_text().splitlines())
+        return sum(" = " in line for line in jax.jit(step).lower(state, {"image": images}).compile().as_text().splitlines())
 
     plain = operations(written_out, state)
     assert operations(functools.partial(train_step, config=config), state) == plain
@@ -282,7 +282,7 @@ def test_the_average_halves_in_a_half_life_and_forgets_the_beginning():
 def test_the_averaged_generator_is_sampled_with_statistics_of_its_own(state, images):
     step = jax.jit(functools.partial(train_step, config=CONFIG))
     for _ in range(3):
-        state, _ = step(state, images)
+        state, _ = step(state, {"image": images})
     network = averaged_generator(state.generator, state.ema_params, {})
     assert same(network.params, state.ema_params) and not same(network.params, state.generator.params)
     z = jax.random.normal(jax.random.key(9), (1024, 8))
@@ -311,10 +311,10 @@ def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
 def test_the_discriminator_judges_nothing_but_what_it_is_shown(state, images, z, monkeypatch, name):
     """Shown grey pictures only, its loss is the same whatever the pictures are, and the generator learns nothing."""
     asked = []
-    monkeypatch.setattr(steps, "seen", lambda x, keys, **how: asked.append(how) or jnp.zeros_like(x))
+    monkeypatch.setattr(steps, "augmented", lambda x, rng, **how: asked.append(how) or jnp.zeros_like(x))
     config = dataclasses.replace(CONFIG, augment="color,cutout", augment_target=0.8, instance_noise=0.1, loss="relativistic")
     state = state.replace(augment_probability=0.25)
-    step = jax.jit(lambda images, z: getattr(steps, name)(state, preprocess(images), None, z, KEYS, config))
+    step = jax.jit(lambda images, z: getattr(steps, name)(state, {"image": preprocess(images), "z": z}, RNG, config))
     (after, metrics), (_, others) = step(images, z), step(255 - images, -z)
     assert len(asked) == 2, "real and generated pictures"
     assert all(how["augmentations"] == ("color", "cutout") and how["noise"] is not None for how in asked)
@@ -337,7 +337,7 @@ def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_acc
     state, step = jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
     state = state.replace(augment_probability=jnp.float32(0.5))
     for _ in range(2):
-        before, (state, metrics) = float(state.augment_probability), step(state, images)
+        before, (state, metrics) = float(state.augment_probability), step(state, {"image": images})
         excess = float(metrics["d_real_accuracy"]) - 0.8
         assert metrics["augment_probability"] == before != state.augment_probability
         assert float(state.augment_probability) == pytest.approx(before + excess * 8 / 10_000, abs=1e-7)
@@ -368,27 +368,22 @@ def test_feature_matching_is_added_to_what_the_generator_minimises(state, images
 def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images):
     """Two steps on half the pictures each, by hand, are --d-steps 2 on all of them."""
     config = dataclasses.replace(CONFIG, batch_size=4, d_steps=2, flip=False, ema=0)
-    after, metrics = jax.jit(functools.partial(train_step, config=config))(state.replace(ema_params=None), images)
-    key = jax.random.fold_in(random_key(0, TRAINING), 0)
-    z, keys = jax.random.normal(jax.random.split(key)[0], (8, 8)), jax.random.split(jax.random.fold_in(key, 2), 8)
-    expected = state
+    after, metrics = jax.jit(functools.partial(train_step, config=config))(state.replace(ema_params=None), {"image": images})
+    z, expected = Rng(random_key(0, TRAINING)).fold(0).fold(0).normal((8, 8)), state
     for part in range(2):
-        own = slice(part, None, 2)
-        x = preprocess(images)[own]
-        expected, d_metrics = jax.jit(functools.partial(steps.discriminator_step, config=config))(
-            expected, x, None, z[own], keys[own]
-        )
-    expected, g_metrics = jax.jit(functools.partial(steps.generator_step, config=config))(expected, x, None, z[own], keys[own])
+        own = {"image": preprocess(images)[part::2], "z": z[part::2]}
+        expected, d_metrics = jax.jit(functools.partial(steps.discriminator_step, config=config))(expected, own, RNG)
+    expected, g_metrics = jax.jit(functools.partial(steps.generator_step, config=config))(expected, own, RNG)
     np.testing.assert_allclose([metrics["d_loss"], metrics["g_loss"]], [d_metrics["d_loss"], g_metrics["g_loss"]], rtol=1e-4)
     close(optax.tree.get(after.generator.opt_state, "mu"), optax.tree.get(expected.generator.opt_state, "mu"), 1e-5)
 
 
 def test_instance_noise_falls_to_nothing(state):
     config = dataclasses.replace(CONFIG, instance_noise=0.4, instance_noise_images=80)
-    grey, keys, levels = jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64), []
+    grey, levels = jnp.zeros((64, 16, 16, 3)), []
     for step in (0, 5, 10, 20, 2**31 // config.batch_size + 1):
         as_seen = steps.discriminator_view(state.replace(step=jnp.int32(step)), config)
-        levels.append(float(as_seen(grey, keys).std()))
+        levels.append(float(as_seen(grey, RNG).std()))
     np.testing.assert_allclose(levels, [0.4, 0.2, 0, 0, 0], rtol=0.02)
 
 
@@ -447,7 +442,7 @@ def test_learning_rates_fall_to_nothing_at_the_end_of_the_run(images, schedule, 
     state = jax.jit(lambda: create_state(config, total_steps=4))()
     step, moved = jax.jit(functools.partial(train_step, config=config)), []
     for _ in range(5):
-        after, _ = step(state, images)
+        after, _ = step(state, {"image": images})
         differences = jax.tree.map(lambda a, b: float(abs(a - b).max()), after, state)
         moved.append([max(jax.tree.leaves(network.params)) for network in (differences.generator, differences.discriminator)])
         state = after
@@ -493,20 +488,18 @@ def made(**fields):
 def test_pictures_are_mirrored_in_training(images):
     _, state, step = made(ema=0)
     _, _, plain = made(ema=0, flip=False)
-    key = jax.random.fold_in(random_key(0, TRAINING), 0)
-    mirrored = np.asarray(jax.random.bernoulli(jax.random.split(key)[1], shape=(8,)))
+    mirrored = np.asarray(Rng(random_key(0, TRAINING)).fold(0).fold(1).bernoulli(0.5, (8,)))
     by_hand = np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
-    got, want, other = (float(f(state, x)[1]["d_loss"]) for f, x in ((step, images), (plain, by_hand), (plain, images)))
+    got, want, other = (float(f(state, {"image": x})[1]["d_loss"]) for f, x in ((step, images), (plain, by_hand), (plain, images)))
     assert 0 < mirrored.sum() < 8 and got == pytest.approx(want, rel=1e-5) and abs(got - other) > 1e-4
 
 
 def test_labels_reach_the_step_each_beside_its_own_picture(images):
     config, state, step = made(conditional=True, num_classes=3, flip=False, ema=0)
     labels = jnp.arange(8, dtype=jnp.int32) % 3
-    got = step(state, images, labels)[1]["d_loss"]
-    key = jax.random.fold_in(random_key(0, TRAINING), 0)
-    z, keys = jax.random.normal(jax.random.split(key)[0], (8, 8)), jax.random.split(key, 8)
-    by_hand = jax.jit(lambda labels: steps.discriminator_step(state, preprocess(images), labels, z, keys, config)[1]["d_loss"])
+    got = step(state, {"image": images, "label": labels})[1]["d_loss"]
+    batch = {"image": preprocess(images), "z": Rng(random_key(0, TRAINING)).fold(0).fold(0).normal((8, 8))}
+    by_hand = jax.jit(lambda labels: steps.discriminator_step(state, batch | {"label": labels}, RNG, config)[1]["d_loss"])
     np.testing.assert_allclose(got, by_hand(labels), rtol=1e-6)
     assert abs(got - by_hand(labels * 0)) > 1e-4
 
@@ -515,7 +508,7 @@ def test_labels_reach_the_step_each_beside_its_own_picture(images):
 def test_the_average_takes_in_the_new_weights_at_its_half_life(d_steps, images):
     _, state, step = made(ema=80, d_steps=d_steps, batch_size=8 // d_steps)
     state = state.replace(step=jnp.int32(20))  # still on the ramp: a half-life of 0.05 * 21 * 8 pictures
-    after, _ = step(state, images)
+    after, _ = step(state, {"image": images})
     decay = 0.5 ** (8 / (0.05 * 21 * 8))
     for old, new, got in zip(*map(jax.tree.leaves, (state.ema_params, after.generator.params, after.ema_params)), strict=True):
         np.testing.assert_allclose(got, decay * old + (1 - decay) * new, rtol=0, atol=1e-6)
@@ -532,12 +525,12 @@ def test_the_half_life_is_in_pictures_whatever_the_d_steps():
 def test_instance_noise_counts_all_pictures():
     config, state, _ = made(instance_noise=0.4, instance_noise_images=160, d_steps=2)
     seen = steps.discriminator_view(state.replace(step=jnp.int32(5)), config)
-    np.testing.assert_allclose(seen(jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64)).std(), 0.2, rtol=0.03)
+    np.testing.assert_allclose(seen(jnp.zeros((64, 16, 16, 3)), RNG).std(), 0.2, rtol=0.03)
 
 
 def test_without_augmentations_the_share_stands_still(images):
     _, state, step = made(augment="none", augment_target=0.8)
-    after, metrics = step(state.replace(augment_probability=jnp.float32(0.5)), images)
+    after, metrics = step(state.replace(augment_probability=jnp.float32(0.5)), {"image": images})
     assert after.augment_probability == 0.5 and "augment_probability" not in metrics
 
 

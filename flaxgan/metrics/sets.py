@@ -15,9 +15,10 @@ from flaxgan.data.folder import open_folder
 from flaxgan.data.images import upright_size
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.errors import UserError
+from flaxgan.rng import SAMPLING
 from flaxgan.run import TrainedRun
 from flaxgan.sampling import averaged_generator, random_classes, sample
-from flaxgan.state import SAMPLING, GANState
+from flaxgan.state import GANState
 
 MOST = 10_000  # pictures of a set, unless more are asked for
 SELECTION_SEED = 0  # of the pictures that are taken where there are more
