@@ -59,7 +59,7 @@ def _list_files(root: Path) -> Listing:
 
 def _is_grey(file: File) -> bool:
     try:
-        return is_grey(open_header(file))
+        return is_grey(open_header(file.path))
     except Unreadable:
         return True
 

@@ -6,6 +6,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from PIL import Image
+
 from flaxgan.data.decoding import open_picture
 from flaxgan.data.reading import patiently, require_openable
 from flaxgan.data.source import Unreadable
@@ -24,14 +26,19 @@ class File:
     problem: tuple[str, str] | None = None  # if it can't be a picture: kind and detail of Unreadable
 
 
-def open_header(file: File):
-    """The picture in it, whose header is known and whose pixels can't be asked for. Raises as `patiently` does."""
+def open_header(path: Path) -> Image.Image:
+    """The picture in a file, whose header is known and whose pixels can't be asked for. Raises as `patiently` does."""
 
-    def opened(path: Path):
-        with path.open("rb") as stream:
-            return open_picture(stream)
+    def opened(path: Path) -> Image.Image:
+        with path.open("rb") as file:
+            return open_picture(file)
 
-    return patiently(opened, file.path)
+    return patiently(opened, path)
+
+
+def _names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
 
 
 def _judged(path: Path, status: os.stat_result) -> File:
@@ -39,7 +46,7 @@ def _judged(path: Path, status: os.stat_result) -> File:
     try:
         require_openable(path)
         if not status.st_size or path.suffix.lower() not in USUAL:
-            open_header(file)
+            open_header(path)
     except Unreadable as error:
         return dataclasses.replace(file, problem=(error.kind, error.detail))
     return file
@@ -65,7 +72,7 @@ def list_files(root: Path) -> Listing:
 
     def below(folder: Path, above: frozenset[Path]) -> Iterator[File]:
         """`above`: the folder itself and those that it lies in, to which a link would lead in a circle."""
-        for name in patiently(os.listdir, folder):
+        for name in patiently(_names, folder):
             if name.startswith(".") or name.lower() in OF_THE_SYSTEM:
                 continue
             path = folder / name
