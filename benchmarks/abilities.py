@@ -10,8 +10,8 @@ import sys
 
 from benchmarks.timing import ROUNDS, alternate, finish, spread, training_step
 from flaxgan.config import Config
-from flaxgan.errors import exit_on_user_error
 from flaxgan.flags import Parser, add_flags
+from flaxgan.system.errors import exit_on_user_error
 
 SHARED = "--image-size 64 --features 32 --batch-size 16"
 ABILITIES = [

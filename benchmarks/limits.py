@@ -20,8 +20,8 @@ import jax.numpy as jnp
 
 from benchmarks.timing import alternate, finish, random_images, spread, trainer_and_step
 from flaxgan.config import Config
-from flaxgan.devices import set_up_devices
-from flaxgan.parallel import Trainer
+from flaxgan.system.devices import set_up_devices
+from flaxgan.trainer import Trainer
 
 CALLS = 5  # between two waits for the device
 KERNELS = {  # by name, the first that fits

@@ -17,7 +17,7 @@ import numpy as np
 import flaxgan.train
 from benchmarks.timing import finish, seconds, spread
 from flaxgan.main import main as train
-from flaxgan.parallel import Trainer
+from flaxgan.trainer import Trainer
 
 TURN = 4  # seconds of each: beside them what it takes to fill an emptied queue of the device's is nothing
 

@@ -1,4 +1,4 @@
-"""The same DCGAN and the same training step in PyTorch: the architecture, losses and Adam of flaxgan.models and flaxgan.steps."""
+"""The DCGAN and its training step in PyTorch: as flaxgan.models and flaxgan.methods.gan have them."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from flaxgan.config import Config
+from flaxgan.methods.state import Network
 from flaxgan.models.sizes import base_size, stage_widths
-from flaxgan.state import Network
 
 
 def _tensor(array: Any, *axes: int) -> torch.Tensor:

@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.timing import ROUNDS, alternate, finish, spread
 from flaxgan.config import Config
 from flaxgan.data import batch_indices
-from flaxgan.devices import set_up_devices
-from flaxgan.parallel import Trainer
+from flaxgan.system.devices import set_up_devices
+from flaxgan.trainer import Trainer
 
 BASE = Config(image_size=64, channels=3, features=32, batch_size=32, flip=True)
 SERIES = {

@@ -16,8 +16,8 @@ import numpy as np
 
 import flaxgan
 from flaxgan.config import Config
-from flaxgan.devices import set_up_devices
-from flaxgan.parallel import Trainer
+from flaxgan.system.devices import set_up_devices
+from flaxgan.trainer import Trainer
 
 ROUNDS = 9  # at least 7
 WARM_UP = 3

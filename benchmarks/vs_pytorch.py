@@ -22,10 +22,10 @@ import torch
 from benchmarks.pytorch_dcgan import TorchTrainer
 from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, random_images, spread, table, training_step
 from flaxgan.config import Config
-from flaxgan.devices import set_up_devices
-from flaxgan.parallel import STEPS_PER_DISPATCH, Trainer
+from flaxgan.methods.state import create_state
 from flaxgan.rng import TRAINING, Rng, random_key
-from flaxgan.state import create_state
+from flaxgan.system.devices import set_up_devices
+from flaxgan.trainer import STEPS_PER_DISPATCH, Trainer
 
 TOLERANCE = 1e-4  # relative; of the first step, whose g_loss already sees one update of the discriminator
 

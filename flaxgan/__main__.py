@@ -5,9 +5,9 @@ import importlib
 from collections.abc import Sequence
 
 import flaxgan
-from flaxgan.errors import exit_on_user_error
 from flaxgan.flags import Parser
 from flaxgan.recipes import summaries
+from flaxgan.system.errors import exit_on_user_error
 
 COMMANDS = ("main", "sample", "evaluate")
 

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from flaxgan.errors import UserError
 from flaxgan.fields import choices_of, flag, is_a, option, parse_image_size, parse_period, period_steps, type_of
+from flaxgan.system.errors import UserError
 
 PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in penalties.py
 PERIODS = ("checkpoint_every", "evaluate_every")

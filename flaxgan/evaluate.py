@@ -3,23 +3,23 @@
 import argparse
 from collections.abc import Sequence
 
-from flaxgan.errors import UserError, exit_on_user_error
 from flaxgan.fields import parse_image_size
 from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
+from flaxgan.system.errors import UserError, exit_on_user_error
 
 
 def evaluate_command(args: argparse.Namespace) -> None:
     """Compare what the arguments name: a table on the screen, the JSON file, and pictures beside it. Raises UserError."""
-    from flaxgan.checkpoint import load
-    from flaxgan.devices import set_up_devices
-    from flaxgan.files import require_outside
     from flaxgan.metrics.comparison import Comparison
     from flaxgan.metrics.evaluation import METRICS, evaluate
-    from flaxgan.metrics.features import Extractor, own_devices
+    from flaxgan.metrics.image_sets import open_set, open_training_set, sampled_set
     from flaxgan.metrics.reference import Reference
     from flaxgan.metrics.results import check_output, save_images, table, write
-    from flaxgan.metrics.sets import open_set, open_training_set, sampled_set
-    from flaxgan.run import load_run, require_apart
+    from flaxgan.pretrained.extractor import Extractor, own_devices
+    from flaxgan.runs.checkpoint import load
+    from flaxgan.runs.folder import load_run, require_apart
+    from flaxgan.system.devices import set_up_devices
+    from flaxgan.system.files import require_outside
 
     if unknown := set(args.metrics or ()) - set(METRICS):
         raise UserError(f"--metrics {','.join(sorted(unknown))}: there is no such metric; there are {', '.join(METRICS)}")
@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.image_size and not (args.real or args.generated):
             raise UserError("--image-size is for the folders that --real and --generated name; leave it out")
 
-        from flaxgan.devices import explaining_out_of_memory  # the heavy imports begin here
+        from flaxgan.system.devices import explaining_out_of_memory  # the heavy imports begin here
 
         with explaining_out_of_memory():
             evaluate_command(args)

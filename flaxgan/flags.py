@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flaxgan.config import FIELDS, Config
-from flaxgan.errors import UserError
 from flaxgan.fields import choices_of, flag, parse_image_size, parse_period, type_of, typed
-from flaxgan.naming import CheckpointName
+from flaxgan.runs.naming import CheckpointName
+from flaxgan.system.errors import UserError
 
 GROUPS = {  # of --help: the first field of each
     "dataset": "data",

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import flaxgan
 from flaxgan.config import Config
-from flaxgan.errors import exit_on_user_error
 from flaxgan.flags import Parser, add_flags
 from flaxgan.recipes import open_recipe
+from flaxgan.system.errors import exit_on_user_error
 
 
 def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, Config]:
@@ -53,20 +53,20 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
         dry_run = given.pop("dry_run")
         given.pop("recipe", None)
 
-        from flaxgan.run import Run  # the heavy imports begin here, after --help has answered
+        from flaxgan.runs.folder import Run  # the heavy imports begin here, after --help has answered
 
         run = Run.open(given, recipe.chosen())
         if dry_run:
-            from flaxgan.devices import set_up_devices
             from flaxgan.summary import summary
+            from flaxgan.system.devices import set_up_devices
 
             print(summary(run, set_up_devices(run.config.device)))
         else:
-            from flaxgan.hosts import join
+            from flaxgan.system.distributed import join
             from flaxgan.train import train
 
             if run.config.distributed:
-                join(run.config)
+                join(run.config.coordinator_address, run.config.num_processes, run.config.process_id)
             train(run)
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from flaxgan.errors import UserError, explaining_full_disk
-from flaxgan.files import replacing
+from flaxgan.system.errors import UserError, explaining_full_disk
+from flaxgan.system.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from flaxgan.config import FIELDS, Config
-from flaxgan.errors import UserError
 from flaxgan.fields import spelled
 from flaxgan.models.sizes import base_size
+from flaxgan.system.errors import UserError
 
 IMAGES_PER_ROOT = 12_000  # a run takes this many times the square root of the number of different images
 FEW_IMAGES = 20_000  # a discriminator comes to know so few by heart in that time
@@ -116,8 +116,8 @@ def _plan(choices: Choices, facts: Facts) -> None:
         needed, seconds = facts.needed / speed, facts.seconds or math.inf
         if seconds < needed:
             evaluating = (30 if facts.on_cpu else 4) * _evaluations(seconds, facts)
-            # A constant rate may be stopped at any step, when the time is over; a falling one has to arrive.
-            share = 1.1 if choices["schedule"] == "constant" else 0.9
+            # A machine may get faster, and a constant rate may be stopped at any step; a falling one has to arrive.
+            share = 1.5 if choices["schedule"] == "constant" else 0.9
             choices.pick("images", max(per_step, int(share * (seconds - evaluating) * speed)), "fills the time")
         else:
             choices.pick("images", facts.needed, f"{facts.needed // facts.num_images} times each")
@@ -125,7 +125,8 @@ def _plan(choices: Choices, facts: Facts) -> None:
     images = min(filter(None, (choices["images"], epochs * facts.num_images, most * per_step)))
     snapshots = -(-images // IMAGES_PER_SNAPSHOT) if facts.on_cpu else MOST_SNAPSHOTS
     choices.pick("checkpoint_every", _period(images // per_step, snapshots), "shows it grow")
-    if evaluations := _evaluations(images / speed, facts):
+    if evaluations := _evaluations(min(images / speed, facts.seconds or math.inf), facts):
+        images = min(images, round(facts.seconds * speed) if facts.seconds else images)
         choices.pick("evaluate_every", _period(images // per_step, evaluations), "keeps the best")
 
 

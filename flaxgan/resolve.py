@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import jax
 
 from flaxgan.data.survey import survey
-from flaxgan.errors import UserError
-from flaxgan.hosts import from_first
 from flaxgan.models.sizes import require_resolution
-from flaxgan.parallel import Trainer, measured_speed
 from flaxgan.presets import Choice, Facts, choose, plan
-from flaxgan.run import Run
+from flaxgan.runs.folder import Run
+from flaxgan.system.distributed import from_first
+from flaxgan.system.errors import UserError
+from flaxgan.trainer import Trainer, measured_speed
 
 
 def facts_of(run: Run, devices: Sequence[jax.Device], seconds: float | None) -> Facts:

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from flaxgan.errors import UserError, exit_on_user_error
 from flaxgan.fields import typed
 from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
+from flaxgan.system.errors import UserError, exit_on_user_error
 
 
 def _class_ids(asked: str, counts: dict[str, int]) -> list[int]:
@@ -46,11 +46,11 @@ def sample_run(args: argparse.Namespace) -> None:
     """
     import numpy as np
 
-    from flaxgan.checkpoint import load
-    from flaxgan.devices import set_up_devices
     from flaxgan.outputs import Output
-    from flaxgan.run import load_run, require_apart
+    from flaxgan.runs.checkpoint import load
+    from flaxgan.runs.folder import load_run, require_apart
     from flaxgan.sampling import averaged_generator, between, draw, first_latents, random_classes
+    from flaxgan.system.devices import set_up_devices
 
     run = load_run(args.run_dir)
     config, counts = run.config, run.class_counts
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.truncation is not None and not 0.01 <= args.truncation < math.inf:
             raise UserError(f"--truncation must be a number, at least 0.01, not {args.truncation}")
 
-        from flaxgan.devices import explaining_out_of_memory  # the heavy imports begin here
+        from flaxgan.system.devices import explaining_out_of_memory  # the heavy imports begin here
 
         with explaining_out_of_memory():
             sample_run(args)

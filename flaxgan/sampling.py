@@ -10,10 +10,10 @@ import numpy as np
 from jax import Array, lax
 from tqdm import tqdm
 
+from flaxgan.data.pixels import to_uint8
+from flaxgan.methods.state import Network
 from flaxgan.models.layers import MOMENTUM
 from flaxgan.rng import CALIBRATING, SAMPLING, random_key
-from flaxgan.state import Network
-from flaxgan.steps import to_uint8
 
 BATCH = 64
 CALIBRATION_BATCHES = 16

@@ -7,11 +7,11 @@ import numpy as np
 
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset, steps_per_epoch
-from flaxgan.parallel import Trainer, measured_speed, require_divisible
+from flaxgan.methods.state import NETWORKS, GANState
 from flaxgan.presets import described
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved
-from flaxgan.run import Run
-from flaxgan.state import NETWORKS, GANState
+from flaxgan.runs.folder import Run
+from flaxgan.trainer import Trainer, measured_speed, require_divisible
 
 
 def _parameters(state: GANState, network: str) -> int:

@@ -15,26 +15,25 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from flaxgan.checkpoint import Checkpoints, require_usable
 from flaxgan.config import PERIODS, Config
-from flaxgan.convolutions import on_cpu
 from flaxgan.data import batch_indices, epoch_of, prepare, steps_per_epoch
-from flaxgan.devices import explaining_out_of_memory, on_one_device, set_up_devices
 from flaxgan.diagnosis import diagnose
-from flaxgan.errors import UserError, say
-from flaxgan.gallery import Gallery, grid_after, remove_grids_after
-from flaxgan.hosts import agreed, ending_together, from_first, is_first, require_equal
-from flaxgan.interrupt import Interrupt
-from flaxgan.log import MetricsLog
-from flaxgan.metrics.features import Extractor, own_devices
-from flaxgan.parallel import Trainer, require_divisible
+from flaxgan.methods.state import GANState
 from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
-from flaxgan.report import Reporter, diverged
+from flaxgan.pretrained.extractor import Extractor, own_devices
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved, without_classes
-from flaxgan.run import Run
-from flaxgan.selection import Selection
-from flaxgan.state import GANState
+from flaxgan.runs.best import Selection
+from flaxgan.runs.checkpoint import Checkpoints, require_usable
+from flaxgan.runs.folder import Run
+from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.runs.progress import Reporter, diverged
+from flaxgan.runs.snapshots import Gallery, grid_after, remove_grids_after
 from flaxgan.summary import describe
+from flaxgan.system.devices import explaining_out_of_memory, on_cpu, on_one_device, set_up_devices
+from flaxgan.system.distributed import agreed, ending_together, from_first, is_first, require_equal
+from flaxgan.system.errors import UserError, say
+from flaxgan.system.signals import Interrupt
+from flaxgan.trainer import Trainer, require_divisible
 
 IF_OUT_OF_MEMORY = (
     "try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), --dtype bfloat16, fewer --features "

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from flaxgan.augment import AUGMENTATIONS, augmented, color, cutout, translation
+from flaxgan.methods.augment import AUGMENTATIONS, augmented, color, cutout, translation
 from flaxgan.rng import Rng
 
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 3)), jnp.float32)

@@ -10,14 +10,14 @@ import orbax.checkpoint as ocp
 import pytest
 from conftest import ROOT
 
-from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.config import Config
-from flaxgan.errors import UserError
 from flaxgan.flags import checkpoint_name
-from flaxgan.naming import CheckpointName
-from flaxgan.parallel import Trainer
-from flaxgan.run import TrainedRun
-from flaxgan.state import state_shape
+from flaxgan.methods.state import state_shape
+from flaxgan.runs.checkpoint import Checkpoints, load
+from flaxgan.runs.folder import TrainedRun
+from flaxgan.runs.naming import CheckpointName
+from flaxgan.system.errors import UserError
+from flaxgan.trainer import Trainer
 
 CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
@@ -163,7 +163,7 @@ def test_what_was_written_and_cannot_be_read_ends_the_run(tmp_path, trainer, mon
 
 def test_importing_it_changes_nothing():
     code = (
-        "import logging, sys, flaxgan.checkpoint; "
+        "import logging, sys, flaxgan.runs.checkpoint; "
         "print(sys.unraisablehook is sys.__unraisablehook__, logging.getLogger('asyncio').level)"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

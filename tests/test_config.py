@@ -9,20 +9,20 @@ import pytest
 from conftest import ROOT
 
 from flaxgan import config
-from flaxgan.augment import AUGMENTATIONS
 from flaxgan.config import FIELDS, Config
 from flaxgan.data import open_source
 from flaxgan.data.fit import FITS
-from flaxgan.errors import UserError
 from flaxgan.fields import flag
 from flaxgan.flags import GROUPS, Parser, add_flags
-from flaxgan.losses import LOSSES
-from flaxgan.metrics.features import EXTRACTORS
+from flaxgan.methods.augment import AUGMENTATIONS
+from flaxgan.methods.losses import LOSSES
+from flaxgan.methods.penalties import PENALTIES
+from flaxgan.methods.state import SCHEDULES
 from flaxgan.models import ARCHITECTURES
 from flaxgan.models.sizes import require_resolution
-from flaxgan.parallel import live_on_device
-from flaxgan.penalties import PENALTIES
-from flaxgan.state import SCHEDULES
+from flaxgan.pretrained.extractor import EXTRACTORS
+from flaxgan.system.errors import UserError
+from flaxgan.trainer import live_on_device
 
 FIXED_BY_THE_USERS_SCRIPTS = """
     --dataset --data-dir --split --image-size --channels --batch-size --epochs --max-steps --features --latent-dim --learning-rate

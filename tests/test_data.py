@@ -14,12 +14,13 @@ import tensorflow_datasets  # noqa: F401  # before a test hides TensorFlow from 
 from conftest import ROOT
 from PIL import Image
 
-from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch, synthetic_flowers
-from flaxgan.data import images as conversion
-from flaxgan.data.batches import permuted
-from flaxgan.data.cache import cache_dir
+from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch
+from flaxgan.data import pixels as conversion
+from flaxgan.data import synthetic as synthetic_flowers
+from flaxgan.data.order import permuted
 from flaxgan.data.tfds import _prepare
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import cache_dir
 
 
 def folder_of(tmp_path, **pictures):

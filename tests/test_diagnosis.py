@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flaxgan.data.synthetic_flowers import draw
+from flaxgan.data.synthetic import draw
 from flaxgan.diagnosis import diagnose
 
 ROWS = [{"step": i, "d_real_accuracy": 0.9, "d_fake_accuracy": 0.8} for i in range(40)]

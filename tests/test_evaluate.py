@@ -37,7 +37,7 @@ def run_dir(tmp_path_factory, pictures, curves):
     flags = ["--epochs", "4", "--evaluate-every", "2", "--evaluate-num", "40", "--keep-checkpoints", "4"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "flaxgan.gallery.save_losses", lambda path, rows, *more: curves.append(rows) or save_losses(path, rows, *more)
+            "flaxgan.runs.snapshots.save_losses", lambda path, rows, *more: curves.append(rows) or save_losses(path, rows, *more)
         )
         main(["--dataset", str(pictures), "--run-dir", str(run_dir), *flags, *TINY])
     return run_dir
@@ -205,7 +205,7 @@ def test_a_signal_ends_an_evaluation_and_the_next_start_makes_up_for_it(
             return os.kill(os.getpid(), signal.SIGTERM) if comparison.generated.protocol["step"] == at else measured(comparison)
 
         with monkeypatch.context() as patch:
-            patch.setattr("flaxgan.selection.evaluate", interrupted)
+            patch.setattr("flaxgan.runs.best.evaluate", interrupted)
             assert f"stopped by SIGTERM after step {step} of 20, all saved; to resume" in printed(main, "--run-dir", stopped, *told)
         assert (stopped / "checkpoints" / str(step)).is_dir()
         assert [row["step"] for row in evaluations(stopped)] == [10][: step // 10 - 1]

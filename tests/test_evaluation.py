@@ -8,14 +8,14 @@ import pytest
 
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset
-from flaxgan.metrics import efficientnet
+from flaxgan.data.pixels import preprocess
+from flaxgan.methods.state import create_state
 from flaxgan.metrics.accuracy import _logits, _pairs
 from flaxgan.metrics.comparison import Comparison
 from flaxgan.metrics.evaluation import evaluate
+from flaxgan.metrics.image_sets import ImageSet, _select
 from flaxgan.metrics.reference import Reference
-from flaxgan.metrics.sets import ImageSet, _select
-from flaxgan.state import create_state
-from flaxgan.steps import preprocess
+from flaxgan.pretrained import efficientnet
 
 
 class Fake:

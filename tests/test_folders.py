@@ -16,7 +16,7 @@ from PIL import Image
 
 from flaxgan.data import open_source, prepare
 from flaxgan.data.decoding import picture_formats
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 HEIC = b"\0\0\0\x18ftypheic" + bytes(64)
 

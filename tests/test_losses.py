@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flaxgan.losses import LOSSES, feature_matching
+from flaxgan.methods.losses import LOSSES, feature_matching
 
 
 def discriminator_loss(real, fake, target=1.0, loss="bce"):

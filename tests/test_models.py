@@ -3,12 +3,12 @@ import jax.numpy as jnp
 import pytest
 
 from flaxgan.config import Config
-from flaxgan.errors import UserError
 from flaxgan.fields import parse_image_size
+from flaxgan.methods.state import create_state, state_shape
 from flaxgan.models import ARCHITECTURES
 from flaxgan.models.sizes import base_size, stage_widths
 from flaxgan.rng import Rng
-from flaxgan.state import create_state, state_shape
+from flaxgan.system.errors import UserError
 
 
 def count(tree):

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from flaxgan.penalties import PENALTIES
+from flaxgan.methods.penalties import PENALTIES
 from flaxgan.rng import Rng
 
 RNG = Rng(jax.random.key(0))

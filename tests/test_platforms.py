@@ -12,10 +12,10 @@ import types
 import pytest
 from conftest import ROOT, TINY
 
-from flaxgan.data.sources import is_folder
-from flaxgan.errors import UserError, explaining_full_disk
-from flaxgan.files import locked, portable
-from flaxgan.interrupt import Interrupt, handling
+from flaxgan.data.open import is_folder
+from flaxgan.system.errors import UserError, explaining_full_disk
+from flaxgan.system.files import locked, portable
+from flaxgan.system.signals import Interrupt, handling
 
 LACKING = """
 import mmap, os, platform, sys, threading
@@ -79,7 +79,7 @@ def test_nothing_is_locked_where_nothing_can_be(tmp_path, monkeypatch):
     ],
 )
 def test_paths_of_windows_are_paths(monkeypatch, path, is_one):
-    monkeypatch.setattr("flaxgan.data.sources.os", types.SimpleNamespace(path=ntpath, sep=ntpath.sep))
+    monkeypatch.setattr("flaxgan.data.open.os", types.SimpleNamespace(path=ntpath, sep=ntpath.sep))
     assert is_folder(path, "D:\\data") == is_one
 
 

@@ -9,8 +9,6 @@ import pytest
 from conftest import ROOT, size_of
 from PIL import Image
 
-from flaxgan.errors import UserError
-from flaxgan.files import replacing
 from flaxgan.plots import (
     GAP,
     Attempts,
@@ -23,6 +21,8 @@ from flaxgan.plots import (
     save_neighbours,
     save_side_by_side,
 )
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import replacing
 
 
 def test_grid_reads_left_to_right_then_down():

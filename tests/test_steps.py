@@ -7,14 +7,16 @@ import numpy as np
 import optax
 import pytest
 
-from flaxgan import steps
 from flaxgan.config import Config
-from flaxgan.losses import LOSSES, feature_matching
-from flaxgan.parallel import Trainer
+from flaxgan.data.pixels import preprocess, to_uint8
+from flaxgan.methods import gan as steps
+from flaxgan.methods.augment import adapted_probability
+from flaxgan.methods.gan import train_step
+from flaxgan.methods.losses import LOSSES, feature_matching
+from flaxgan.methods.state import create_state, state_shape
 from flaxgan.rng import TRAINING, Rng, random_key
 from flaxgan.sampling import averaged_generator
-from flaxgan.state import create_state, state_shape
-from flaxgan.steps import preprocess, to_uint8, train_step
+from flaxgan.trainer import Trainer
 
 # Compiled: operation by operation, each would be a compilation of its own.
 train_mode = jax.jit(lambda network, x: network.train_mode(x))
@@ -332,7 +334,7 @@ def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_acc
         (0.0, 0.7, 0.0),
         (1.0, 0.9, 1.0),
     ):
-        assert float(steps.adapted_probability(jnp.float32(share), jnp.float32(accuracy), config)) == pytest.approx(want, abs=1e-7)
+        assert float(adapted_probability(jnp.float32(share), jnp.float32(accuracy), 0.8, 8)) == pytest.approx(want, abs=1e-7)
 
     state, step = jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
     state = state.replace(augment_probability=jnp.float32(0.5))
@@ -471,7 +473,7 @@ def test_everything_together_on_eight_devices_agrees_with_one(monkeypatch):
     monkeypatch.setattr(
         steps,
         "adapted_probability",
-        lambda probability, accuracy, _: probability + 0.05 * (1 + accuracy),  # soon on
+        lambda probability, accuracy, *_: probability + 0.05 * (1 + accuracy),  # soon on
     )
     on_eight, on_one = trained(8, parallelism="pmap", **EVERYTHING), trained(1, data_home="device", **EVERYTHING)
     agree(on_eight, on_one)

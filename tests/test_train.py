@@ -21,22 +21,22 @@ from conftest import TINY, size_of, start, succeed
 from PIL import Image
 
 from flaxgan import sampling
-from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.config import FIELDS, Config
-from flaxgan.devices import set_up_devices
-from flaxgan.errors import UserError
-from flaxgan.files import locked
-from flaxgan.interrupt import Abandoned, Interrupt
-from flaxgan.log import MetricsLog
 from flaxgan.main import main
-from flaxgan.naming import CheckpointName
-from flaxgan.parallel import Trainer
+from flaxgan.methods.state import create_state
 from flaxgan.plots import grid, name_rows
-from flaxgan.report import Reporter
-from flaxgan.run import Run, load_run
-from flaxgan.state import create_state
+from flaxgan.runs.checkpoint import Checkpoints, load
+from flaxgan.runs.folder import Run, load_run
+from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.runs.naming import CheckpointName
+from flaxgan.runs.progress import Reporter
+from flaxgan.system.devices import set_up_devices
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import locked
+from flaxgan.system.signals import Abandoned, Interrupt
 from flaxgan.train import Loop
 from flaxgan.train import train as training
+from flaxgan.trainer import Trainer
 
 ROW = ["step", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
 
@@ -163,7 +163,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(run_dir, tra
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("flaxgan.gallery.save_losses", full)
+        patch.setattr("flaxgan.runs.snapshots.save_losses", full)
         assert "make room" in refused("--run-dir", run_dir, "--epochs", 3)
     train("--run-dir", run_dir, "--epochs", 4)
     assert steps(run_dir)[-1] == 20
@@ -260,7 +260,7 @@ def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, 
         raise Abandoned
 
     with monkeypatch.context() as patch, pytest.raises(Abandoned):
-        patch.setattr("flaxgan.gallery.save_losses", killed)
+        patch.setattr("flaxgan.runs.snapshots.save_losses", killed)
         train("--run-dir", run_dir, "--max-steps", 10)
     (run_dir / "losses.png").unlink()
     assert "is finished" not in train("--run-dir", run_dir) and (run_dir / "losses.png").exists()
@@ -270,7 +270,7 @@ def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, 
 
 @pytest.mark.parametrize("drawing", ["save_losses", "save_side_by_side", "save_image", "name_rows", "Gallery._generated"])
 def test_what_cannot_be_drawn_is_a_warning_and_the_run_goes_on(tmp_path, pictures, monkeypatch, capsys, drawing):
-    monkeypatch.setattr(f"flaxgan.gallery.{drawing}", lambda *_: 1 / 0)
+    monkeypatch.setattr(f"flaxgan.runs.snapshots.{drawing}", lambda *_: 1 / 0)
     argv = ["--dataset", pictures, "--run-dir", tmp_path, "--epochs", 2, "--conditional", *TINY]
     main([str(arg) for arg in argv])
     kinds = 2 if drawing == "save_image" else 1  # real_images.png, too
@@ -406,7 +406,7 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, 
     error = refused("--run-dir", run_dir, "--epochs", 9, "--learning-rate", "1e30")
     assert re.search(r"diverged: at step 1\d.*last checkpoint.* is kept.*--learning-rate", error)
     with monkeypatch.context() as patch:  # what else goes wrong does not hide it
-        patch.setattr("flaxgan.gallery.save_losses", lambda *_: 1 / 0)
+        patch.setattr("flaxgan.runs.snapshots.save_losses", lambda *_: 1 / 0)
         (run_dir / "generated_images" / "epoch_0002.png").unlink()
         assert "diverged" in refused("--run-dir", run_dir)
     assert steps(run_dir)[-1] == 10
@@ -503,7 +503,7 @@ def test_what_a_person_sets_in_xla_flags_stands(monkeypatch, device, given, want
 LOADED = "/jax/compilation_cache/cache_hits"
 COMPILE_ON = """
 import os, sys, jax
-from flaxgan.devices import set_up_devices
+from flaxgan.system.devices import set_up_devices
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.monitoring.register_event_listener(lambda name, **_: print(name))
@@ -571,7 +571,7 @@ def test_what_can_no_longer_be_written_to_is_one_line(tmp_path, pictures, train,
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY)
     if what == "gone":
-        draw = "flaxgan.gallery.Gallery._generated"
+        draw = "flaxgan.runs.snapshots.Gallery._generated"
         monkeypatch.setattr(draw, lambda *_: shutil.rmtree(run_dir / "generated_images") or np.zeros((64, 16, 16, 3), np.uint8))
         want = f"can't write {run_dir}/generated_images"
     else:
@@ -602,7 +602,9 @@ def test_only_errors_of_the_runs_own_files_are_the_runs(tmp_path, monkeypatch, p
 
 def test_a_class_a_row_in_all_pictures_of_a_run(tmp_path, pictures, train, monkeypatch):
     drawn = []
-    monkeypatch.setattr("flaxgan.gallery.save_side_by_side", lambda path, grids, title, columns: drawn.append((grids, columns)))
+    monkeypatch.setattr(
+        "flaxgan.runs.snapshots.save_side_by_side", lambda path, grids, title, columns: drawn.append((grids, columns))
+    )
     train("--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 1, "--conditional", *TINY, "--image-size", "32x16")
     ((grids, columns),) = drawn
     named = name_rows(grid(grids["generated"], columns), ["discs", "squares"] * 4)

@@ -18,11 +18,11 @@ from tqdm import tqdm
 
 from flaxgan.data.decoding import decoding
 from flaxgan.data.fit import enlargement
-from flaxgan.data.images import to_pixels, upright_size
 from flaxgan.data.outcome import Outcome
+from flaxgan.data.pixels import to_pixels, upright_size
 from flaxgan.data.reading import out_of_memory, printable
 from flaxgan.data.source import Source, Unreadable
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 AHEAD = 64  # pictures that may be decoded before their turn to be written
 

@@ -6,7 +6,6 @@ import glob
 import hashlib
 import json
 import mmap
-import os
 import shutil
 import sys
 import tempfile
@@ -19,7 +18,8 @@ import numpy as np
 from flaxgan.data.build import Target, build
 from flaxgan.data.outcome import Outcome
 from flaxgan.data.source import Source
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import cache_dir
 
 DAY = 24 * 3600
 FORMAT = 3  # part of every key: raise it when the same source would give other pixels
@@ -37,16 +37,6 @@ class ImageDataset:
         """How many pictures each class has; empty if there are none."""
         counts = np.bincount(self.labels, minlength=len(self.class_names)).tolist()
         return dict(zip(self.class_names, counts, strict=True)) if self.class_names else {}
-
-
-def cache_dir() -> Path:
-    """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder. Raises UserError if there is no such user."""
-    if own := os.environ.get("FLAXGAN_CACHE"):
-        return Path(own)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flaxgan"
-    except RuntimeError as error:
-        raise UserError("there is no home folder to keep prepared pictures in; set FLAXGAN_CACHE to a folder") from error
 
 
 def _digest(value: Any) -> str:

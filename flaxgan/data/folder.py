@@ -8,11 +8,11 @@ from pathlib import Path, PurePath
 from PIL import Image
 
 from flaxgan.data.decoding import open_picture
-from flaxgan.data.images import is_grey
 from flaxgan.data.listing import File, Listing, list_files, open_header
+from flaxgan.data.pixels import is_grey
 from flaxgan.data.reading import enumerated, printable, read_bytes
 from flaxgan.data.source import Source, Unreadable
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from flaxgan.data.source import Unreadable
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 T = TypeVar("T")
 WAITS = (0.1, 0.5, 2.0)  # seconds, before each further try

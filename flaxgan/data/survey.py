@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from flaxgan.data.decoding import decoding
-from flaxgan.data.images import to_mode, upright_size
+from flaxgan.data.pixels import to_mode, upright_size
 from flaxgan.data.source import Source, Unreadable
 
 MOST = 48  # pictures whose sizes are looked at

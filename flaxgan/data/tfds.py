@@ -14,9 +14,9 @@ from PIL import Image
 
 from flaxgan.data.decoding import open_picture
 from flaxgan.data.source import Source
-from flaxgan.data.synthetic_flowers import NAME as BUILT_IN
-from flaxgan.errors import UserError
-from flaxgan.files import portable
+from flaxgan.data.synthetic import NAME as BUILT_IN
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import portable
 
 MIRRORED_IS_WRONG = ("mnist", "svhn", "omniglot", "digit", "letters", "smallnorb", "dsprites", "text")
 

@@ -7,12 +7,13 @@ import numpy as np
 from jax import Array
 
 from flaxgan.config import Config
-from flaxgan.losses import LOSSES
+from flaxgan.data.pixels import preprocess
+from flaxgan.methods.gan import discriminator_view
+from flaxgan.methods.losses import LOSSES
+from flaxgan.methods.state import GANState
 from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
-from flaxgan.metrics.sets import ImageSet
+from flaxgan.metrics.image_sets import ImageSet
 from flaxgan.rng import JUDGING, Rng, random_key
-from flaxgan.state import GANState
-from flaxgan.steps import discriminator_view, preprocess
 
 JUDGED = 2048  # pictures of each kind that the discriminator is asked about
 

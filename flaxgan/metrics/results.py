@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 import flaxgan
-from flaxgan.errors import UserError
-from flaxgan.files import replacing, require_writable
 from flaxgan.metrics.comparison import Comparison, Measured
 from flaxgan.plots import Attempts, save_neighbours, save_side_by_side
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import replacing, require_writable
 
 HALVES = "one half of the real pictures against the other"
 # What a number means in words, and what its reference is, for the table.

@@ -10,7 +10,7 @@ from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
 from flaxgan.convolutions import conv4x4, conv4x4_transpose, conv_stride1
-from flaxgan.convolutions.products import matrix
+from flaxgan.convolutions.matmul import matrix
 from flaxgan.rng import Rng, average
 
 MOMENTUM = 0.9  # what batch norm's running statistics keep of themselves each time

@@ -6,7 +6,7 @@ import runpy
 from pathlib import Path
 
 from flaxgan.config import Config
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 
 def _files() -> dict[str, Path]:

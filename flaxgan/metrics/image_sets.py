@@ -12,13 +12,13 @@ import numpy as np
 from flaxgan.config import Config
 from flaxgan.data import ImageDataset, open_source, prepare
 from flaxgan.data.folder import open_folder
-from flaxgan.data.images import upright_size
+from flaxgan.data.pixels import upright_size
 from flaxgan.data.source import Source, Unreadable
-from flaxgan.errors import UserError
+from flaxgan.methods.state import GANState
 from flaxgan.rng import SAMPLING
-from flaxgan.run import TrainedRun
+from flaxgan.runs.folder import TrainedRun
 from flaxgan.sampling import averaged_generator, random_classes, sample
-from flaxgan.state import GANState
+from flaxgan.system.errors import UserError
 
 MOST = 10_000  # pictures of a set, unless more are asked for
 SELECTION_SEED = 0  # of the pictures that are taken where there are more

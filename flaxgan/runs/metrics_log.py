@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from flaxgan.errors import UserError
-from flaxgan.files import replacing
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import replacing
 
 METRICS_FILE = "metrics.jsonl"
 

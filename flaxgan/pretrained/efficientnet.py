@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from flaxgan.errors import UserError
-from flaxgan.metrics.weights import fold, read_weights
+from flaxgan.pretrained.weights import fold, read_weights
+from flaxgan.system.errors import UserError
 
 NAME = "efficientnet_lite0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

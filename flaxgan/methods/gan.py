@@ -14,28 +14,17 @@ import jax.numpy as jnp
 import optax
 from jax import Array, lax
 
-from flaxgan.augment import augmented
 from flaxgan.config import Config
-from flaxgan.losses import LOSSES, feature_matching
-from flaxgan.penalties import PENALTIES
+from flaxgan.data.pixels import preprocess
+from flaxgan.methods.augment import adapted_probability, augmented
+from flaxgan.methods.losses import LOSSES, feature_matching
+from flaxgan.methods.penalties import PENALTIES
+from flaxgan.methods.state import GANState, Network
 from flaxgan.rng import TRAINING, Rng, average, random_key
-from flaxgan.state import GANState, Network
 
 Batch = dict[str, Array]
 Metrics = dict[str, Array]
 EMA_RAMP = 0.05
-AUGMENT_IMAGES = 10_000  # seen, until the probability of augmentation has risen by the excess of the discriminator's accuracy
-
-
-def preprocess(images: Array, mirrored: Array | None = None) -> Array:
-    """Convert uint8 (N, H, W, C) to float32 in [-1, 1]; those of `mirrored`, bool (N,), are mirrored."""
-    x = images.astype(jnp.float32) / 127.5 - 1
-    return x if mirrored is None else jnp.where(mirrored[:, None, None, None], x[:, :, ::-1], x)
-
-
-def to_uint8(x: Array) -> Array:
-    """Convert [-1, 1] to uint8, rounded: the inverse of preprocess."""
-    return jnp.clip(jnp.round((x + 1) * 127.5), 0, 255).astype(jnp.uint8)
 
 
 class Generated(NamedTuple):
@@ -86,16 +75,6 @@ def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng]
     return partial(augmented, augmentations=config.augmentations, probability=state.augment_probability, noise=noise)
 
 
-def adapted_probability(probability: Array, d_real_accuracy: Array, config: Config) -> Array:
-    """Return the probability of augmentation after a step in which the discriminator was right about so many real images.
-
-    ADA's control (Karras et al. 2020, arXiv:2006.06676), in proportion to the excess instead of by its sign. Its target, 0.6 as
-    the mean sign of the logits, is an accuracy of 0.8.
-    """
-    excess = d_real_accuracy - config.augment_target
-    return jnp.clip(probability + excess * (config.batch_size / AUGMENT_IMAGES), 0, 1)
-
-
 def discriminator_step(
     state: GANState, batch: Batch, rng: Rng, config: Config, generated: Generated | None = None
 ) -> tuple[GANState, Metrics]:
@@ -136,7 +115,9 @@ def discriminator_step(
     if state.augment_probability is not None and config.augmentations:
         metrics["augment_probability"] = state.augment_probability
         state = state.replace(
-            augment_probability=adapted_probability(state.augment_probability, metrics["d_real_accuracy"], config)
+            augment_probability=adapted_probability(
+                state.augment_probability, metrics["d_real_accuracy"], config.augment_target, config.batch_size
+            )
         )
     return state.replace(discriminator=d.update(grads, batch_stats)), metrics
 

@@ -11,11 +11,11 @@ from typing import Any, Self
 import numpy as np
 
 from flaxgan.data import ImageDataset, batch_indices, epoch_of
-from flaxgan.log import MetricsLog
+from flaxgan.methods.state import GANState, Network
 from flaxgan.plots import Attempts, grid, name_rows, save_image, save_losses, save_side_by_side
-from flaxgan.run import Run
+from flaxgan.runs.folder import Run
+from flaxgan.runs.metrics_log import MetricsLog
 from flaxgan.sampling import averaged_generator, sample, spread_classes
-from flaxgan.state import GANState, Network
 
 NUM_IMAGES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces

@@ -1,6 +1,8 @@
-"""One picture of any kind -> uint8 pixels of the size asked for."""
+"""Pixels: of one picture of any kind, uint8 of the size asked for; and in networks, float32 in [-1, 1]."""
 
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from PIL import ExifTags, Image, ImageOps
 
 from flaxgan.data.fit import FITS
@@ -53,3 +55,14 @@ def to_pixels(picture: Image.Image, image_size: tuple[int, int], channels: int, 
     height, width = image_size
     views = FITS[fit](to_mode(picture, channels), (width, height))
     return np.stack([np.asarray(view).reshape(height, width, channels) for view in views])
+
+
+def preprocess(images: Array, mirrored: Array | None = None) -> Array:
+    """Convert uint8 (N, H, W, C) to float32 in [-1, 1]; those of `mirrored`, bool (N,), are mirrored."""
+    x = images.astype(jnp.float32) / 127.5 - 1
+    return x if mirrored is None else jnp.where(mirrored[:, None, None, None], x[:, :, ::-1], x)
+
+
+def to_uint8(x: Array) -> Array:
+    """Convert [-1, 1] to uint8, rounded: the inverse of preprocess."""
+    return jnp.clip(jnp.round((x + 1) * 127.5), 0, 255).astype(jnp.uint8)

@@ -16,9 +16,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from flaxgan.data.cache import cache_dir
-from flaxgan.errors import UserError
-from flaxgan.files import replacing
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import cache_dir, replacing
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # before PyTorch 1.6: five pickles, then the raw numbers
 STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4"}

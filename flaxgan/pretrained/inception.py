@@ -9,8 +9,8 @@ import numpy as np
 from flax.traverse_util import unflatten_dict
 from jax import Array
 
-from flaxgan.metrics.inception_v3 import PRECISION, InceptionV3
-from flaxgan.metrics.weights import fold, published_weights, read_weights
+from flaxgan.pretrained.inception_v3 import PRECISION, InceptionV3
+from flaxgan.pretrained.weights import fold, published_weights, read_weights
 
 NAME = "inception"
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"

@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from flaxgan.data import synthetic_flowers
+from flaxgan.data import synthetic as synthetic_flowers
 from flaxgan.data.folder import open_folder
 from flaxgan.data.source import Source
 from flaxgan.data.tfds import open_tfds
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 
 def is_folder(dataset: str, data_dir: str | None) -> bool:

@@ -13,10 +13,9 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from tqdm import tqdm
 
-from flaxgan.data.cache import cache_dir
-from flaxgan.errors import UserError
-from flaxgan.files import replacing
-from flaxgan.metrics import efficientnet, inception
+from flaxgan.pretrained import efficientnet, inception
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import cache_dir, replacing
 
 EXTRACTORS = {module.NAME: module for module in (efficientnet, inception)}
 FORMAT = 1  # part of every cache key: raise it when the same pictures would give other features

@@ -11,8 +11,8 @@ from typing import Any
 
 import jax
 
-from flaxgan.data.cache import cache_dir
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import cache_dir
 
 ON_HUGE_PAGES = 2**32  # bytes at the beginning of the heap
 # Off: XLA compiles and times dozens of Triton programs for each matrix product on a GPU, a minute for some of our networks, and
@@ -60,6 +60,14 @@ def set_up_devices(device: str) -> list[jax.Device]:
             f"{asked}: JAX finds no such device here "
             '(NVIDIA GPU: pip install "jax[cuda12]"; TPU: pip install "jax[tpu]"; or --device cpu)'
         ) from error
+
+
+def on_cpu() -> bool:
+    """Tell whether this process computes on a CPU.
+
+    lax.platform_dependent would choose later, and trace all choices: a start takes longer.
+    """
+    return jax.default_backend() == "cpu"
 
 
 @contextlib.contextmanager

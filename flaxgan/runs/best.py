@@ -3,21 +3,21 @@
 import math
 from typing import Any, Self
 
-from flaxgan.checkpoint import BEST, Checkpoints
 from flaxgan.data import ImageDataset
-from flaxgan.devices import on_one_device
-from flaxgan.errors import say
-from flaxgan.hosts import agreed
-from flaxgan.interrupt import Abandoned, Interrupt
-from flaxgan.log import MetricsLog
+from flaxgan.methods.state import GANState
 from flaxgan.metrics.comparison import Comparison
 from flaxgan.metrics.evaluation import evaluate
-from flaxgan.metrics.features import Extractor
+from flaxgan.metrics.image_sets import sampled_set, training_set
 from flaxgan.metrics.reference import Reference
-from flaxgan.metrics.sets import sampled_set, training_set
+from flaxgan.pretrained.extractor import Extractor
 from flaxgan.rng import SELECTING
-from flaxgan.run import Run
-from flaxgan.state import GANState
+from flaxgan.runs.checkpoint import BEST, Checkpoints
+from flaxgan.runs.folder import Run
+from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.system.devices import on_one_device
+from flaxgan.system.distributed import agreed
+from flaxgan.system.errors import say
+from flaxgan.system.signals import Abandoned, Interrupt
 
 
 class Selection:

@@ -11,10 +11,10 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import LatestN
 
-from flaxgan.errors import UserError
-from flaxgan.naming import CheckpointName, step_in_words
-from flaxgan.run import TrainedRun
-from flaxgan.state import GANState, state_shape
+from flaxgan.methods.state import GANState, state_shape
+from flaxgan.runs.folder import TrainedRun
+from flaxgan.runs.naming import CheckpointName, step_in_words
+from flaxgan.system.errors import UserError
 
 ALL = "checkpoints"  # the folder of the newest ones
 BEST = "best_checkpoint"  # of the one that evaluation chose

@@ -17,9 +17,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from flaxgan.config import Config
-from flaxgan.errors import UserError, explaining_full_disk
-from flaxgan.interrupt import handling
+from flaxgan.system.errors import UserError, explaining_full_disk
+from flaxgan.system.signals import handling
 
 SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning,
 SECONDS_UNSAID = 10  # and how long without a word
@@ -28,9 +27,11 @@ LONGEST_TEXT = 4096
 SIGNS_OF_A_LOSS = ("Gloo", "NCCL", "UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "coordination service", "onnection")
 
 
-def join(config: Config) -> None:
-    """Meet the other processes, before JAX's first computation. Raises UserError if that fails; where they don't come, exits."""
-    names = ("coordinator_address", "num_processes", "process_id")
+def join(coordinator_address: str | None, num_processes: int | None, process_id: int | None) -> None:
+    """Meet the other processes, before JAX's first computation. Raises UserError if that fails; where they don't come, exits.
+
+    All None: SLURM, Cloud TPU or Kubernetes says where they meet.
+    """
     failed = "--distributed: the processes did not meet"
     remedy = (
         "outside SLURM, Cloud TPU and Kubernetes give --coordinator-address HOST:PORT --num-processes N --process-id I, "
@@ -49,7 +50,9 @@ def join(config: Config) -> None:
     try:
         with handling({signal.SIGINT: signal.SIG_DFL}):  # JAX waits in C++, where Python would not hear of it
             jax.distributed.initialize(
-                **{name: getattr(config, name) for name in names},
+                coordinator_address,
+                num_processes,
+                process_id,
                 initialization_timeout=2 * SECONDS_TO_MEET,  # at which XLA would abort the process, and say so in C++
                 heartbeat_timeout_seconds=SECONDS_OF_SILENCE,
                 shutdown_timeout_seconds=SECONDS_OF_SILENCE,

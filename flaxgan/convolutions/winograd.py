@@ -23,7 +23,7 @@ import numpy as np
 from jax import Array, lax
 
 from flaxgan.convolutions.lowering import Lowering, closed
-from flaxgan.convolutions.products import as_rows, by_itself, from_rows, matrix, multiply, padded, shifted
+from flaxgan.convolutions.matmul import as_rows, by_itself, from_rows, matrix, multiply, padded, shifted
 
 CACHED = 2**22  # bytes of x, times M: the matrices made of x and of y then still stay in the last cache of most CPUs
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple, Self
 
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 
 class CheckpointName(NamedTuple):

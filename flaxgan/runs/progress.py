@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from flaxgan.config import Config
 from flaxgan.data import epoch_of
-from flaxgan.errors import UserError, say
-from flaxgan.log import MetricsLog
-from flaxgan.steps import Metrics
+from flaxgan.methods.gan import Metrics
+from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.system.errors import UserError, say
 
 SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar
 SECONDS_AHEAD = 0.5  # of steps that the device has waiting, while the host saves a checkpoint or Python is busy with a picture

@@ -14,9 +14,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flaxgan.config import Config
 from flaxgan.data.cache import expect_random_reads
-from flaxgan.errors import UserError
-from flaxgan.state import GANState, create_state, with_axis
-from flaxgan.steps import Metrics, train_step
+from flaxgan.methods.gan import Metrics, train_step
+from flaxgan.methods.state import GANState, create_state, with_axis
+from flaxgan.system.errors import UserError
 
 AXIS = "batch"
 # On a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly.

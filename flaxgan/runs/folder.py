@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Self
 import flaxgan
 from flaxgan.config import FIELDS, Config
 from flaxgan.data import ImageDataset, Source, open_source, steps_per_epoch
-from flaxgan.data.sources import is_folder
-from flaxgan.errors import FULL, UserError, say
+from flaxgan.data.open import is_folder
 from flaxgan.fields import is_a, spelled
-from flaxgan.files import locked, portable, replacing, require_outside
-from flaxgan.log import METRICS_FILE, evaluated, logged
 from flaxgan.models.sizes import base_size, require_resolution
 from flaxgan.presets import Choice
+from flaxgan.runs.metrics_log import METRICS_FILE, evaluated, logged
+from flaxgan.system.errors import FULL, UserError, say
+from flaxgan.system.files import locked, portable, replacing, require_outside
 
 OWN = (  # files and folders of a run, which it writes and reads alone
     *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),

@@ -47,6 +47,7 @@ def cutout(images: Array, rng: Rng, share: float = 1 / 2) -> Array:
 
 
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
+IMAGES_TO_ADAPT = 10_000  # seen, until the probability has risen by the excess of the discriminator's accuracy
 NOISE, CHOICE = 2**32 - 1, 2**32 - 2  # whose random numbers are no augmentation's
 
 
@@ -69,3 +70,13 @@ def augmented(
         chosen = rng.fold(CHOICE).uniform((len(images), 1, 1, 1)) < probability
         images = jnp.where(chosen, images, original)
     return images if noise is None else images + noise * rng.fold(NOISE).normal(images.shape)
+
+
+def adapted_probability(probability: Array, d_real_accuracy: Array, target: float, batch_size: int) -> Array:
+    """Return the probability of augmentation after a step in which the discriminator was right about so many real images.
+
+    ADA's control (Karras et al. 2020, arXiv:2006.06676), in proportion to the excess instead of by its sign. Its target, 0.6 as
+    the mean sign of the logits, is an accuracy of 0.8.
+    """
+    excess = d_real_accuracy - target
+    return jnp.clip(probability + excess * (batch_size / IMAGES_TO_ADAPT), 0, 1)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 
 @contextlib.contextmanager
@@ -67,3 +67,13 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def cache_dir() -> Path:
+    """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder. Raises UserError if there is no such user."""
+    if own := os.environ.get("FLAXGAN_CACHE"):
+        return Path(own)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flaxgan"
+    except RuntimeError as error:
+        raise UserError("there is no home folder to keep prepared pictures in; set FLAXGAN_CACHE to a folder") from error
