@@ -36,12 +36,16 @@ def _lowest(rows: list[Row]) -> list[Row]:
     return list(best.values())
 
 
+def _heading(column: str) -> str:
+    return HEADINGS.get(column, column.replace("_", " "))
+
+
 def _cell(row: Row, column: str) -> str:
     """Show a value, with its range if the file has one."""
     shown = [row[name] for name in (column, f"{column}_low", f"{column}_high") if row.get(name)]
     shown = [f"{int(text):,}" if text.isdecimal() and len(text) > 4 else text for text in shown]
     text = f"{shown[0]} ({shown[1]} to {shown[2]})" if len(shown) == 3 else "".join(shown[:1])
-    return f"`{text}`" if column in CODE and not text.startswith("(") else text.replace("|", "\\|")
+    return f"`{text}`" if column in CODE and not text.startswith(("(", "the ")) else text.replace("|", "\\|")
 
 
 def _joined(cells: list[list[str]], keys: int) -> list[list[str]]:
@@ -53,18 +57,19 @@ def _joined(cells: list[list[str]], keys: int) -> list[list[str]]:
 
 
 def rendered(table: Table, folder: Path) -> str:
-    """Return a table as Markdown for a document in `folder`, with a link to its data."""
+    """Return a table as Markdown for a document in `folder`, with what all of its rows share below it."""
     rows = [row for row in rows_of(table.source) if table.keep(row)]
     rows = _lowest(rows) if table.best else rows
     columns = [name for name in table.columns.split() if any(row[name] for row in rows)]
-    if "seed" in columns and len({row["seed"] for row in rows}) == 1:
-        columns.remove("seed")
+    common = [name for name in columns if len(rows) > 1 and len({row[name] for row in rows}) == 1]
+    columns = [name for name in columns if name not in common]
     cells = [[_cell(row, name) for name in columns] for row in rows]
     if table.joined:
         cells = _joined(cells, sum(name in table.joined.split() for name in columns))
-    head = [[HEADINGS.get(name, name.replace("_", " ")) for name in columns], ["---"] * len(columns)]
-    lines = [f"| {' | '.join(line)} |" for line in head + cells]
-    return "\n".join([*lines, "", f"Data: [{table.source}]({Path(os.path.relpath(ROOT / table.source, folder)).as_posix()})", ""])
+    lines = [f"| {' | '.join(line)} |" for line in ([*map(_heading, columns)], ["---"] * len(columns), *cells)]
+    same = "; ".join(f"{_heading(name)} {_cell(rows[0], name)}" for name in common)
+    link = f"[{table.source}]({Path(os.path.relpath(ROOT / table.source, folder)).as_posix()})"
+    return "\n".join([*lines, "", f"{same and f'In every row: {same}. '}Data: {link}", ""])
 
 
 def _help(command: str) -> str:
