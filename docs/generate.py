@@ -11,13 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docs.views import CURVES, TABLES, Curve, Row, Table
+from docs.views import CODE, CURVES, HEADINGS, TABLES, Curve, Row, Table
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("main", "sample", "evaluate")
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-HEADINGS = {"fd": "FD", "kid": "KID", "memory_mb": "memory (MB)"}
-CODE = ("flags", "recipe")  # columns of what is typed
 
 
 def rows_of(source: str) -> list[Row]:
@@ -75,8 +73,8 @@ def rendered(table: Table, folder: Path) -> str:
 def _help(command: str) -> str:
     """Return what --help prints on a terminal 100 columns wide."""
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
-    argv = [sys.executable, "-m", f"flaxgan.{command}", "--help"]
-    return subprocess.run(argv, env=environment, capture_output=True, encoding="utf-8", check=True).stdout
+    asked = [sys.executable, "-m", f"flaxgan.{command}", "--help"]
+    return subprocess.run(asked, env=environment, capture_output=True, encoding="utf-8", check=True).stdout
 
 
 def documents() -> dict[Path, str]:
@@ -102,18 +100,16 @@ def draw(curve: Curve, path: Path) -> None:
         seeds = sorted({row["seed"] for row in rows if row["run"] == run})
         for dashes, seed in zip(("o-", "o--"), seeds, strict=False):
             points = sorted((float(row[curve.x]), float(row["fd"])) for row in rows if (row["run"], row["seed"]) == (run, seed))
-            label = run if seed == seeds[0] else None
-            axes.plot(*zip(*points, strict=True), dashes, color=f"C{i}", markersize=3, label=label)
-    axes.set(title=curve.title, xlabel=curve.x, ylabel="Fréchet distance (lower is better)", yscale="log")
-    axes.yaxis.set_major_formatter("{x:.0f}")
-    axes.yaxis.set_minor_formatter("{x:.0f}")
+            axes.plot(*zip(*points, strict=True), dashes, color=f"C{i}", markersize=3, label=run if seed == seeds[0] else None)
+    axes.set(title=curve.title, xlabel=curve.x, ylabel="Fréchet distance (lower is better)")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(which="both", alpha=0.3)
+    axes.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=1, frameon=False)
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def main() -> None:
+    """Write the documents and the pictures."""
     for path, text in documents().items():
         path.write_text(text, encoding="utf-8")
     for name, curve in CURVES.items():

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 Row = dict[str, str]
 QUALITY = "fd kid precision recall"
+HEADINGS = {"fd": "FD", "kid": "KID", "memory_mb": "memory (MB)"}  # of columns that are not called what they are named
+CODE = ("flags", "recipe")  # columns of what is typed
 
 
 def is_any(row: Row) -> bool:
