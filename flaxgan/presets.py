@@ -13,7 +13,7 @@ from flaxgan.system.errors import UserError
 
 IMAGES_PER_ROOT = 12_000  # a run takes this many times the square root of the number of different images
 FEW_IMAGES = 20_000  # a discriminator comes to know so few by heart in that time
-IMAGES_PER_CLASS = 5_000  # shown, before classes bring more than they cost (experiments/RESULTS.md)
+IMAGES_PER_CLASS = 5_000  # shown, before classes bring more than they cost (docs/results.md)
 IMAGES_OF_A_SHORT_RUN = 60_000  # at 64x64; in fewer a smaller picture gets further
 SIDES = (16, 32, 48, 64, 96, 128)  # of images
 STEPS_TO_SEE = 500  # before there is anything but noise and blots
