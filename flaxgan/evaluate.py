@@ -39,7 +39,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     if args.real:
         real = open_set(args.real, args.num_real, args.image_size, like=config)
     else:
-        real = open_training_set(run, args.data_dir, args.num_real, caveats)
+        real = open_training_set(config, run.sha256, args.data_dir, args.num_real, caveats)
     if args.generated:
         generated = open_set(args.generated, args.num, args.image_size)
     else:

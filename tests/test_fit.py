@@ -139,6 +139,6 @@ def test_a_run_and_what_measures_it_fit_alike(tmp_path, train, refused):
     assert "12 pictures" in output and json.loads((run_dir / "config.json").read_text())["fit"] == "tiles"
     caveats = []
     run = load_run(run_dir)
-    assert len(open_training_set(run, None, None, caveats)) == 12 and not caveats
+    assert len(open_training_set(run.config, run.sha256, None, None, caveats)) == 12 and not caveats
     assert len(open_set(pictures, None, None, like=run.config)) == 12
     assert "can't be resumed with --fit pad (the run has --fit tiles)" in refused("--run-dir", run_dir, "--fit", "pad")

@@ -16,7 +16,6 @@ from flaxgan.data.pixels import upright_size
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.methods.state import GANState
 from flaxgan.rng import SAMPLING
-from flaxgan.runs.folder import TrainedRun
 from flaxgan.sampling import averaged_generator, random_classes, sample
 from flaxgan.system.errors import UserError
 
@@ -66,14 +65,13 @@ def training_set(config: Config, dataset: ImageDataset, num: int | None = None) 
     return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
 
 
-def open_training_set(run: TrainedRun, data_dir: str | None, num: int | None, caveats: list[str]) -> ImageSet:
-    """The same, opened anew. Raises UserError if they are no longer there."""
-    config = run.config
+def open_training_set(config: Config, sha256: str | None, data_dir: str | None, num: int | None, caveats: list[str]) -> ImageSet:
+    """Open the pictures that a run was trained on, whose digest was `sha256`. Raises UserError if they are no longer there."""
     if config.image_folder and not os.path.isdir(config.image_folder):
         raise UserError(f"the run's pictures are no longer in {config.dataset}; name them, or others to compare with, with --real")
     source = open_source(config.dataset, data_dir or config.data_dir, config.split)
     dataset = prepare(source, config.image_size, config.channels, config.fit)
-    if dataset.sha256 != run.sha256:
+    if dataset.sha256 != sha256:
         caveats.append(f"the pictures in {source.title} are no longer the ones that {config.run_dir} was trained on")
     return training_set(config, dataset, num)
 
