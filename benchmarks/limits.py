@@ -7,7 +7,6 @@ in the device's own program, those of every kernel's arguments and results. The 
 
 import argparse
 import collections
-import dataclasses
 import re
 import statistics
 import tempfile
@@ -84,10 +83,10 @@ def main() -> None:
     for dtype in args.precisions:
         limit = most_operations(dtype, 8192 if on_gpu else 2048)
         for batch_size in args.batch_sizes:
-            config = Config(image_size=64, channels=3, flip=False, batch_size=batch_size, dtype=dtype)
+            config = Config.make(image_size=64, channels=3, flip=False, batch_size=batch_size, dtype=dtype)
             trainer, run = trainer_and_step(config)
             measured = [value / trainer.steps_per_dispatch for value in times(run)]
-            plain = dataclasses.replace(config, dtype="float32")  # the CPU would count its conversions, too
+            plain = config.replace(dtype="float32")  # the CPU would count its conversions, too
             operations = Trainer(plain, jax.devices("cpu")[:1], random_images(plain)).program.cost_analysis()["flops"]
             took, moved = statistics.median(measured), trainer.program.cost_analysis()["bytes accessed"]
             rows.append(

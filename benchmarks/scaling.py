@@ -5,7 +5,6 @@ table are sparse memory-mapped files: what is measured is the order of the data 
 """
 
 import argparse
-import dataclasses
 import tempfile
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from flaxgan.data import batch_indices
 from flaxgan.system.devices import set_up_devices
 from flaxgan.trainer import Trainer
 
-BASE = Config(image_size=64, channels=3, features=32, batch_size=32, flip=True)
+BASE = Config.make(image_size=64, channels=3, features=32, batch_size=32, flip=True)
 SERIES = {
     "batch": [{"batch_size": n} for n in (16, 32, 64, 128)],
     "image_size": [{"image_size": (n, n), "batch_size": 16, "features": 16} for n in (32, 64, 128, 256)],
@@ -31,7 +30,7 @@ SERIES = {
 
 def measure(fields: dict, rounds: int) -> dict:
     num = fields.get("num", 256)
-    config = dataclasses.replace(BASE, **{name: value for name, value in fields.items() if name != "num"})
+    config = BASE.replace(**{name: value for name, value in fields.items() if name != "num"})
     with tempfile.TemporaryDirectory() as folder:
         shape = (num, *config.image_size, config.channels)
         np.lib.format.open_memmap(Path(folder) / "images.npy", "w+", np.uint8, shape)

@@ -38,7 +38,7 @@ def random_images(config: Config) -> np.ndarray:
 def trainer_and_step(config: Config) -> tuple[Trainer, Callable[[], Any]]:
     """A call makes as many steps of flaxgan's as a dispatch does on this device, on random pictures (and classes)."""
     images = random_images(config)
-    labels = np.arange(len(images), dtype=np.int32) % config.num_classes if config.conditional else None
+    labels = np.arange(len(images), dtype=np.int32) % config.num_classes if config.options.conditional else None
     trainer = Trainer(config, set_up_devices(config.device)[:1], images, labels)
     state = trainer.create_state()
     indices = np.arange(config.images_per_step)[None].repeat(trainer.steps_per_dispatch, 0) % len(images)

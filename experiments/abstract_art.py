@@ -8,7 +8,7 @@ The baseline of abstract_art_best. It learns more slowly and still gets better a
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(preset="plain", dataset="./abstract_art", image_size=64, epochs=200, evaluate_every=20)
+CONFIG = Config.make(preset="plain", dataset="./abstract_art", image_size=64, epochs=200, evaluate_every=20)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

@@ -10,7 +10,7 @@ beginning. --augment-target 0.8 translates only as many pictures as keep the dis
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(
+CONFIG = Config.make(
     preset="plain",
     dataset="./abstract_art",
     image_size=64,

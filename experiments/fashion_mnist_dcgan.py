@@ -8,7 +8,7 @@ The baseline of fashion_mnist_best (docs/results.md, Fashion-MNIST).
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(preset="plain", dataset="fashion_mnist", epochs=50, evaluate_every=10)
+CONFIG = Config.make(preset="plain", dataset="fashion_mnist", epochs=50, evaluate_every=10)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

@@ -9,7 +9,7 @@ the DCGAN on a CPU; only its first epoch has been measured (docs/results.md, Fas
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(
+CONFIG = Config.make(
     preset="plain",
     dataset="fashion_mnist",
     architecture="dense",

@@ -9,7 +9,7 @@ flowers_best. In narrow networks at 32x32 attention helps (docs/results.md, Flow
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(
+CONFIG = Config.make(
     preset="plain", dataset="oxford_flowers102", image_size=64, attention=32, batch_size=8, learning_rate=0.0004, evaluate_every=5
 )
 

@@ -8,7 +8,7 @@ It shows what a lower rate costs: soft blobs in the colours of flowers after 25 
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(preset="plain", dataset="oxford_flowers102", image_size=64, learning_rate=0.0001, epochs=25, evaluate_every=5)
+CONFIG = Config.make(preset="plain", dataset="oxford_flowers102", image_size=64, learning_rate=0.0001, epochs=25, evaluate_every=5)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

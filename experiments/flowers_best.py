@@ -10,7 +10,9 @@ In a short run the number of steps counts most, so small batches come nearest on
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(preset="plain", dataset="oxford_flowers102", image_size=64, batch_size=8, learning_rate=0.0004, evaluate_every=5)
+CONFIG = Config.make(
+    preset="plain", dataset="oxford_flowers102", image_size=64, batch_size=8, learning_rate=0.0004, evaluate_every=5
+)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

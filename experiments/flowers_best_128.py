@@ -8,7 +8,9 @@ Only its first two epochs have been measured; all 25 take hours on a CPU (docs/r
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(preset="plain", dataset="oxford_flowers102", image_size=128, batch_size=8, learning_rate=0.0004, evaluate_every=5)
+CONFIG = Config.make(
+    preset="plain", dataset="oxford_flowers102", image_size=128, batch_size=8, learning_rate=0.0004, evaluate_every=5
+)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

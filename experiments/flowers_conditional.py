@@ -9,7 +9,7 @@ In 25 epochs classes cost distance; in longer runs they help (docs/results.md, F
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(
+CONFIG = Config.make(
     preset="plain",
     dataset="oxford_flowers102",
     image_size=64,

@@ -8,7 +8,7 @@ The baseline that the other recipes for flowers are compared with (docs/results.
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(preset="plain", dataset="oxford_flowers102", image_size=64, epochs=25, ema=0, evaluate_every=5)
+CONFIG = Config.make(preset="plain", dataset="oxford_flowers102", image_size=64, epochs=25, ema=0, evaluate_every=5)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

@@ -10,7 +10,7 @@ and no copies (docs/results.md, Few pictures).
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(
+CONFIG = Config.make(
     preset="plain",
     dataset="./own_images",
     image_size=64,

@@ -3,12 +3,31 @@
 import argparse
 import dataclasses
 import functools
+import math
 import re
 import types
 import typing
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from flaxgan.system.errors import UserError
 
 LONGEST_SIDE = 4096  # of a picture, in pixels
+
+
+class Rule(NamedTuple):
+    """What values a field may have, beside None where that is its default."""
+
+    holds: Callable[[Any], bool]
+    words: str
+
+
+COUNT = Rule(lambda value: 1 <= value < 2**31, "must be at least 1, below 2**31")
+WIDTH = Rule(lambda value: 1 <= value < 2**20, "must be at least 1, below 2**20")  # XLA aborts on sizes that overflow
+POSITIVE = Rule(lambda value: 0 < value < math.inf, "must be a positive number")
+WEIGHT = Rule(lambda value: 0 <= value < math.inf, "must be finite and not negative")
+SHARE = Rule(lambda value: 0 <= value < 1, "must lie in [0, 1)")
+ANY = Rule(lambda value: True, "")
 
 
 def parse_image_size(text: str) -> tuple[int, int]:
@@ -38,17 +57,38 @@ def option(
     default: Any,
     help: str,
     *,
+    rule: Rule = ANY,
     fixed: bool = False,
-    parse: typing.Callable[[str], Any] | None = None,
+    parse: Callable[[str], Any] | None = None,
     saved: bool = True,
     flag: bool = True,
 ) -> Any:
-    """A field that is a flag too, unless `flag` is False.
+    """Declare a field that is a flag too, unless `flag` is False.
 
     `fixed`: a resumed run can't change it (see Run.open).
     `saved`: in the run's config.json; not so what says where the run or a file is, and which processes train it.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag})
+    metadata = {"help": help, "rule": rule, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def check(fields: Any) -> None:
+    """Raise UserError if a field of a dataclass of options is of another type than declared, or breaks its rule."""
+    for field in dataclasses.fields(fields):
+        if not field.metadata:
+            continue
+        value, hint = getattr(fields, field.name), type_of(type(fields), field.name)
+        if value is None and field.default is None:
+            continue
+        words = f"must be one of {choices_of(hint)}" if choices_of(hint) else f"must be of type {hint.__name__}"
+        require(fields, field.name, is_a(value, hint), words)
+        require(fields, field.name, field.metadata["rule"].holds(value), field.metadata["rule"].words)
+
+
+def require(fields: Any, name: str, holds: bool, words: str) -> None:
+    """Raise UserError, unless it `holds`, with the flag of a field, what it must be, and what it is."""
+    if not holds:
+        raise UserError(f"{flag(name)} {words}, not {getattr(fields, name)}")
 
 
 def flag(name: str) -> str:

@@ -7,21 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flaxgan.config import FIELDS, Config
+from flaxgan.config import SHARED, Config, fields_of
 from flaxgan.fields import choices_of, flag, parse_image_size, parse_period, type_of, typed
+from flaxgan.options import OPTIONS
 from flaxgan.runs.naming import CheckpointName
 from flaxgan.system.errors import UserError
 
 GROUPS = {  # of --help: the first field of each
     "dataset": "data",
     "preset": "how much to train",
-    "features": "networks",
-    "loss": "losses and remedies",
-    "ema": "averaged weights and learning rates",
+    "learning_rate": "learning rates and averaged weights",
     "seed": "the run",
     "evaluate_every": "evaluation while it trains",
     "device": "how to compute",
     "distributed": "several processes",
+    "architecture": "networks",
+    "loss": "losses and remedies",
 }
 
 METAVARS = {parse_image_size: "SIZE", parse_period: "PERIOD"}
@@ -66,9 +67,12 @@ class Parser(argparse.ArgumentParser):
         raise UserError(message + (f"; did you mean {near[0]}?" if near else "") + f" (see {self.prog} --help)")
 
 
-def add_flag(parser: argparse._ActionsContainer, name: str, shown: Any, default: Any = argparse.SUPPRESS) -> None:
+def add_flag(
+    parser: argparse._ActionsContainer, name: str, shown: Any, default: Any = argparse.SUPPRESS, method: str = "gan"
+) -> None:
     """The flag of a field, whose help names the default `shown`. Not given, it is absent when parsed, or `default`."""
-    field, hint = FIELDS[name], type_of(Config, name)
+    declared = Config if name in SHARED else OPTIONS[method]
+    field, hint = fields_of(method)[name], type_of(declared, name)
     help = field.metadata["help"]
     if shown != field.default:  # a recipe's own
         help = help.partition(" (default:")[0]
@@ -88,11 +92,11 @@ def add_flag(parser: argparse._ActionsContainer, name: str, shown: Any, default:
 def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
     """One flag a field, in groups."""
     group = parser
-    for name, field in FIELDS.items():
+    for name, field in defaults.fields.items():
         if name in GROUPS:
             group = parser.add_argument_group(GROUPS[name])
         if field.metadata["flag"]:
-            add_flag(group, name, getattr(defaults, name))
+            add_flag(group, name, defaults[name], method=defaults.method)
 
 
 def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:
@@ -100,4 +104,4 @@ def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:
     help = "a step (5000), an epoch (epoch:20), or best, if the run chose one with --evaluate-every (default: the newest)"
     parser.add_argument("--checkpoint", type=checkpoint_name, metavar="NAME", help=help)
     for name in (*names, "device"):
-        add_flag(parser, name, FIELDS[name].default, FIELDS[name].default)
+        add_flag(parser, name, SHARED[name].default, SHARED[name].default)

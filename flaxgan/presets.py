@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from flaxgan.config import FIELDS, Config
+from flaxgan.config import Config
 from flaxgan.fields import spelled
 from flaxgan.models.sizes import base_size
 from flaxgan.system.errors import UserError
@@ -77,7 +77,7 @@ class Choices:
         return {*names} <= {*self.free}
 
     def __getitem__(self, name: str) -> Any:
-        return self.made[name].value if name in self.made else getattr(self.config, name)
+        return self.made[name].value if name in self.made else self.config[name]
 
 
 def _plain(choices: Choices, facts: Facts) -> None:
@@ -176,7 +176,7 @@ PRESETS: dict[str, Callable[[Choices, Facts], None]] = {"auto": _auto, "plain": 
 
 def choose(config: Config, given: Collection[str], facts: Facts) -> dict[str, Choice]:
     """Return what the configuration's preset chooses for the fields that are not `given`."""
-    choices = Choices(config, FIELDS.keys() - given)
+    choices = Choices(config, config.fields.keys() - given)
     PRESETS[config.preset](choices, facts)
     return choices.made
 

@@ -35,7 +35,7 @@ def resolved(run: Run, facts: Facts) -> Run:
     Raises UserError if it is to learn classes that the data do not have.
     """
     config, source = run.config, run.source
-    if config.conditional and not source.class_names:
+    if config.options.conditional and not source.class_names:
         raise UserError(
             f"--conditional takes labelled pictures, and {source.title} has no classes; "
             "a folder's are its sub-folders, at least two, beside which no pictures may lie"
@@ -45,24 +45,24 @@ def resolved(run: Run, facts: Facts) -> Run:
         return run
     run = _with(run, choose(config, run.given, facts))
     config = run.config
-    require_resolution(config.attention, config.image_size)
+    require_resolution(config.options.attention, config.image_size)
     derived = {
         "channels": config.channels or source.channels,
         "flip": source.flip if config.flip is None else config.flip,
-        "num_classes": len(source.class_names) if config.conditional else None,
+        "num_classes": len(source.class_names) if config.options.conditional else None,
     }
-    return dataclasses.replace(run, config=dataclasses.replace(config, **derived))
+    return dataclasses.replace(run, config=config.replace(**derived))
 
 
 def _with(run: Run, chosen: dict[str, Choice]) -> Run:
-    config = dataclasses.replace(run.config, **{name: choice.value for name, choice in chosen.items()})
+    config = run.config.replace(**{name: choice.value for name, choice in chosen.items()})
     return dataclasses.replace(run, config=config, chosen=run.chosen | chosen)
 
 
 def without_classes(run: Run) -> Run:
     """Return the run without the classes that its preset chose to learn: some pictures turned out to have none."""
     chosen = {name: choice for name, choice in run.chosen.items() if name != "conditional"}
-    return dataclasses.replace(run, config=dataclasses.replace(run.config, conditional=False, num_classes=None), chosen=chosen)
+    return dataclasses.replace(run, config=run.config.replace(conditional=False, num_classes=None), chosen=chosen)
 
 
 def is_cut_to_time(run: Run) -> bool:

@@ -54,7 +54,7 @@ def sample_run(args: argparse.Namespace) -> None:
 
     run = load_run(args.run_dir)
     config, counts = run.config, run.class_counts
-    if args.classes is not None and not config.conditional:
+    if args.classes is not None and not config.options.conditional:
         raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
     ids = [] if args.classes is None else _class_ids(args.classes, counts)
     each = (len(args.interpolate) - 1) * args.frames + 1 if args.interpolate else args.num
@@ -68,13 +68,15 @@ def sample_run(args: argparse.Namespace) -> None:
     output.require_writable()
 
     if args.interpolate:
-        z = between(args.interpolate, args.frames, config.latent_dim, args.truncation)
-        if config.conditional and not ids:
+        z = between(args.interpolate, args.frames, config.options.latent_dim, args.truncation)
+        if config.options.conditional and not ids:
             ids = random_classes(counts, args.interpolate[0], 1).tolist()
     else:
-        z = first_latents(args.seed, args.num, config.latent_dim, truncation=args.truncation)
+        z = first_latents(args.seed, args.num, config.options.latent_dim, truncation=args.truncation)
     # The same z for each class: down a column it is the class alone that changes.
-    rows = [np.full(each, id, np.int32) for id in ids] or [random_classes(counts, args.seed, each) if config.conditional else None]
+    rows = [np.full(each, id, np.int32) for id in ids] or [
+        random_classes(counts, args.seed, each) if config.options.conditional else None
+    ]
     generator = averaged_generator(state.generator, state.ema_params, counts)
     images = np.concatenate([draw(generator, z, labels) for labels in rows])
     names = [[*counts][id] for id in ids]

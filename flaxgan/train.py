@@ -72,7 +72,7 @@ def train(run: Run) -> None:
 def _total_steps(config: Config, per_epoch: int) -> int:
     lengths = config.lengths(per_epoch)
     flag, total = min(lengths.items(), key=lambda item: item[1])
-    if total * config.d_steps >= 2**31:  # steps, and the optimiser's updates, are counted in 32 bits
+    if total * config.options.d_steps >= 2**31:  # steps, and the optimiser's updates, are counted in 32 bits
         raise UserError(f"{flag} comes to {total} steps, more than can be counted; ask for fewer")
     return total
 
@@ -83,7 +83,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float) -
     dataset = prepare(run.source, run.config.image_size, run.config.channels, run.config.fit)
     require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
     run.require_same(dataset)
-    if run.config.conditional and not dataset.class_names:
+    if run.config.options.conditional and not dataset.class_names:
         if "conditional" not in run.chosen or run.resumed:
             raise UserError(
                 f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
@@ -128,8 +128,6 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float) -
         tell(f"{describe(config, dataset, devices, trainer.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
         if total < STEPS_TO_SEE:
             tell(too_short(total, config, facts))
-        if config.instance_noise and done * config.images_per_step >= config.instance_noise_images:
-            tell(f"note: --instance-noise has ended, with the run's first {config.instance_noise_images} pictures; see --help")
         if done < total:
             trainer.compile(1, trainer.steps_per_dispatch)
         state = checkpoints.restore(trainer.state_shape) if done else trainer.create_state()

@@ -77,7 +77,7 @@ class Trainer:
         mesh = Mesh(devices, (AXIS,))
         self.replicated = NamedSharding(mesh, PartitionSpec())
         self.batch_sharding = NamedSharding(mesh, PartitionSpec(None, AXIS))
-        self.data: Data = {"image": images} | ({"label": labels} if config.conditional else {})
+        self.data: Data = {"image": images} | ({"label": labels} if config.options.conditional else {})
         self.images_per_step = config.images_per_step
         self.steps_per_dispatch = steps_per_dispatch or (1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH)
         # A program that runs once: most of what the CPU's compiler does for its speed would take longer than it saves.

@@ -1,5 +1,4 @@
 import argparse
-import dataclasses
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from flaxgan.runs.naming import CheckpointName
 from flaxgan.system.errors import UserError
 from flaxgan.trainer import Trainer
 
-CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
+CONFIG = Config.make(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
 
 
@@ -65,7 +64,7 @@ def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, trainer, tm
         expected = checkpoints.restore(trainer.state_shape)
     folder, step = run_dir, np.arange(8)[None]
     for count, parallelism in ((8, "pmap"), (2, "jit"), (8, "jit"), (1, "jit")):
-        config = dataclasses.replace(CONFIG, parallelism=parallelism)
+        config = CONFIG.replace(parallelism=parallelism)
         on_count = trainer if count == 1 else Trainer(config, jax.devices()[:count], IMAGES)
         with Checkpoints(folder) as checkpoints:
             state = checkpoints.restore(on_count.state_shape)
@@ -179,7 +178,7 @@ def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run
         return restore(self, shape, step)
 
     monkeypatch.setattr(Checkpoints, "restore", removed_meanwhile)
-    run = TrainedRun(dataclasses.replace(CONFIG, run_dir=str(run_dir)), {}, None, 8)
+    run = TrainedRun(CONFIG.replace(run_dir=str(run_dir)), {}, None, 8)
     assert int(load(run, None, jax.devices()[0]).step) == 3
     with pytest.raises(UserError, match="has no checkpoint of step 4"):
         load(run, CheckpointName("step", 4), jax.devices()[0])
@@ -187,7 +186,7 @@ def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run
 
 @pytest.mark.parametrize("fields", [{"features": 8}, {"image_size": (32, 32)}, {"latent_dim": 9}])
 def test_a_checkpoint_of_another_network(run_dir, fields):
-    shape = state_shape(Config(**CONFIG.to_dict() | fields))
+    shape = state_shape(Config.make(**CONFIG.to_dict() | fields))
     with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="another"):
         checkpoints.restore(shape)
 
@@ -215,7 +214,7 @@ def trained(run_dir):
     shutil.copytree(run_dir / "checkpoints", best)
     shutil.rmtree(best / "4")
     shutil.rmtree(run_dir / "checkpoints" / "3")
-    return TrainedRun(dataclasses.replace(CONFIG, run_dir=str(run_dir)), {}, None, 17)
+    return TrainedRun(CONFIG.replace(run_dir=str(run_dir)), {}, None, 17)
 
 
 @pytest.mark.parametrize(("text", "step"), [("4", 4), ("step:4", 4), ("epoch:2", 4), ("best", 3), ("3", 3)])
@@ -233,7 +232,7 @@ def test_which_checkpoints_are_kept_is_said_by_step_and_epoch(trained, text):
 def test_of_many_kept_checkpoints_the_nearest_are_named(tmp_path):
     for step in range(100, 3000, 100):
         (tmp_path / "checkpoints" / str(step)).mkdir(parents=True)
-    run = TrainedRun(dataclasses.replace(CONFIG, run_dir=str(tmp_path)), {}, None, None)
+    run = TrainedRun(CONFIG.replace(run_dir=str(tmp_path)), {}, None, None)
     with pytest.raises(UserError, match="of step 1010; kept: step 700, .*step 1000, .*step 1400, …; the run's"):
         load(run, CheckpointName("step", 1010), jax.devices()[0])
     with pytest.raises(UserError, match="name a step"):

@@ -9,7 +9,7 @@ from conftest import ROOT
 from docs import generate
 from docs.generate import documents, draw, rendered, rows_of
 from docs.views import CURVES, TABLES, Table
-from flaxgan.config import FIELDS
+from flaxgan.config import fields_of
 from flaxgan.fields import flag
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -53,7 +53,7 @@ def test_the_page_on_resuming_names_what_a_resumed_run_can_change():
     fixed = next(line for line in rows if line.startswith("| needs a new run"))
     measuring = next(line for line in rows if line.startswith("| may change until"))
     changing = "".join(line for line in rows if line not in (fixed, measuring))
-    flags = {flag(name): field.metadata["fixed"] for name, field in FIELDS.items() if field.metadata["flag"]}
+    flags = {flag(name): field.metadata["fixed"] for name, field in fields_of("gan").items() if field.metadata["flag"]}
     named = {part: {*re.findall(r"--[a-z0-9-]+", part)} & flags.keys() for part in (changing, measuring, fixed)}
     assert named[changing] == {name for name, is_fixed in flags.items() if not is_fixed}
     assert named[measuring] == {"--evaluate-num", "--extractor"}

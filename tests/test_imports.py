@@ -11,6 +11,7 @@ PACKAGE = Path(flaxgan.__file__).parent
 FLOORS = (  # of the house, the lowest first: folders and modules import what is below them
     {"system"},
     {"fields", "rng"},
+    {"options"},
     {"config"},
     {"data", "convolutions"},
     {"models"},

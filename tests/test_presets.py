@@ -14,13 +14,13 @@ from flaxgan.runs.checkpoint import Checkpoints
 
 def chosen(facts, **given):
     """The fields of a new run with these flags."""
-    config = Config(**given)
+    config = Config.make(**given)
     return {name: choice.value for name, choice in choose(config, given.keys(), facts).items()}
 
 
 def complete(facts, **given):
     """The whole configuration, which must be one."""
-    return Config(**(chosen(facts, **given) | given))
+    return Config.make(**(chosen(facts, **given) | given))
 
 
 def test_plain_is_the_paper():
@@ -87,7 +87,7 @@ def test_every_choice_is_a_configuration_with_an_end(platform, num_images, secon
     steps = config.lengths(1)["--images"]
     assert 1 <= config.steps_every("checkpoint_every", 1) <= max(steps, 8)
     assert (config.steps_every("evaluate_every", 1) or steps) <= steps
-    assert (config.augment is None) == (num_images >= FEW_IMAGES)
+    assert (config.options.augment is None) == (num_images >= FEW_IMAGES)
 
 
 def test_hundreds_of_pictures_need_hundreds_of_epochs():
@@ -111,16 +111,18 @@ def test_time_is_filled_by_the_measured_speed():
     """Half an hour at 50 images a second, less five evaluations; a falling rate has to arrive in time."""
     half_an_hour = Facts(2000, seconds=1800, images_per_second=50)
     free = {"images", "checkpoint_every", "evaluate_every"}
-    steady, falling = (plan(Config(image_size=64, schedule=schedule), free, half_an_hour) for schedule in ("constant", "linear"))
+    steady, falling = (
+        plan(Config.make(image_size=64, schedule=schedule), free, half_an_hour) for schedule in ("constant", "linear")
+    )
     assert 1200 * 50 < falling["images"].value < 1800 * 50
     assert 1800 * 50 < steady["images"].value < 1.5 * 1800 * 50, "it is stopped when the time is over"
     assert 4 <= 1800 * 50 / 8 / int(steady["evaluate_every"].value.split()[0]) < 7
-    assert plan(Config(image_size=64), free, Facts(2000, seconds=10**6))["images"].value == Facts(2000).needed
-    assert plan(Config(image_size=64, epochs=9), {"evaluate_every"}, half_an_hour).keys() <= {"evaluate_every"}
+    assert plan(Config.make(image_size=64), free, Facts(2000, seconds=10**6))["images"].value == Facts(2000).needed
+    assert plan(Config.make(image_size=64, epochs=9), {"evaluate_every"}, half_an_hour).keys() <= {"evaluate_every"}
 
 
 def test_a_choice_is_asked_for_in_one_place():
-    choices = Choices(Config(features=5), {"batch_size"})
+    choices = Choices(Config.make(features=5), {"batch_size"})
     assert choices.pick("features", 6, "") == choices["features"] == 5
     assert choices.pick("batch_size", 7, "") == choices["batch_size"] == 7
     assert choices.made.keys() == {"batch_size"}

@@ -1,4 +1,3 @@
-import dataclasses
 import functools
 
 import jax
@@ -21,7 +20,7 @@ from flaxgan.trainer import Trainer
 # Compiled: operation by operation, each would be a compilation of its own.
 train_mode = jax.jit(lambda network, x: network.train_mode(x))
 
-CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
+CONFIG = Config.make(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
 RNG = Rng(jax.random.key(6))
 discriminator_step, generator_step = (
     jax.jit(
@@ -127,7 +126,7 @@ def test_accuracies_count_logits_on_the_right_side(state, images, z):
 
 
 def test_train_step_composes_the_two_and_counts(state, images):
-    step = jax.jit(functools.partial(train_step, config=dataclasses.replace(CONFIG, flip=False)))
+    step = jax.jit(functools.partial(train_step, config=CONFIG.replace(flip=False)))
     once, metrics = step(state, {"image": images})
     assert int(once.step) == 1
     assert set(metrics) == {"d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy"}
@@ -158,7 +157,7 @@ ORDER = np.stack([np.random.default_rng(step).permutation(50)[:16] for step in r
 
 def trained(num_devices, steps_per_dispatch=1, **fields):
     """-> (state, metrics of each step, FLOP of a step on a device) after four steps, on the host."""
-    config = dataclasses.replace(CONFIG, **({"batch_size": 16} | fields))
+    config = CONFIG.replace(**({"batch_size": 16} | fields))
     trainer = Trainer(config, jax.devices()[:num_devices], PICTURES, LABELS, steps_per_dispatch)
     state, rows = trainer.create_state(), []
     for start in range(0, 4, steps_per_dispatch):
@@ -198,14 +197,14 @@ def test_eight_devices_agree_with_one_and_share_its_work(on_one_device, fields):
 
 def test_parts_of_a_batch_add_up_to_the_mean_over_them(state, images, z):
     """Every part has batch statistics of its own: the gradient is the mean of theirs, exactly."""
-    whole, metrics = discriminator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, accumulate=2))
+    whole, metrics = discriminator_step(state, preprocess(images), z, config=CONFIG.replace(accumulate=2))
     parts = [discriminator_step(state, preprocess(images)[i::2], z[i::2]) for i in range(2)]
     for name in metrics:
         np.testing.assert_allclose(metrics[name], np.mean([part[name] for _, part in parts]), rtol=1e-6)
     mean = jax.tree.map(lambda *leaves: sum(leaves) / 2, *(optax.tree.get(s.discriminator.opt_state, "mu") for s, _ in parts))
     close(optax.tree.get(whole.discriminator.opt_state, "mu"), mean, 1e-7)
 
-    whole, _ = generator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, accumulate=2))
+    whole, _ = generator_step(state, preprocess(images), z, config=CONFIG.replace(accumulate=2))
     parts = [generator_step(state, preprocess(images)[i::2], z[i::2])[0] for i in range(2)]
     mean = jax.tree.map(lambda *leaves: sum(leaves) / 2, *(optax.tree.get(s.generator.opt_state, "mu") for s in parts))
     close(optax.tree.get(whole.generator.opt_state, "mu"), mean, 1e-7)
@@ -224,7 +223,7 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32(on_one_device):
 
 def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated():
     """Matrix products in a compiled step, by hand: each pass through a layer, or gradient of it, is `cost` products."""
-    config = Config(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
+    config = Config.make(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
     trainer = Trainer(config, jax.devices()[:1], np.zeros((64, 32, 32, 3), np.uint8))
     products = trainer.program.as_text().count(" dot(")
     # Two inner layers, by F(4x4, 2x2) where there are outputs enough, else by F(2x2, 2x2); that of three channels; the dense one.
@@ -241,7 +240,7 @@ def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated()
 
 def test_abilities_that_are_off_cost_nothing(images):
     """The compiled step has as many operations as one written out here, that knows of no ability."""
-    config = dataclasses.replace(CONFIG, flip=False, ema=0)
+    config = CONFIG.replace(flip=False, ema=0)
     state = jax.jit(lambda: create_state(config))()
 
     def written_out(state, images):
@@ -267,12 +266,12 @@ def test_abilities_that_are_off_cost_nothing(images):
 
     plain = operations(written_out, state)
     assert operations(functools.partial(train_step, config=config), state) == plain
-    more = dataclasses.replace(config, augment="color", feature_matching=0.1)
+    more = config.replace(augment="color", feature_matching=0.1)
     assert operations(functools.partial(train_step, config=more), state) > plain
 
 
 def test_the_average_halves_in_a_half_life_and_forgets_the_beginning():
-    config = dataclasses.replace(CONFIG, ema=80)  # ten steps of 8
+    config = CONFIG.replace(ema=80)  # ten steps of 8
     params, zeros = {"w": jnp.ones(3)}, {"w": jnp.zeros(3)}
     average = zeros
     for step in range(1000, 1010):
@@ -295,7 +294,7 @@ def test_the_averaged_generator_is_sampled_with_statistics_of_its_own(state, ima
 
 
 def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
-    config = dataclasses.replace(CONFIG, conditional=True, num_classes=2)
+    config = CONFIG.replace(conditional=True, num_classes=2)
     state = jax.jit(lambda: create_state(config))()
     table = state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"]
     state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"] = table + jnp.array([[0.0], [100.0]])  # z makes no difference
@@ -314,7 +313,7 @@ def test_the_discriminator_judges_nothing_but_what_it_is_shown(state, images, z,
     """Shown grey pictures only, its loss is the same whatever the pictures are, and the generator learns nothing."""
     asked = []
     monkeypatch.setattr(steps, "augmented", lambda x, rng, **how: asked.append(how) or jnp.zeros_like(x))
-    config = dataclasses.replace(CONFIG, augment="color,cutout", augment_target=0.8, instance_noise=0.1, loss="relativistic")
+    config = CONFIG.replace(augment="color,cutout", augment_target=0.8, instance_noise=0.1, loss="relativistic")
     state = state.replace(augment_probability=0.25)
     step = jax.jit(lambda images, z: getattr(steps, name)(state, {"image": preprocess(images), "z": z}, RNG, config))
     (after, metrics), (_, others) = step(images, z), step(255 - images, -z)
@@ -327,7 +326,7 @@ def test_the_discriminator_judges_nothing_but_what_it_is_shown(state, images, z,
 
 
 def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_accuracy(images):
-    config = dataclasses.replace(CONFIG, augment="cutout", augment_target=0.8)
+    config = CONFIG.replace(augment="cutout", augment_target=0.8)
     for share, accuracy, want in (
         (0.25, 1.0, 0.25 + 0.2 * 8 / 10_000),
         (0.25, 0.5, 0.25 - 0.3 * 8 / 10_000),
@@ -348,7 +347,7 @@ def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_acc
 def test_dropout_is_on_in_both_steps(images, z):
     losses = []
     for dropout in (0.0, 0.3):
-        config = dataclasses.replace(CONFIG, dropout=dropout)
+        config = CONFIG.replace(dropout=dropout)
         state = jax.jit(lambda config=config: create_state(config))()
         both = [step(state, preprocess(images), z, config=config)[1] for step in (discriminator_step, generator_step)]
         losses.append((both[0]["d_loss"], both[1]["g_loss"]))
@@ -360,7 +359,7 @@ def test_feature_matching_is_added_to_what_the_generator_minimises(state, images
     of_real, of_fakes = (train_mode(d, x)[2]["last"][0] for x in (preprocess(images), train_mode(state.generator, z)[0]))
     distance = feature_matching(of_real, of_fakes)
     plain, matching = (
-        generator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, feature_matching=weight))[1]["g_loss"]
+        generator_step(state, preprocess(images), z, config=CONFIG.replace(feature_matching=weight))[1]["g_loss"]
         for weight in (0.0, 3.0)
     )
     assert distance > 1e-3
@@ -369,7 +368,7 @@ def test_feature_matching_is_added_to_what_the_generator_minimises(state, images
 
 def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images):
     """Two steps on half the pictures each, by hand, are --d-steps 2 on all of them."""
-    config = dataclasses.replace(CONFIG, batch_size=4, d_steps=2, flip=False, ema=0)
+    config = CONFIG.replace(batch_size=4, d_steps=2, flip=False, ema=0)
     after, metrics = jax.jit(functools.partial(train_step, config=config))(state.replace(ema_params=None), {"image": images})
     z, expected = Rng(random_key(0, TRAINING)).fold(0).fold(0).normal((8, 8)), state
     for part in range(2):
@@ -381,7 +380,7 @@ def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images
 
 
 def test_instance_noise_falls_to_nothing(state):
-    config = dataclasses.replace(CONFIG, instance_noise=0.4, instance_noise_images=80)
+    config = CONFIG.replace(instance_noise=0.4, instance_noise_images=80)
     grey, levels = jnp.zeros((64, 16, 16, 3)), []
     for step in (0, 5, 10, 20, 2**31 // config.batch_size + 1):
         as_seen = steps.discriminator_view(state.replace(step=jnp.int32(step)), config)
@@ -391,7 +390,7 @@ def test_instance_noise_falls_to_nothing(state):
 
 def test_a_penalty_is_added_to_what_the_discriminator_minimises(state, images, z):
     """One that is far too heavy makes each step a step down the penalty."""
-    config = dataclasses.replace(CONFIG, r1=1e4, ema=0)
+    config = CONFIG.replace(r1=1e4, ema=0)
     state = jax.jit(lambda: create_state(config))()
     first = discriminator_step(state, preprocess(images), z, config=config)
     second = discriminator_step(first[0], preprocess(images), z, config=config)
@@ -400,7 +399,7 @@ def test_a_penalty_is_added_to_what_the_discriminator_minimises(state, images, z
 
 @pytest.mark.parametrize(("name", "others"), [("r1", "generated"), ("r2", "real")])
 def test_a_penalty_is_taken_at_its_own_kind_of_pictures(images, z, name, others):
-    config = dataclasses.replace(CONFIG, **{name: 1.0})
+    config = CONFIG.replace(**{name: 1.0})
     state, real = jax.jit(lambda: create_state(config))(), preprocess(images)
     changed = (real, -z) if others == "generated" else (-real, z)
     penalty, same_penalty, other = (
@@ -412,16 +411,16 @@ def test_a_penalty_is_taken_at_its_own_kind_of_pictures(images, z, name, others)
 
 def test_label_smoothing_reaches_the_loss(state, images, z):
     """Of the real ones' target 0.9: softplus(-l) + 0.1 l is the cross-entropy with it, worked by hand."""
-    config = dataclasses.replace(CONFIG, label_smoothing=0.1)
+    config = CONFIG.replace(label_smoothing=0.1)
     plain, smoothed = (discriminator_step(state, preprocess(images), z, config=c)[1]["d_loss"] for c in (CONFIG, config))
     real_logits = train_mode(state.discriminator, preprocess(images))[0]
     np.testing.assert_allclose(smoothed - plain, 0.1 * real_logits.mean(), rtol=1e-3)
-    low = discriminator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, label_smoothing=0.9))[1]
+    low = discriminator_step(state, preprocess(images), z, config=CONFIG.replace(label_smoothing=0.9))[1]
     assert low["d_real_accuracy"] == 1 and low["d_fake_accuracy"] == 0, "all logits are above log(0.1 / 1.9)"
 
 
 def test_each_network_has_its_own_rate_and_both_decays():
-    config = dataclasses.replace(CONFIG, d_learning_rate=1e-2, g_learning_rate=1e-4, beta1=0.25, beta2=0.75, features=1)
+    config = CONFIG.replace(d_learning_rate=1e-2, g_learning_rate=1e-4, beta1=0.25, beta2=0.75, features=1)
     state = jax.jit(lambda: create_state(config))()
     for network, rate in ((state.discriminator, 1e-2), (state.generator, 1e-4)):
         before, ones = network.params, jax.tree.map(jnp.ones_like, network.params)
@@ -432,7 +431,7 @@ def test_each_network_has_its_own_rate_and_both_decays():
 
 
 def test_spectral_norm_is_the_discriminators():
-    state = state_shape(dataclasses.replace(CONFIG, spectral_norm=True))
+    state = state_shape(CONFIG.replace(spectral_norm=True))
     names = {network: str(jax.tree.structure(getattr(state, network).batch_stats)) for network in ("generator", "discriminator")}
     assert "singular" in names["discriminator"] and "singular" not in names["generator"]
 
@@ -440,7 +439,7 @@ def test_spectral_norm_is_the_discriminators():
 @pytest.mark.parametrize("d_steps", [1, 2])
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_learning_rates_fall_to_nothing_at_the_end_of_the_run(images, schedule, d_steps):
-    config = dataclasses.replace(CONFIG, schedule=schedule, ema=0, d_steps=d_steps)
+    config = CONFIG.replace(schedule=schedule, ema=0, d_steps=d_steps)
     state = jax.jit(lambda: create_state(config, total_steps=4))()
     step, moved = jax.jit(functools.partial(train_step, config=config)), []
     for _ in range(5):
@@ -483,7 +482,7 @@ def test_everything_together_on_eight_devices_agrees_with_one(monkeypatch):
 
 def made(**fields):
     """Another network -> its configuration, state and step."""
-    config = dataclasses.replace(CONFIG, **fields)
+    config = CONFIG.replace(**fields)
     return config, jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
 
 
@@ -517,7 +516,7 @@ def test_the_average_takes_in_the_new_weights_at_its_half_life(d_steps, images):
 
 
 def test_the_half_life_is_in_pictures_whatever_the_d_steps():
-    config = dataclasses.replace(CONFIG, ema=80, d_steps=2)  # five steps of 16
+    config = CONFIG.replace(ema=80, d_steps=2)  # five steps of 16
     average = jnp.zeros(())
     for step in range(1000, 1005):
         average = steps.update_ema(average, jnp.ones(()), jnp.int32(step), config)

@@ -21,7 +21,7 @@ from conftest import TINY, size_of, start, succeed
 from PIL import Image
 
 from flaxgan import sampling
-from flaxgan.config import FIELDS, Config
+from flaxgan.config import Config, fields_of
 from flaxgan.main import main
 from flaxgan.methods.state import create_state
 from flaxgan.plots import grid, name_rows
@@ -299,7 +299,7 @@ def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
     shutil.copytree(run_dir, tmp_path / "new")
     with pytest.raises(UserError, match="has become the run of another process"):
         training(second)
-    assert load_run(tmp_path / "new").config.features == 4
+    assert load_run(tmp_path / "new").config.options.features == 4
 
 
 def test_what_is_changed_on_the_way_is_judged_with_the_runs_own(tmp_path, pictures, train):
@@ -313,7 +313,7 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     (tmp_path / "run").mkdir()
-    with MetricsLog(tmp_path / "run", 0) as log, Reporter(Config(batch_size=8, log_every=3), log, 0, 40, 40) as reporter:
+    with MetricsLog(tmp_path / "run", 0) as log, Reporter(Config.make(batch_size=8, log_every=3), log, 0, 40, 40) as reporter:
         for _ in range(5):
             now[0] += 2
             reporter.take({"d_loss": np.zeros(8), "g_loss": np.zeros(8)})
@@ -326,7 +326,7 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
 def test_half_a_second_of_steps_is_left_to_the_device(monkeypatch, seconds, left):
     now, ticks = [0.0], itertools.count()
     monkeypatch.setattr("time.monotonic", lambda: now[0] + 1e-9 * next(ticks))  # no two times are the same
-    reporter = Reporter(Config(batch_size=8, log_every=2), None, 0, 800, 40)
+    reporter = Reporter(Config.make(batch_size=8, log_every=2), None, 0, 800, 40)
     for _ in range(400):
         now[0] += seconds
         reporter.take({"d_loss": np.zeros(2), "g_loss": np.zeros(2)})
@@ -338,7 +338,7 @@ def test_half_a_second_of_steps_is_left_to_the_device(monkeypatch, seconds, left
 def test_what_waits_for_its_losses_is_done_before_later_ones_are_looked_at(monkeypatch):
     ticks = itertools.count()
     monkeypatch.setattr("time.monotonic", lambda: 1e-6 * next(ticks))  # so fast that all may wait
-    reporter, done = Reporter(Config(batch_size=8, log_every=1), None, 0, 40, 40), []
+    reporter, done = Reporter(Config.make(batch_size=8, log_every=1), None, 0, 40, 40), []
     good, lost = {"d_loss": np.zeros(2), "g_loss": np.zeros(2)}, {"d_loss": np.zeros(2), "g_loss": np.array([0, np.nan])}
     reporter.take(good)
     reporter.take(good, lambda: done.append(reporter.step))
@@ -563,7 +563,7 @@ def test_a_run_that_ended_before_its_first_step_takes_other_flags(run_dir, train
     assert "can't be resumed with --dataset" in refused(*other, "--dataset", "synthetic_flowers")
     assert "--batch-size 16 (was 8)" in train(*other)
     config = load_run(run_dir).config
-    assert (config.batch_size, config.image_size, config.features, steps(run_dir)[-1]) == (16, (32, 32), 4, 4)
+    assert (config.batch_size, config.image_size, config.options.features, steps(run_dir)[-1]) == (16, (32, 32), 4, 4)
 
 
 @pytest.mark.parametrize("what", ["gone", "locked"])
@@ -683,7 +683,7 @@ def test_weights_that_are_no_numbers_are_not_saved():
         def save(self, _):
             pytest.fail("saved")
 
-    good = create_state(Config(image_size=16, channels=3, features=4))
+    good = create_state(Config.make(image_size=16, channels=3, features=4))
     params = jax.tree.map(lambda x: x * np.nan, good.generator.params)
     bad = good.replace(generator=good.generator.replace(params=params))
     with pytest.raises(UserError, match="at step 7 "):
@@ -725,5 +725,5 @@ def test_what_a_resumed_run_can_change():
     how_often = {"checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every"}
     how_computed = {"device", "dtype", "accumulate", "data_home", "parallelism", "instance_noise_images"}
     where = {"run_dir", "data_dir", "inception_weights", "distributed", "coordinator_address", "num_processes", "process_id"}
-    changeable = {name for name, field in FIELDS.items() if not field.metadata["fixed"]}
+    changeable = {name for name, field in fields_of("gan").items() if not field.metadata["fixed"]}
     assert changeable == trained_with | rates | how_long | how_often | how_computed | where

@@ -70,9 +70,11 @@ def accumulate_gradients(of: Callable[[Batch, Rng], Any], batch: Batch, rng: Rng
 def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng], Array]:
     """Return what changes images (N, H, W, C) to what the discriminator sees in this step. Noise falls linearly to 0."""
     noise = None
-    if config.instance_noise:
-        noise = config.instance_noise * jnp.maximum(0, 1 - state.step * (config.images_per_step / config.instance_noise_images))
-    return partial(augmented, augmentations=config.augmentations, probability=state.augment_probability, noise=noise)
+    if config.options.instance_noise:
+        noise = config.options.instance_noise * jnp.maximum(
+            0, 1 - state.step * (config.images_per_step / config.options.instance_noise_images)
+        )
+    return partial(augmented, augmentations=config.options.augmentations, probability=state.augment_probability, noise=noise)
 
 
 def discriminator_step(
@@ -84,7 +86,7 @@ def discriminator_step(
     both. The generator is left as it was. Without `generated`, the images are made here.
     """
     d, view = state.discriminator, discriminator_view(state, config)
-    penalties = [(getattr(config, name), penalty) for name, penalty in PENALTIES.items() if getattr(config, name)]
+    penalties = [(config[name], penalty) for name, penalty in PENALTIES.items() if config[name]]
 
     def of(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         labels = batch.get("label")
@@ -96,9 +98,9 @@ def discriminator_step(
             both_logits, batch_stats, _ = network.train_mode(
                 _interleave(reals, fakes), _interleave(labels, labels), rng=rng.fold(2), kinds=2
             )
-            judged = both_logits[::2], both_logits[1::2], 1 - config.label_smoothing
-            loss = LOSSES[config.loss].discriminator(*judged)
-            real_correct, fake_correct = LOSSES[config.loss].correct(*judged)
+            judged = both_logits[::2], both_logits[1::2], 1 - config.options.label_smoothing
+            loss = LOSSES[config.options.loss].discriminator(*judged)
+            real_correct, fake_correct = LOSSES[config.options.loss].correct(*judged)
             metrics = {"d_loss": loss, "d_real_accuracy": real_correct.mean(), "d_fake_accuracy": fake_correct.mean()}
 
             def logits(x: Array) -> Array:
@@ -112,11 +114,11 @@ def discriminator_step(
         return grads, batch_stats, metrics
 
     grads, batch_stats, metrics = accumulate_gradients(of, batch, rng, config.accumulate, d.module.axis)
-    if state.augment_probability is not None and config.augmentations:
+    if state.augment_probability is not None and config.options.augmentations:
         metrics["augment_probability"] = state.augment_probability
         state = state.replace(
             augment_probability=adapted_probability(
-                state.augment_probability, metrics["d_real_accuracy"], config.augment_target, config.batch_size
+                state.augment_probability, metrics["d_real_accuracy"], config.options.augment_target, config.batch_size
             )
         )
     return state.replace(discriminator=d.update(grads, batch_stats)), metrics
@@ -142,9 +144,9 @@ def generator_step(
 
         def loss_fn(fakes):
             fake_logits, fake_features = judge(fakes, rng.fold(1))
-            loss = LOSSES[config.loss].generator(real_logits, fake_logits)
-            if config.feature_matching:
-                loss += config.feature_matching * feature_matching(real_features, fake_features, d.module.axis)
+            loss = LOSSES[config.options.loss].generator(real_logits, fake_logits)
+            if config.options.feature_matching:
+                loss += config.options.feature_matching * feature_matching(real_features, fake_features, d.module.axis)
             return loss
 
         loss, image_grads = jax.value_and_grad(loss_fn)(fakes)
@@ -179,10 +181,10 @@ def train_step(state: GANState, batch: Batch, *, config: Config) -> tuple[GANSta
     rng = Rng(random_key(state.seed, TRAINING), state.generator.module.axis).fold(state.step)
     mirrored = rng.fold(1).bernoulli(0.5, (num,)) if config.flip else None
     whole = {"image": preprocess(batch["image"], mirrored), "z": rng.fold(0).normal((num, state.generator.module.latent_dim))}
-    if config.conditional:
+    if config.options.conditional:
         whole["label"] = batch["label"]
-    for part in range(config.d_steps):
-        own = jax.tree.map(lambda x, part=part: x[part :: config.d_steps], whole)
+    for part in range(config.options.d_steps):
+        own = jax.tree.map(lambda x, part=part: x[part :: config.options.d_steps], whole)
         # In micro-batches, each step makes its images anew: it is memory that is short then.
         generated = generate(state.generator, own) if config.accumulate == 1 else None
         state, d_metrics = discriminator_step(state, own, rng.fold(2 + 2 * part), config, generated)

@@ -95,23 +95,23 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         return optax.adam(schedule, b1=config.beta1, b2=config.beta2)
 
     g_key, d_key = jax.random.split(random_key(config.seed, INITIALISING))
-    z = jnp.zeros((1, config.latent_dim))
+    z = jnp.zeros((1, config.options.latent_dim))
     images = jnp.zeros((1, *config.image_size, config.channels))
-    architecture = ARCHITECTURES[config.architecture]
-    shared = {"dtype": config.dtype, "num_classes": config.num_classes, "attention": config.attention}
+    architecture = ARCHITECTURES[config.options.architecture]
+    shared = {"dtype": config.dtype, "num_classes": config.num_classes, "attention": config.options.attention}
     generator = architecture.Generator(
-        config.image_size, config.features, channels=config.channels, latent_dim=config.latent_dim, **shared
+        config.image_size, config.options.features, channels=config.channels, latent_dim=config.options.latent_dim, **shared
     )
     discriminator = architecture.Discriminator(
         config.image_size,
-        config.d_features or config.features,
-        norm=config.discriminator_norm,
-        spectral_norm=config.spectral_norm,
-        dropout=config.dropout,
+        config.options.d_features or config.options.features,
+        norm=config.options.discriminator_norm,
+        spectral_norm=config.options.spectral_norm,
+        dropout=config.options.dropout,
         **shared,
     )
-    g = _network(generator, g_key, z, adam(config.g_learning_rate or config.learning_rate, 1))
-    d = _network(discriminator, d_key, images, adam(config.d_learning_rate or config.learning_rate, config.d_steps))
+    g = _network(generator, g_key, z, adam(config.options.g_learning_rate or config.learning_rate, 1))
+    d = _network(discriminator, d_key, images, adam(config.options.d_learning_rate or config.learning_rate, config.options.d_steps))
     # A copy: the state is donated, and no buffer can be twice.
     ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
     return GANState(
@@ -120,7 +120,7 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         generator=g,
         discriminator=d,
         ema_params=ema_params,
-        augment_probability=jnp.zeros(()) if config.augment_target else None,
+        augment_probability=jnp.zeros(()) if config.options.augment_target else None,
     )
 
 

@@ -60,7 +60,7 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
             of_batches.append(np.asarray(_logits(c.state, image_set.images[rows], labels, rng, c.config)))
         return np.concatenate(of_batches)
 
-    judged = logits(0, c.real.image_set), logits(1, c.generated), 1 - c.config.label_smoothing
+    judged = logits(0, c.real.image_set), logits(1, c.generated), 1 - c.config.options.label_smoothing
     protocol = {"reference": 0.5, "batch_size": batch, "images_of_each": batches[0].size}
-    shares = (float(correct.mean()) for correct in LOSSES[c.config.loss].correct(*judged))
+    shares = (float(correct.mean()) for correct in LOSSES[c.config.options.loss].correct(*judged))
     return {name: {"value": share} | protocol for name, share in zip(("d_real_accuracy", "d_fake_accuracy"), shares, strict=True)}

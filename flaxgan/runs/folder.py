@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import flaxgan
-from flaxgan.config import FIELDS, Config
+from flaxgan.config import Config
 from flaxgan.data import ImageDataset, Source, open_source, steps_per_epoch
 from flaxgan.data.open import is_folder
 from flaxgan.fields import is_a, spelled
@@ -125,8 +125,8 @@ class Run:
             except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
                 raise UserError(f"--run-dir {run_dir} can't be used: {error}; name a new folder or a run's") from error
         if not content:
-            fields = Config(**asked)
-            config = dataclasses.replace(fields, **_absolute(fields.dataset, fields.data_dir))
+            fields = Config.make(**asked)
+            config = fields.replace(**_absolute(fields.dataset, fields.data_dir))
             if config.image_size is not None:
                 base_size(config.image_size)  # before anything is downloaded
             source = open_source(config.dataset, config.data_dir, config.split)
@@ -142,25 +142,25 @@ class Run:
         saved, before = _read(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
         if has_checkpoints or any(logged(folder)):
-            fixed = [name for name in given if FIELDS[name].metadata["fixed"]]
+            fixed = [name for name in given if before.fields[name].metadata["fixed"]]
             measuring = {"extractor", "evaluate_num"} & {*fixed}
             if measuring and not evaluated(folder):
                 fixed = [name for name in fixed if name not in measuring]
         else:  # it ended before its first step, short of memory perhaps
             fixed = [name for name in ("dataset", "split") if name in given]
             saved.pop("data", None)
-        changed = [name for name in fixed if given[name] != getattr(before, name)]
+        changed = [name for name in fixed if given[name] != before[name]]
         if "dataset" in changed and before.image_folder and os.path.isabs(given["dataset"]):
             changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
-        wrong = [f"{spelled(name, given[name])} (the run has {spelled(name, getattr(before, name))})" for name in changed]
+        wrong = [f"{spelled(name, given[name])} (the run has {spelled(name, before[name])})" for name in changed]
         if wrong:
             raise UserError(f"{folder} can't be resumed with {', '.join(wrong)}; leave that out, or start a new --run-dir")
         if {"images", "epochs"} & given.keys():  # one takes the other's place
             given = {"images": None, "epochs": None} | given
-        config = dataclasses.replace(before, **given)
-        require_resolution(config.attention, config.image_size)
-        reasons = {name: reason for name, reason in saved.get("chosen", {}).items() if name in FIELDS and name not in given}
-        chosen = {name: Choice(getattr(config, name), reason) for name, reason in reasons.items()}
+        config = before.replace(**given)
+        require_resolution(config.options.attention, config.image_size)
+        reasons = {name: reason for name, reason in saved.get("chosen", {}).items() if name in config.fields and name not in given}
+        chosen = {name: Choice(config[name], reason) for name, reason in reasons.items()}
         source = open_source(config.dataset, config.data_dir, config.split)
         return cls(folder, config, source, saved, frozenset(given), chosen)
 

@@ -49,7 +49,7 @@ class Gallery:
         self.run, self.log, self.per_epoch, self.class_counts = run, log, per_epoch, dataset.class_counts
         self._attempt = Attempts(run.folder)
         self.labels = self.columns = None
-        if run.config.conditional:  # a class a row
+        if run.config.options.conditional:  # a class a row
             self.labels, self.columns = spread_classes(self.class_counts, NUM_IMAGES), math.isqrt(NUM_IMAGES)
         size = len(dataset.images)
         self.reals = np.asarray(dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_IMAGES))])
