@@ -43,7 +43,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     if args.generated:
         generated = open_set(args.generated, args.num, args.image_size)
     else:
-        generated = sampled_set(state, run.class_counts, args.seed, args.num or len(real))
+        generated = sampled_set(state, config, run.class_counts, args.seed, args.num or len(real))
     mirror = config.flip if config else real.images.shape[-1] == 3
     comparison = Comparison(Reference(real, extractor, mirror), generated, args.seed, state, config, caveats)
     measured = evaluate(comparison, args.metrics)

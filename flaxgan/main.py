@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import flaxgan
-from flaxgan.config import Config
+from flaxgan.config import Config, fields_of, method_of_folder
 from flaxgan.flags import Parser, add_flags
 from flaxgan.recipes import open_recipe
 from flaxgan.system.errors import exit_on_user_error
@@ -28,6 +28,11 @@ def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, 
         if name := names_one.parse_known_args(argv)[0].recipe:
             recipe, description = open_recipe(name)
             prog += f" --recipe {name}"
+    names_two = Parser(prog=prog, add_help=False)  # whose options the other flags are
+    names_two.add_argument("--method")
+    names_two.add_argument("--run-dir")
+    named = names_two.parse_known_args(argv)[0]
+    method = named.method or method_of_folder(named.run_dir)
     parser = Parser(
         prog=prog,
         usage="%(prog)s [FLAGS]",
@@ -35,7 +40,9 @@ def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, 
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[names_one],
     )
-    recipe = recipe or Config()
+    if recipe is None or (method and method != recipe.method):
+        fields_of(method or "gan")  # refuses what is no method
+        recipe = Config(method=method or "gan")
     add_flags(parser, recipe)
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and the networks, and stop")
     parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")

@@ -14,7 +14,7 @@ from flaxgan.system.errors import UserError, exit_on_user_error
 
 def _class_ids(asked: str, counts: dict[str, int]) -> list[int]:
     """'all', or names and numbers with commas between -> ids. Raises UserError for a class that was not trained."""
-    from flaxgan.sampling import trained_classes
+    from flaxgan.methods.sampling import trained_classes
 
     names, trained = [*counts], trained_classes(counts)
     if asked == "all" and asked not in names:
@@ -46,15 +46,15 @@ def sample_run(args: argparse.Namespace) -> None:
     """
     import numpy as np
 
+    from flaxgan.methods.sampling import averaged_generator, between, draw, first_latents, random_classes
     from flaxgan.outputs import Output
     from flaxgan.runs.checkpoint import load
     from flaxgan.runs.folder import load_run, require_apart
-    from flaxgan.sampling import averaged_generator, between, draw, first_latents, random_classes
     from flaxgan.system.devices import set_up_devices
 
     run = load_run(args.run_dir)
     config, counts = run.config, run.class_counts
-    if args.classes is not None and not config.options.conditional:
+    if args.classes is not None and not config.conditional:
         raise UserError(f"--class is for a run that was trained with --conditional, and {args.run_dir} was not")
     ids = [] if args.classes is None else _class_ids(args.classes, counts)
     each = (len(args.interpolate) - 1) * args.frames + 1 if args.interpolate else args.num
@@ -69,14 +69,12 @@ def sample_run(args: argparse.Namespace) -> None:
 
     if args.interpolate:
         z = between(args.interpolate, args.frames, config.options.latent_dim, args.truncation)
-        if config.options.conditional and not ids:
+        if config.conditional and not ids:
             ids = random_classes(counts, args.interpolate[0], 1).tolist()
     else:
         z = first_latents(args.seed, args.num, config.options.latent_dim, truncation=args.truncation)
     # The same z for each class: down a column it is the class alone that changes.
-    rows = [np.full(each, id, np.int32) for id in ids] or [
-        random_classes(counts, args.seed, each) if config.options.conditional else None
-    ]
+    rows = [np.full(each, id, np.int32) for id in ids] or [random_classes(counts, args.seed, each) if config.conditional else None]
     generator = averaged_generator(state.generator, state.ema_params, counts)
     images = np.concatenate([draw(generator, z, labels) for labels in rows])
     names = [[*counts][id] for id in ids]

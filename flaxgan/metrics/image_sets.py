@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.data import ImageDataset, open_source, prepare
+from flaxgan.data import Dataset, open_source, prepare
 from flaxgan.data.folder import open_folder
 from flaxgan.data.pixels import upright_size
 from flaxgan.data.source import Source, Unreadable
-from flaxgan.methods.state import GANState
+from flaxgan.methods import method_of
 from flaxgan.rng import SAMPLING
-from flaxgan.sampling import averaged_generator, random_classes, sample
 from flaxgan.system.errors import UserError
 
 MOST = 10_000  # pictures of a set, unless more are asked for
@@ -43,7 +42,7 @@ class ImageSet:
         return ", ".join(f"{name} {value}" for name, value in self.protocol.items() if name != "sha256")
 
 
-def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
+def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
     """`num` pictures of a set, or all up to MOST, in an order that is random but always the same."""
     total = len(dataset.images)
     if total < 2:
@@ -60,7 +59,7 @@ def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) ->
     )
 
 
-def training_set(config: Config, dataset: ImageDataset, num: int | None = None) -> ImageSet:
+def training_set(config: Config, dataset: Dataset, num: int | None = None) -> ImageSet:
     """The pictures that a run is trained on."""
     return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
 
@@ -76,12 +75,14 @@ def open_training_set(config: Config, sha256: str | None, data_dir: str | None, 
     return training_set(config, dataset, num)
 
 
-def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING) -> ImageSet:
-    """Pictures of a state's generator; if conditional, of classes as frequent as `class_counts` says."""
-    labels = random_classes(class_counts, seed, num, stream) if state.generator.module.num_classes else None
+def sampled_set(state: Any, config: Config, class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING) -> ImageSet:
+    """Return images that a state's generator makes; if it is conditional, of classes as frequent as `class_counts` says."""
+    method = method_of(config)
+    batch = method.inputs(config, class_counts, seed, num, stream=stream)
+    images = method.sampler(state, config, class_counts)(batch)
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "images": num}
-    images = sample(averaged_generator(state.generator, state.ema_params, class_counts), seed, num, labels, stream)
-    return ImageSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels, tuple(class_counts))
+    size = "x".join(map(str, images.shape[1:]))
+    return ImageSet(images, "", protocol | {"size": size}, batch.get("label"), tuple(class_counts))
 
 
 def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None, like: Config | None = None) -> ImageSet:
@@ -101,7 +102,7 @@ def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None, li
     return _select(dataset, num, {"source": str(path)})
 
 
-def _open_array(path: Path, image_size: tuple[int, int] | None) -> ImageDataset:
+def _open_array(path: Path, image_size: tuple[int, int] | None) -> Dataset:
     try:
         images = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -117,7 +118,7 @@ def _open_array(path: Path, image_size: tuple[int, int] | None) -> ImageDataset:
         raise UserError(
             f"{path} holds pictures of {images.shape[1]}x{images.shape[2]}, and arrays are not resized; leave --image-size out"
         )
-    return ImageDataset(images, np.zeros(len(images), np.int32), (), hashlib.sha256(np.ascontiguousarray(images)).hexdigest())
+    return Dataset.of(images, sha256=hashlib.sha256(np.ascontiguousarray(images)).hexdigest())
 
 
 def _common_size(source: Source) -> tuple[int, int]:

@@ -11,7 +11,8 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import LatestN
 
-from flaxgan.methods.state import GANState, state_shape
+from flaxgan.methods import method_of, state_shape
+from flaxgan.methods.state import with_frozen, without_frozen
 from flaxgan.runs.folder import TrainedRun
 from flaxgan.runs.naming import CheckpointName, step_in_words
 from flaxgan.system.errors import UserError
@@ -97,7 +98,7 @@ class Checkpoints:
         for late in (late for late in self.steps() if late > step):
             self._manager.delete(late)
 
-    def save(self, state: GANState) -> None:
+    def save(self, state: Any) -> None:
         """Copy the state and write it in the background; a step already saved is left alone. Waits for the device.
 
         Raises UserError if the checkpoint before can't be read, or this one, if it is the first.
@@ -105,7 +106,7 @@ class Checkpoints:
         step = int(state.step)
         if step not in self.steps():
             self._require_readable()
-            self._manager.save(step, args=ocp.args.StandardSave(state))
+            self._manager.save(step, args=ocp.args.StandardSave(without_frozen(state)))
             self._unread = step
             if self._is_first:  # waits for it: else a run whose checkpoints are lost would go on until the next
                 self._require_readable()
@@ -135,13 +136,14 @@ class Checkpoints:
         """Return the state's metadata, for which the header of every array is read. Raises whatever Orbax does."""
         return self._manager.metadata(step).item_metadata.tree
 
-    def _read(self, step: int, shape: GANState) -> GANState | None:
+    def _read(self, step: int, shape: Any) -> Any | None:
         """Return the state at `step`, or None if it is another network's. Raises whatever Orbax does."""
+        shape = without_frozen(shape)
         if _shapes(self._tree(step)) != _shapes(shape):
             return None
         return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
 
-    def restore(self, shape: GANState, step: int | None = None) -> GANState:
+    def restore(self, shape: Any, step: int | None = None) -> Any:
         """Read the newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `shape`.
 
         Raises UserError if there is none, if it can't be read, or if it belongs to another network.
@@ -165,7 +167,7 @@ class Checkpoints:
             raise UserError(f"the checkpoint {path} belongs to another network than config.json describes")
         return state
 
-    def _way_back(self, shape: GANState) -> str:
+    def _way_back(self, shape: Any) -> str:
         """Say what to remove if the newest checkpoint is damaged: nothing, unless one before it has been read."""
         if jax.process_count() > 1:  # they read together, and the others may have found no damage
             return ""
@@ -205,17 +207,19 @@ def _find(run: TrainedRun, name: CheckpointName | None) -> tuple[str, int | None
     return kept[step], step
 
 
-def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device) -> GANState:
+def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device) -> Any:
     """Restore the state of a run at the checkpoint that is asked for, the newest if none is, on one device.
 
     Raises UserError if there is no such checkpoint, or if it can't be read.
     """
     folder, step = _find(run, name)
-    shape = state_shape(run.config, jax.sharding.SingleDeviceSharding(device))
+    on_device = jax.sharding.SingleDeviceSharding(device)
+    shape = state_shape(run.config, on_device)
+    create = jax.jit(lambda: method_of(run.config).create_state(run.config), out_shardings=on_device)
     for attempt in range(ATTEMPTS):
         try:
             with Checkpoints(Path(run.config.run_dir), folder=folder) as checkpoints:
-                return checkpoints.restore(shape, step)
+                return with_frozen(checkpoints.restore(shape, step), shape, create)
         except (UserError, FileNotFoundError):  # a run that goes on may have removed it meanwhile, and has a newer one
             if step is not None or attempt == ATTEMPTS - 1:
                 raise

@@ -3,6 +3,8 @@
 import functools
 import itertools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,7 @@ import numpy as np
 from jax import Array, lax
 from tqdm import tqdm
 
+from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
 from flaxgan.methods.state import Network
 from flaxgan.models.layers import MOMENTUM
@@ -134,3 +137,30 @@ def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) ->
         whole = (x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:])) for x in (z, labels))
         batches.append(np.asarray(generated_images(generator, *whole)))
     return np.concatenate(batches)[: len(z)]
+
+
+def inputs(
+    config: Config,
+    class_counts: dict[str, int],
+    seed: int,
+    num: int,
+    *,
+    stream: int = SAMPLING,
+    truncation: float | None = None,
+    spread: bool = False,
+) -> dict[str, np.ndarray]:
+    """Return what the first `num` images of a seed are made of: "z" (num, latent_dim) and, if conditional, "label" (num,).
+
+    Classes are as frequent as in `class_counts`, those of the training data, or `spread`: one a row of a square grid.
+    """
+    batch = {"z": first_latents(seed, num, config.options.latent_dim, stream, truncation)}
+    if config.num_classes:
+        labels = spread_classes(class_counts, num) if spread else random_classes(class_counts, seed, num, stream)
+        batch["label"] = labels
+    return batch
+
+
+def sampler(state: Any, config: Config, class_counts: dict[str, int]) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """Return what makes images, uint8 (N, H, W, C), of inputs: the averaged generator with batch statistics of its own."""
+    generator = averaged_generator(state.generator, state.ema_params, class_counts)
+    return lambda batch: draw(generator, batch["z"], batch.get("label"))
