@@ -86,7 +86,7 @@ def discriminator_step(
     both. The generator is left as it was. Without `generated`, the images are made here.
     """
     d, view = state.discriminator, discriminator_view(state, config)
-    penalties = [(config[name], penalty) for name, penalty in PENALTIES.items() if config[name]]
+    penalties = [(weight, PENALTIES[name]) for name, weight in config.options.penalties.items()]
 
     def of(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         labels = batch.get("label")
