@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from flaxgan.system.errors import UserError
 
 ALL = "checkpoints"  # the folder of the newest ones
 BEST = "best_checkpoint"  # of the one that evaluation chose
+Part = Callable[[Any], Any]
 MOST_NAMED = 8  # where many are kept
 ATTEMPTS = 3  # at reading the newest one of a run that may be training
 
@@ -50,7 +52,25 @@ def _handlers() -> Any:
     registry, handler = ocp.handlers.DefaultCheckpointHandlerRegistry(), ocp.StandardCheckpointHandler()
     for argument in (ocp.args.StandardSave, ocp.args.StandardRestore):
         registry.add("default", argument, handler)
+    registry.add("default", ocp.args.PyTreeRestore, ocp.PyTreeCheckpointHandler())  # of a part
     return registry
+
+
+def _names(path: Any) -> tuple[str, ...]:
+    """Return the keys that lead to a leaf as Orbax writes them, whatever holds it: fields of a class, or a dictionary."""
+    return tuple(str(getattr(key, "name", getattr(key, "key", getattr(key, "idx", None)))) for key in path)
+
+
+def _nested(tree: Any) -> dict[str, Any]:
+    """Return the leaves of a tree in dictionaries, which may leave out what a checkpoint has beside them."""
+    nested: dict[str, Any] = {}
+    for path, leaf in jax.tree.leaves_with_path(tree):
+        *above, last = _names(path)
+        node = nested
+        for name in above:
+            node = node.setdefault(name, {})
+        node[last] = leaf
+    return nested
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
@@ -135,14 +155,23 @@ class Checkpoints:
         """Return the state's metadata, for which the header of every array is read. Raises whatever Orbax does."""
         return self._manager.metadata(step).item_metadata.tree
 
-    def _read(self, step: int, shape: GANState) -> GANState | None:
-        """Return the state at `step`, or None if it is another network's. Raises whatever Orbax does."""
+    def _read(self, step: int, shape: Any, part: Part | None = None) -> Any:
+        """Return the state at `step`, or a part of it, or None if it is another network's. Raises whatever Orbax does."""
         if _shapes(self._tree(step)) != _shapes(shape):
             return None
-        return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
+        if part is None:
+            return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
+        shape = part(shape)
+        wanted = _nested(shape)
+        how = ocp.checkpoint_utils.construct_restore_args(wanted)
+        read = self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True))
+        leaves = {_names(path): leaf for path, leaf in jax.tree.leaves_with_path(read)}
+        return jax.tree.map_with_path(lambda path, _: leaves[_names(path)], shape)
 
-    def restore(self, shape: GANState, step: int | None = None) -> GANState:
+    def restore(self, shape: Any, step: int | None = None, part: Part | None = None) -> Any:
         """Read the newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `shape`.
+
+        `part`: takes from a state what is to be read (see methods/parts.py); the rest stays on the disk.
 
         Raises UserError if there is none, if it can't be read, or if it belongs to another network.
         """
@@ -156,7 +185,7 @@ class Checkpoints:
             raise UserError(f"there is no checkpoint of step {step} in {self.folder}; there are {', '.join(map(str, steps))}")
         path = self.folder / str(step)
         try:
-            state = self._read(step, shape)
+            state = self._read(step, shape, part)
         except Exception as error:  # a damaged file fails in whatever way its reader likes
             require_usable(self.run_dir)
             advice = self._way_back(shape) if step == steps[-1] else ""
@@ -205,8 +234,8 @@ def _find(run: TrainedRun, name: CheckpointName | None) -> tuple[str, int | None
     return kept[step], step
 
 
-def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device) -> GANState:
-    """Restore the state of a run at the checkpoint that is asked for, the newest if none is, on one device.
+def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device, part: Part | None = None) -> Any:
+    """Restore the state of a run, or a part of it, at the checkpoint that is asked for, the newest if none is, on one device.
 
     Raises UserError if there is no such checkpoint, or if it can't be read.
     """
@@ -215,7 +244,7 @@ def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device) -> GA
     for attempt in range(ATTEMPTS):
         try:
             with Checkpoints(Path(run.config.run_dir), folder=folder) as checkpoints:
-                return checkpoints.restore(shape, step)
+                return checkpoints.restore(shape, step, part)
         except (UserError, FileNotFoundError):  # a run that goes on may have removed it meanwhile, and has a newer one
             if step is not None or attempt == ATTEMPTS - 1:
                 raise
