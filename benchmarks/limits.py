@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from benchmarks.timing import alternate, finish, random_images, spread, trainer_and_step
 from flaxgan.config import Config
+from flaxgan.data import Dataset
 from flaxgan.system.devices import set_up_devices
 from flaxgan.trainer import Trainer
 
@@ -87,7 +88,7 @@ def main() -> None:
             trainer, run = trainer_and_step(config)
             measured = [value / trainer.steps_per_dispatch for value in times(run)]
             plain = config.replace(dtype="float32")  # the CPU would count its conversions, too
-            operations = Trainer(plain, jax.devices("cpu")[:1], random_images(plain)).program.cost_analysis()["flops"]
+            operations = Trainer(plain, jax.devices("cpu")[:1], Dataset.of(random_images(plain))).program.cost_analysis()["flops"]
             took, moved = statistics.median(measured), trainer.program.cost_analysis()["bytes accessed"]
             rows.append(
                 {

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.timing import ROUNDS, alternate, finish, spread
 from flaxgan.config import Config
-from flaxgan.data import batch_indices
+from flaxgan.data import Dataset, batch_indices
 from flaxgan.system.devices import set_up_devices
 from flaxgan.trainer import Trainer
 
@@ -36,7 +36,7 @@ def measure(fields: dict, rounds: int) -> dict:
         np.lib.format.open_memmap(Path(folder) / "images.npy", "w+", np.uint8, shape)
         images = np.load(Path(folder) / "images.npy", mmap_mode="r")
         began = time.perf_counter()
-        trainer = Trainer(config, jax.devices()[:1], images)
+        trainer = Trainer(config, jax.devices()[:1], Dataset.of(images))
         trainer.compile(trainer.steps_per_dispatch)
         compile_seconds = time.perf_counter() - began
         state, step, feed_seconds = trainer.create_state(), 0, []
@@ -48,7 +48,7 @@ def measure(fields: dict, rounds: int) -> dict:
             indices = np.stack([batch_indices(0, k, num, config.batch_size) for k in steps])
             feed_seconds.append((time.perf_counter() - began) / trainer.steps_per_dispatch)
             step += 7 * num // config.batch_size // 3 + trainer.steps_per_dispatch  # into other epochs, too
-            state, metrics = trainer.train_steps(state, indices)
+            state, metrics = trainer.train_steps(state, trainer.dataset.rows(indices))
             return metrics
 
         times = [value / trainer.steps_per_dispatch for value in alternate({"step": run}, rounds)["step"]]

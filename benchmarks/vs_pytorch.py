@@ -21,7 +21,8 @@ import torch
 from benchmarks.pytorch_dcgan import TorchTrainer
 from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, random_images, spread, table, training_step
 from flaxgan.config import Config
-from flaxgan.methods.state import create_state
+from flaxgan.data import Dataset
+from flaxgan.methods.gan import create_state
 from flaxgan.rng import TRAINING, Rng, random_key
 from flaxgan.system.devices import set_up_devices
 from flaxgan.trainer import STEPS_PER_DISPATCH, Trainer
@@ -41,7 +42,7 @@ def first_losses(config: Config, images: np.ndarray, steps: int = 1) -> tuple[np
 
 
 def _first_losses(config: Config, images: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    trainer = Trainer(config, jax.devices()[:1], images)
+    trainer = Trainer(config, jax.devices()[:1], Dataset.of(images))
     state = trainer.create_state()
     torch_trainer = TorchTrainer(config, state)
     ours, theirs = [], []
@@ -49,7 +50,7 @@ def _first_losses(config: Config, images: np.ndarray, steps: int) -> tuple[np.nd
         z = np.asarray(
             Rng(random_key(config.seed, TRAINING)).fold(step).fold(0).normal((config.batch_size, config.options.latent_dim))
         )
-        state, metrics = trainer.train_steps(state, np.arange(config.batch_size)[None])
+        state, metrics = trainer.train_steps(state, trainer.dataset.rows(np.arange(config.batch_size)[None]))
         ours.append([float(metrics[name][0]) for name in ("d_loss", "g_loss")])
         losses = torch_trainer.step(torch_trainer.put(images[: config.batch_size]), torch_trainer.put(z))
         theirs.append([loss.item() for loss in losses])

@@ -207,9 +207,10 @@ def _named(dataset: Any, labels: Any, class_names: Sequence[str]) -> str:
 
 def _require_known(given: dict[str, Any]) -> None:
     """Raise UserError, with the nearest names, for a keyword that is no flag."""
-    from flaxgan.config import fields_of
+    from flaxgan.config import fields_of, method_of_folder
 
-    known = [name for name, field in fields_of(given.get("method", "gan")).items() if field.metadata["flag"]]
+    method = given.get("method") or method_of_folder(given.get("run_dir")) or "gan"
+    known = [name for name, field in fields_of(method).items() if field.metadata["flag"]]
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, [*known, "labels", "recipe", "config", "on_log", "on_snapshot"], 3)

@@ -5,6 +5,7 @@ What only one method has is in its options (options.py).
 
 import argparse
 import dataclasses
+import json
 import os
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -196,6 +197,11 @@ class Config:
         return Path(self.dataset) if os.path.isabs(self.dataset) else None
 
     @property
+    def conditional(self) -> bool:
+        """Tell whether classes are learnt, which takes labelled images."""
+        return getattr(self.options, "conditional", False)
+
+    @property
     def images_per_step(self) -> int:
         """Return how many new images a step takes."""
         return self.batch_size * getattr(self.options, "batches_per_step", 1)
@@ -227,6 +233,14 @@ class Config:
 
 
 SHARED = {field.name: field for field in dataclasses.fields(Config) if field.metadata}
+
+
+def method_of_folder(run_dir: str | None) -> str | None:
+    """Return the method of the run in a folder; None if there is none, or nothing that can be read."""
+    try:
+        return json.loads(Path(run_dir or "", "config.json").expanduser().read_text()).get("method")
+    except (OSError, ValueError, RuntimeError, AttributeError):  # Run.open says what is wrong
+        return None
 
 
 def fields_of(method: str) -> dict[str, dataclasses.Field[Any]]:

@@ -15,9 +15,10 @@ import numpy as np
 from jax import Array
 
 from flaxgan.config import PERIODS, Config
-from flaxgan.data import batch_indices, epoch_of, prepare, steps_per_epoch
+from flaxgan.data import Dataset, epoch_of, indices, prepare, steps_per_epoch
 from flaxgan.diagnosis import diagnose
-from flaxgan.methods.state import GANState
+from flaxgan.methods import method_of
+from flaxgan.methods.state import networks, with_frozen
 from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
 from flaxgan.pretrained.extractor import Extractor, own_devices
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved, without_classes
@@ -63,17 +64,15 @@ def train(run: Run, caller: Caller = COMMAND_LINE) -> Path:
         facts = facts_of(run, devices, run.config.hours and deadline - time.monotonic())
         run = resolved(dataclasses.replace(run, folder=folder), facts)
         require_divisible(run.config, devices)
-        require_equal(
-            f"{run.config.to_dict()} {run.resumed}", "were given different flags, or see different folders under --run-dir"
-        )
+        started = f"{run.config.to_dict()} {run.resumed}"
+        require_equal(started, "were given different flags, or see different folders under --run-dir")
         _train(run, devices, facts, deadline, caller)
         return run.folder
 
 
 def _total_steps(config: Config, per_epoch: int) -> int:
-    lengths = config.lengths(per_epoch)
-    flag, total = min(lengths.items(), key=lambda item: item[1])
-    if total * config.options.d_steps >= 2**31:  # steps, and the optimiser's updates, are counted in 32 bits
+    flag, total = min(config.lengths(per_epoch).items(), key=lambda item: item[1])
+    if total * config.images_per_step >= config.batch_size * 2**31:  # steps, and the optimiser's updates, are counted in 32 bits
         raise UserError(f"{flag} comes to {total} steps, more than can be counted; ask for fewer")
     return total
 
@@ -84,7 +83,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
     dataset = prepare(run.source, run.config.image_size, run.config.channels, run.config.fit)
     require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
     run.require_same(dataset)
-    if run.config.options.conditional and not dataset.class_names:
+    if run.config.num_classes and not dataset.class_names:
         if "conditional" not in run.chosen or run.resumed:
             raise UserError(
                 f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
@@ -103,7 +102,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
         done = max(checkpoints.steps(), default=0)
         if is_cut_to_time(run):
             left = dataclasses.replace(facts, seconds=max(1.0, deadline - time.monotonic()))
-            run = cut_to_time(run, left, Trainer(run.config, devices, dataset.images, dataset.labels), done)
+            run = cut_to_time(run, left, Trainer(run.config, devices, dataset), done)
         config = run.config
         total = _total_steps(config, per_epoch)
         if first:
@@ -123,7 +122,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
         if first:
             run.require_writable()
         what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
-        trainer = Trainer(config, devices, dataset.images, dataset.labels, total_steps=total)
+        trainer = Trainer(config, devices, dataset, total_steps=total)
         if run.chosen and not run.resumed:
             tell(described(run.chosen, facts))
         tell(f"{describe(config, dataset, devices, trainer.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
@@ -131,7 +130,10 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
             tell(too_short(total, config, facts))
         if done < total:
             trainer.compile(1, trainer.steps_per_dispatch)
-        state = checkpoints.restore(trainer.state_shape) if done else trainer.create_state()
+        if done:
+            state = with_frozen(checkpoints.restore(trainer.state_shape), trainer.state_shape, trainer.create_state)
+        else:
+            state = trainer.create_state()
         log = gallery = None
         if first:
             if run.resumed:
@@ -144,9 +146,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
         selection = None
         if config.evaluate_every:
             selection = stack.enter_context(Selection(run, dataset, extractor, log, interrupt, done))
-        loop = Loop(
-            run, len(dataset.images), per_epoch, total, trainer, checkpoints, reporter, selection, gallery, interrupt, deadline
-        )
+        loop = Loop(run, dataset, per_epoch, total, trainer, checkpoints, reporter, selection, gallery, interrupt, deadline)
         done, whole = loop(state, done)
 
     resume = f"{caller.resume(run.folder)}{' --distributed ...' if config.distributed else ''}"
@@ -165,7 +165,7 @@ class Loop:
     """The steps of a run, and what is done between them."""
 
     run: Run
-    num_images: int
+    dataset: Dataset
     per_epoch: int
     total: int
     trainer: Trainer
@@ -175,11 +175,12 @@ class Loop:
     gallery: Gallery | None  # of the process that draws
     interrupt: Interrupt
     deadline: float = math.inf  # by time.monotonic
-    to_draw: deque[tuple[int, GANState]] = dataclasses.field(default_factory=deque)  # what has been saved
+    to_draw: deque[tuple[int, Any]] = dataclasses.field(default_factory=deque)  # what has been saved
 
-    def __call__(self, state: GANState, done: int) -> tuple[int, bool]:
+    def __call__(self, state: Any, done: int) -> tuple[int, bool]:
         """Go on from a state after `done` steps -> how many are done in the end, all saved and drawn; and whether that is all."""
         config, trainer, reporter = self.run.config, self.trainer, self.reporter
+        stage = getattr(method_of(config), "stage", lambda *_: 0)
         periods = [every for name in PERIODS if (every := config.steps_every(name, self.per_epoch))]
         evaluated = self._evaluate(state, done, done == self.total)
         stopping = done == self.total or not evaluated
@@ -189,9 +190,10 @@ class Loop:
             late = self.is_late
             asked = trainer.of_any_process(self.interrupt or late)
             count = min(trainer.steps_per_dispatch, self.total - done, *(period - done % period for period in periods))
-            steps = range(done, done + count)
-            indices = [batch_indices(config.seed, step, self.num_images, config.images_per_step) for step in steps]
-            state, metrics = trainer.train_steps(state, np.stack(indices))
+            if stage(config, done + count - 1) != stage(config, done):
+                count = 1
+            rows = [indices(self.dataset, config.seed, step, config.images_per_step) for step in range(done, done + count)]
+            state, metrics = trainer.train_steps(state, jax.tree.map(lambda *own: np.stack(own), *rows), stage(config, done))
             done += count
             stopping = done == self.total or bool(asked)  # of several processes: waits for the steps before these
             # Several processes may not agree on the time; and all have to evaluate, or none.
@@ -213,13 +215,13 @@ class Loop:
                 self.gallery.hand_out()
         return done, evaluated and done == self.total
 
-    def copied_to_save(self, state: GANState, step: int) -> Callable[[], None]:
+    def copied_to_save(self, state: Any, step: int) -> Callable[[], None]:
         """Copy the state now -> what saves the copy, to be called once the losses of this step are known.
 
         Meanwhile the state itself may be donated, and the device do later steps.
         """
         copy = _copied(state)
-        finite = _all_finite((copy.generator.params, copy.discriminator.params))
+        finite = _all_finite([network.params for network in networks(copy).values()])
 
         def save() -> None:
             if not finite:  # waits for the device; so the last checkpoint is always a good one
@@ -239,7 +241,7 @@ class Loop:
         every = self.run.config.steps_every(name, self.per_epoch)
         return bool(every) and done > 0 and (ending or done % every == 0)
 
-    def _evaluate(self, state: GANState, done: int, ending: bool) -> bool:
+    def _evaluate(self, state: Any, done: int, ending: bool) -> bool:
         """Evaluate if it is due; return False if a signal ended that."""
         if not self._is_due("evaluate_every", done, ending):
             return True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import flaxgan
 from flaxgan import api
-from flaxgan.config import Config
+from flaxgan.config import Config, fields_of, method_of_folder
 from flaxgan.flags import Parser, add_flags, add_plugin, path
 from flaxgan.recipes import open_recipe
 from flaxgan.registry import load_plugin
@@ -37,6 +37,11 @@ def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, 
     if name := getattr(asked, "recipe", None):
         recipe, description = open_recipe(name)
         prog += f" --recipe {name}"
+    second = Parser(prog=prog, add_help=False)  # whose options the other flags are
+    second.add_argument("--method")
+    second.add_argument("--run-dir")
+    named = second.parse_known_args(argv)[0]
+    method = named.method or method_of_folder(named.run_dir)
     parser = Parser(
         prog=prog,
         usage="%(prog)s [FLAGS]",
@@ -44,7 +49,9 @@ def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, 
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[first],
     )
-    recipe = recipe or Config()
+    if recipe is None or (method and method != recipe.method):
+        fields_of(method or "gan")  # refuses what is no method
+        recipe = Config(method=method or "gan")
     add_flags(parser, recipe)
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and the networks, and stop")
     parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")

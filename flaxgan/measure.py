@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from flaxgan.data.array import checked
-from flaxgan.methods.parts import to_judge
+from flaxgan.methods.state import without_optimisers
 from flaxgan.metrics.accuracy import accuracy
 from flaxgan.metrics.comparison import Comparison, NotMeasured
 from flaxgan.metrics.evaluation import METRICS, evaluate
@@ -45,7 +45,7 @@ def compare(
     config = run and run.config
     devices = set_up_devices(device)
     network = Extractor(extractor, own_devices(), inception_weights)
-    state = load(run, checkpoint_name(checkpoint), devices[0], to_judge) if generated is None else None
+    state = load(run, checkpoint_name(checkpoint), devices[0], without_optimisers) if generated is None else None
     if output:
         if run:
             require_apart(output, run_dir, config)
@@ -61,7 +61,7 @@ def compare(
     if generated is not None:
         fakes = open_set(generated, num, image_size)
     else:
-        fakes = sampled_set(state, run.class_counts, seed, num or len(reals))
+        fakes = sampled_set(state, config, run.class_counts, seed, num or len(reals))
     mirror = config.flip if config else reals.images.shape[-1] == 3
     comparison = Comparison(Reference(reals, network, mirror), fakes, seed, state, config, caveats)
     measured = evaluate(comparison, metrics)
@@ -87,7 +87,7 @@ def _judged(images: Any, labels: Any, model: Model) -> ImageSet:
 
 def discriminator_accuracy(model: Model, real: Any, generated: Any, seed: int) -> dict[str, float]:
     """Ask the discriminator of a model's run, at the model's step, about images: see flaxgan.discriminator_accuracy."""
-    state = load(model.run, CheckpointName("step", model.step), model.device, to_judge)
+    state = load(model.run, CheckpointName("step", model.step), model.device, without_optimisers)
     pairs = [x if isinstance(x, tuple) else (x, None) for x in (real, generated)]
     reals, fakes = (_judged(*pair, model) for pair in pairs)
     try:

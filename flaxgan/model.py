@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.methods.parts import to_sample
+from flaxgan.methods import method_of, to_sample
+from flaxgan.methods.sampling import between, first_latents, random_classes
 from flaxgan.request import Label, Request, class_ids
 from flaxgan.runs.checkpoint import load
 from flaxgan.runs.folder import load_run
 from flaxgan.runs.naming import CheckpointName
-from flaxgan.sampling import averaged_generator, between, draw, first_latents, random_classes
 from flaxgan.system.devices import explaining_out_of_memory, set_up_devices
 from flaxgan.system.errors import UserError
 
@@ -34,9 +34,10 @@ class Model:
         """Load it: see flaxgan.load. Raises UserError if the folder is no run, or has no such checkpoint."""
         self.run = load_run(Path(run_dir).expanduser())
         self.device = set_up_devices(device)[0]
-        state = load(self.run, checkpoint_name(checkpoint), self.device, to_sample)
+        config = self.run.config
+        state = load(self.run, checkpoint_name(checkpoint), self.device, to_sample(config))
         self.step = int(state.step)  # of the checkpoint
-        self.generator = averaged_generator(state.generator, state.ema_params, self.run.class_counts)
+        self._images_of = method_of(config).sampler(state, config, self.run.class_counts)
 
     @property
     def config(self) -> Config:
@@ -85,7 +86,9 @@ class Model:
             z = between([*interpolate], frames or 16, latent_dim, truncation)
         else:
             z = first_latents(seed, request.each, latent_dim, truncation=truncation)
-        return np.concatenate([draw(self.generator, z, row) for row in self._rows(labels, seed, len(z), interpolate is not None)])
+        rows = self._rows(labels, seed, len(z), interpolate is not None)
+        batches = [{"z": z} if row is None else {"z": z, "label": row} for row in rows]
+        return np.concatenate([self._images_of(batch) for batch in batches])
 
     def _rows(
         self, labels: Label | Sequence[Label] | np.ndarray | None, seed: int, each: int, one: bool

@@ -77,7 +77,9 @@ class Choices:
         return {*names} <= {*self.free}
 
     def __getitem__(self, name: str) -> Any:
-        return self.made[name].value if name in self.made else self.config[name]
+        if name in self.made:
+            return self.made[name].value
+        return self.config[name] if name in self.config.fields else None  # another method's
 
 
 def _plain(choices: Choices, facts: Facts) -> None:
@@ -111,7 +113,7 @@ def _auto(choices: Choices, facts: Facts) -> None:
 
 def _plan(choices: Choices, facts: Facts) -> None:
     """Choose how long to train and how often to save, draw and evaluate, for networks that are known."""
-    speed, per_step = facts.speed(choices["image_size"]), choices["batch_size"] * choices["d_steps"]
+    speed, per_step = facts.speed(choices["image_size"]), choices["batch_size"] * (choices["d_steps"] or 1)
     if choices.all_free(*LENGTHS):
         needed, seconds = facts.needed / speed, facts.seconds or math.inf
         if seconds < needed:
@@ -165,7 +167,7 @@ def _batch_size(choices: Choices, facts: Facts) -> Choice:
     wanted, why = (8 if facts.on_cpu else 64), ("small batches learn most" if facts.on_cpu else "fills the device")
     if facts.on_cpu and facts.num_images >= FEW_IMAGES:
         wanted = 16
-    while wanted > 1 and wanted * choices["d_steps"] > facts.num_images:
+    while wanted > 1 and wanted * (choices["d_steps"] or 1) > facts.num_images:
         wanted, why = wanted // 2, "pictures are few"
     unit = facts.num_devices * choices["accumulate"]  # each device and each part has as many
     return Choice(-(-wanted // unit) * unit, why)

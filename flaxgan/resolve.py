@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 
 from flaxgan.data.survey import survey
-from flaxgan.models.sizes import require_resolution
+from flaxgan.methods import check
 from flaxgan.presets import Choice, Facts, choose, plan
 from flaxgan.runs.folder import Run
 from flaxgan.system.distributed import from_first
@@ -35,7 +35,7 @@ def resolved(run: Run, facts: Facts) -> Run:
     Raises UserError if it is to learn classes that the data do not have.
     """
     config, source = run.config, run.source
-    if config.options.conditional and not source.class_names:
+    if config.conditional and not source.class_names:
         raise UserError(
             f"--conditional takes labelled pictures, and {source.title} has no classes; "
             "a folder's are its sub-folders, at least two, beside which no pictures may lie"
@@ -45,11 +45,11 @@ def resolved(run: Run, facts: Facts) -> Run:
         return run
     run = _with(run, choose(config, run.given, facts))
     config = run.config
-    require_resolution(config.options.attention, config.image_size)
+    check(config)
     derived = {
         "channels": config.channels or source.channels,
         "flip": source.flip if config.flip is None else config.flip,
-        "num_classes": len(source.class_names) if config.options.conditional else None,
+        "num_classes": len(source.class_names) if config.conditional else None,
     }
     return dataclasses.replace(run, config=config.replace(**derived))
 

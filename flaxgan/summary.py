@@ -6,16 +6,16 @@ import jax
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.data import ImageDataset, steps_per_epoch
-from flaxgan.methods.state import NETWORKS, GANState
+from flaxgan.data import Dataset, steps_per_epoch
+from flaxgan.methods.state import Network, networks
 from flaxgan.presets import described
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved
 from flaxgan.runs.folder import Run
 from flaxgan.trainer import Trainer, measured_speed, require_divisible
 
 
-def _parameters(state: GANState, network: str) -> int:
-    return sum(leaf.size for leaf in jax.tree.leaves(getattr(state, network).params))
+def _parameters(network: Network) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(network.params))
 
 
 def summary(run: Run, devices: list[jax.Device]) -> str:
@@ -27,16 +27,17 @@ def summary(run: Run, devices: list[jax.Device]) -> str:
     run = resolved(run, facts)
     config = run.config
     require_divisible(config, devices)
-    data = np.zeros((config.images_per_step, *config.image_size, config.channels), np.uint8)
-    trainer = Trainer(config, devices, data, np.zeros(len(data), np.int32))
+    black = np.zeros((config.images_per_step, *config.image_size, config.channels), np.uint8)
+    dataset = Dataset.of(black, np.zeros(len(black), np.int32), tuple(run.source.class_names))
+    trainer = Trainer(config, devices, dataset)
     if is_cut_to_time(run):
         run = cut_to_time(run, facts, trainer, 0)
         config = run.config
     lines = [f"{name:20} {value}" for name, value in config.to_dict().items()]
     lines.append(f"{'run_dir':20} {run.folder}" + (" (resumed)" if run.resumed else ""))
-    for name in NETWORKS:
-        lines.append(f"\n{name}: {_parameters(trainer.state_shape, name):,} parameters")
-        for path, leaf in jax.tree.leaves_with_path(getattr(trainer.state_shape, name).params):
+    for name, network in networks(trainer.state_shape).items():
+        lines.append(f"\n{name}: {_parameters(network):,} parameters")
+        for path, leaf in jax.tree.leaves_with_path(network.params):
             shape = " x ".join(map(str, leaf.shape))
             lines.append(f"  {jax.tree_util.keystr(path, simple=True, separator='/'):28} {shape:>20} {leaf.size:>12,}")
     if run.chosen:
@@ -61,13 +62,13 @@ def _bytes(memory: Any) -> int:
     return memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes - memory.alias_size_in_bytes
 
 
-def describe(config: Config, dataset: ImageDataset, devices: list[jax.Device], state: GANState) -> str:
+def describe(config: Config, dataset: Dataset, devices: list[jax.Device], state: Any) -> str:
     """Two lines on what is trained, for the person who started it. `state`: its shapes are enough."""
     height, width = config.image_size
     names = dataset.class_names
     classes = f", {len(names)} classes ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})" if names else ""
     return (
         f"{config.dataset}: {len(dataset.images)} pictures, {height}x{width}x{config.channels}{classes}\n"
-        + ", ".join(f"{name} {_parameters(state, name):,} parameters" for name in NETWORKS)
+        + ", ".join(f"{name} {_parameters(network):,} parameters" for name, network in networks(state).items())
         + f", on {len(devices)} {devices[0].device_kind}"
     )

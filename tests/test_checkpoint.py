@@ -10,8 +10,9 @@ import pytest
 from conftest import ROOT
 
 from flaxgan.config import Config
+from flaxgan.data import Dataset
 from flaxgan.flags import checkpoint_name
-from flaxgan.methods.state import state_shape
+from flaxgan.methods import state_shape
 from flaxgan.runs.checkpoint import Checkpoints, load
 from flaxgan.runs.folder import TrainedRun
 from flaxgan.runs.naming import CheckpointName
@@ -24,7 +25,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
 
 @pytest.fixture(scope="module")
 def trainer():
-    return Trainer(CONFIG, jax.devices()[:1], IMAGES)
+    return Trainer(CONFIG, jax.devices()[:1], Dataset.of(IMAGES))
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def run_dir(tmp_path, trainer):
     state = trainer.create_state()
     with Checkpoints(tmp_path, keep=2) as checkpoints:
         for step in range(1, 5):
-            state, _ = trainer.train_steps(state, np.arange(8)[None])
+            state, _ = trainer.train_steps(state, trainer.dataset.rows(np.arange(8)[None]))
             checkpoints.save(state)
             np.savez(tmp_path / f"{step}.npz", *map(np.array, jax.tree.leaves(state)))
     return tmp_path
@@ -65,15 +66,15 @@ def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, trainer, tm
     folder, step = run_dir, np.arange(8)[None]
     for count, parallelism in ((8, "pmap"), (2, "jit"), (8, "jit"), (1, "jit")):
         config = CONFIG.replace(parallelism=parallelism)
-        on_count = trainer if count == 1 else Trainer(config, jax.devices()[:count], IMAGES)
+        on_count = trainer if count == 1 else Trainer(config, jax.devices()[:count], Dataset.of(IMAGES))
         with Checkpoints(folder) as checkpoints:
             state = checkpoints.restore(on_count.state_shape)
         assert all(len(leaf.sharding.device_set) == count for leaf in jax.tree.leaves(state))
-        state, metrics = on_count.train_steps(state, step)
+        state, metrics = on_count.train_steps(state, trainer.dataset.rows(step))
         folder = tmp_path / str(count)
         with Checkpoints(folder, keep=1) as checkpoints:
             checkpoints.save(state)
-        expected, expected_metrics = trainer.train_steps(expected, step)
+        expected, expected_metrics = trainer.train_steps(expected, trainer.dataset.rows(step))
         np.testing.assert_allclose(metrics["d_loss"], expected_metrics["d_loss"], rtol=0, atol=1e-5)
     for got, want in zip(leaves(state.discriminator.batch_stats), leaves(expected.discriminator.batch_stats), strict=True):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
@@ -116,7 +117,7 @@ def test_nothing_is_to_be_removed_unless_an_older_one_can_be_read(run_dir, train
     state, folder = trainer.create_state(), tmp_path / "other"
     with Checkpoints(folder, keep=3) as checkpoints:
         for _ in range(3):
-            state, _ = trainer.train_steps(state, np.arange(8)[None])
+            state, _ = trainer.train_steps(state, trainer.dataset.rows(np.arange(8)[None]))
             checkpoints.save(state)
     damage(folder, 2, 3)
     both = r"remove \S*checkpoints/2, \S*checkpoints/3 to go on from step 1,"
@@ -156,7 +157,7 @@ def test_what_was_written_and_cannot_be_read_ends_the_run(tmp_path, trainer, mon
         for _ in range(step + 1):
             checkpoints.save(state)
             saved.append(int(state.step))
-            state, _ = trainer.train_steps(state, np.arange(8)[None])
+            state, _ = trainer.train_steps(state, trainer.dataset.rows(np.arange(8)[None]))
     assert saved == [*range(2 * step)]
 
 
@@ -173,9 +174,9 @@ def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run
     """As by a run that goes on training; the other way round in time, for the test: an older one is left."""
     restore = Checkpoints.restore
 
-    def removed_meanwhile(self, shape, step):
+    def removed_meanwhile(self, *asked):
         shutil.rmtree(run_dir / "checkpoints" / "4", ignore_errors=True)
-        return restore(self, shape, step)
+        return restore(self, *asked)
 
     monkeypatch.setattr(Checkpoints, "restore", removed_meanwhile)
     run = TrainedRun(CONFIG.replace(run_dir=str(run_dir)), {}, None, 8)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from flaxgan.config import Config
-from flaxgan.data import ImageDataset
+from flaxgan.data import Dataset
 from flaxgan.data.pixels import preprocess
-from flaxgan.methods.state import create_state
+from flaxgan.methods.gan import create_state
 from flaxgan.metrics.accuracy import _logits, _pairs
 from flaxgan.metrics.comparison import Comparison
 from flaxgan.metrics.evaluation import evaluate
@@ -141,5 +141,5 @@ def test_few_generated_pictures_say_little_about_classes(compare):
 
 def test_a_choice_is_at_random():
     images = np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1)
-    chosen = _select(ImageDataset(images, np.zeros(100, np.int32), (), ""), 20, {"source": "x"}).images.ravel().tolist()
+    chosen = _select(Dataset.of(images), 20, {"source": "x"}).images.ravel().tolist()
     assert len(set(chosen)) == 20 and chosen != sorted(chosen) and max(chosen) > 40

@@ -18,7 +18,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"models"},
     {"methods", "pretrained", "presets", "plots", "request"},
     {"curves"},
-    {"sampling", "outputs", "trainer", "diagnosis"},
+    {"outputs", "trainer", "diagnosis"},
     {"metrics"},
     {"runs"},
     {"resolve", "recipes", "flags"},

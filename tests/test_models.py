@@ -4,7 +4,8 @@ import pytest
 
 from flaxgan.config import Config
 from flaxgan.fields import parse_image_size
-from flaxgan.methods.state import create_state, state_shape
+from flaxgan.methods import state_shape
+from flaxgan.methods.gan import create_state
 from flaxgan.models import ARCHITECTURES
 from flaxgan.models.sizes import base_size, stage_widths
 from flaxgan.rng import Rng

@@ -7,14 +7,15 @@ import optax
 import pytest
 
 from flaxgan.config import Config
+from flaxgan.data import Dataset
 from flaxgan.data.pixels import preprocess, to_uint8
 from flaxgan.methods import gan as steps
+from flaxgan.methods import state_shape
 from flaxgan.methods.augment import adapted_probability
-from flaxgan.methods.gan import train_step
+from flaxgan.methods.gan import create_state, train_step
 from flaxgan.methods.losses import LOSSES, feature_matching
-from flaxgan.methods.state import create_state, state_shape
+from flaxgan.methods.sampling import averaged_generator
 from flaxgan.rng import TRAINING, Rng, random_key
-from flaxgan.sampling import averaged_generator
 from flaxgan.trainer import Trainer
 
 # Compiled: operation by operation, each would be a compilation of its own.
@@ -158,11 +159,11 @@ ORDER = np.stack([np.random.default_rng(step).permutation(50)[:16] for step in r
 def trained(num_devices, steps_per_dispatch=1, **fields):
     """-> (state, metrics of each step, FLOP of a step on a device) after four steps, on the host."""
     config = CONFIG.replace(**({"batch_size": 16} | fields))
-    trainer = Trainer(config, jax.devices()[:num_devices], PICTURES, LABELS, steps_per_dispatch)
+    trainer = Trainer(config, jax.devices()[:num_devices], Dataset.of(PICTURES, LABELS, ("a", "b", "c")), steps_per_dispatch)
     state, rows = trainer.create_state(), []
     for start in range(0, 4, steps_per_dispatch):
         indices = ORDER[start : start + steps_per_dispatch]
-        state, metrics = trainer.train_steps(state, indices)
+        state, metrics = trainer.train_steps(state, trainer.dataset.rows(indices))
         rows += zip(*(np.asarray(values) for values in metrics.values()), strict=True)
     return jax.device_get(state), np.array(rows), trainer.program.cost_analysis()["flops"]
 
@@ -224,7 +225,7 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32(on_one_device):
 def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated():
     """Matrix products in a compiled step, by hand: each pass through a layer, or gradient of it, is `cost` products."""
     config = Config.make(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
-    trainer = Trainer(config, jax.devices()[:1], np.zeros((64, 32, 32, 3), np.uint8))
+    trainer = Trainer(config, jax.devices()[:1], Dataset.of(np.zeros((64, 32, 32, 3), np.uint8)))
     products = trainer.program.as_text().count(" dot(")
     # Two inner layers, by F(4x4, 2x2) where there are outputs enough, else by F(2x2, 2x2); that of three channels; the dense one.
     filtered, filtered_of_both, gathered, dense = 25 + 9, 25 + 25, 1, 1

@@ -20,12 +20,12 @@ import pytest
 from conftest import TINY, size_of, start, succeed
 from PIL import Image
 
-from flaxgan import sampling
 from flaxgan.config import Config, fields_of
 from flaxgan.loop import Loop
 from flaxgan.loop import train as training
 from flaxgan.main import main
-from flaxgan.methods.state import create_state
+from flaxgan.methods import sampling
+from flaxgan.methods.gan import create_state
 from flaxgan.plots import grid, name_rows
 from flaxgan.runs.checkpoint import Checkpoints, load
 from flaxgan.runs.folder import Run, load_run
@@ -158,10 +158,11 @@ def test_pictures_that_have_moved_are_the_same(run_dir, tmp_path, pictures, trai
     assert load_run(run_dir).config.dataset == str(moved) and steps(run_dir)[-1] == 15
 
 
-def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(run_dir, train, refused, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def full(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+
+def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(run_dir, train, refused, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("flaxgan.runs.snapshots.save_losses", full)
         assert "make room" in refused("--run-dir", run_dir, "--epochs", 3)
@@ -358,9 +359,9 @@ def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictur
     counts = []
 
     class Noted(Trainer):
-        def train_steps(self, state, indices):
-            counts.append(len(indices))
-            return super().train_steps(state, indices)
+        def train_steps(self, state, indices, stage):
+            counts.append(len(indices["image"]))
+            return super().train_steps(state, indices, stage)
 
     monkeypatch.setattr("flaxgan.loop.Trainer", functools.partial(Noted, steps_per_dispatch=4))
     run_dir = tmp_path / "run"
@@ -406,7 +407,7 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, 
     error = refused("--run-dir", run_dir, "--epochs", 9, "--learning-rate", "1e30")
     assert re.search(r"diverged: at step 1\d.*last checkpoint.* is kept.*--learning-rate", error)
     with monkeypatch.context() as patch:  # what else goes wrong does not hide it
-        patch.setattr("flaxgan.runs.snapshots.save_losses", lambda *_: 1 / 0)
+        patch.setattr("flaxgan.runs.snapshots.save_losses", full)
         (run_dir / "generated_images" / "epoch_0002.png").unlink()
         assert "diverged" in refused("--run-dir", run_dir)
     assert steps(run_dir)[-1] == 10

@@ -1,7 +1,6 @@
 """Decoding, cropping and resizing is done once: a memory-mapped array in the user's cache folder."""
 
 import contextlib
-import dataclasses
 import glob
 import hashlib
 import json
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from flaxgan.data.build import Target, build
+from flaxgan.data.dataset import Dataset
 from flaxgan.data.outcome import Outcome
 from flaxgan.data.source import Source
 from flaxgan.system.errors import UserError
@@ -23,20 +23,6 @@ from flaxgan.system.files import cache_dir
 
 DAY = 24 * 3600
 FORMAT = 3  # part of every key: raise it when the same source would give other pixels
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageDataset:
-    images: np.ndarray  # uint8 (N, H, W, C), memory-mapped
-    labels: np.ndarray  # int32 (N,), indices into class_names; zeros if there are no classes
-    class_names: tuple[str, ...]
-    sha256: str  # of images and labels
-
-    @property
-    def class_counts(self) -> dict[str, int]:
-        """How many pictures each class has; empty if there are none."""
-        counts = np.bincount(self.labels, minlength=len(self.class_names)).tolist()
-        return dict(zip(self.class_names, counts, strict=True)) if self.class_names else {}
 
 
 def _digest(value: Any) -> str:
@@ -52,7 +38,7 @@ def expect_random_reads(pixels: np.ndarray) -> None:
         memory.madvise(mmap.MADV_RANDOM)
 
 
-def prepare(source: Source, image_size: tuple[int, int], channels: int, fit: str = "crop") -> ImageDataset:
+def prepare(source: Source, image_size: tuple[int, int], channels: int, fit: str = "crop") -> Dataset:
     """The data set at this size, fitted as --fit says: from the cache, or built into it. Says what people should know of it.
 
     Raises UserError if no picture is readable, or one can't be read for reasons that are not its own.
@@ -81,7 +67,7 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int, fit: str
     class_names = tuple(source.class_names)
     if labels.min() < 0:  # as TFDS marks pictures without a class
         labels, class_names = np.zeros_like(labels), ()
-    return ImageDataset(images, labels, class_names, outcome.sha256)
+    return Dataset.of(images, labels, class_names, outcome.sha256)
 
 
 def _build(source: Source, target: Target, folder: Path) -> Path:

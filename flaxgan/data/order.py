@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 
+from flaxgan.data.dataset import Dataset
 from flaxgan.system.errors import UserError
 
+SECOND = 2**32  # added to the seed for the order of an unpaired data set's second set
 ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
 
 
@@ -52,6 +54,15 @@ def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndar
     while (outside := x >= size).any():
         x[outside] = shuffle(x[outside])
     return x.astype(np.int64)
+
+
+def indices(dataset: Dataset, seed: int, step: int, batch_size: int) -> dict[str, np.ndarray]:
+    """Return which rows of each array step `step` (from 0) trains on: int64 (batch_size,); arrays of one set share them.
+
+    An epoch is one of the first set; the second has epochs and an order of its own.
+    """
+    second = dataset.second and batch_indices(seed + SECOND, step, len(dataset.second), batch_size)
+    return dataset.rows(batch_indices(seed, step, len(dataset), batch_size), second)
 
 
 def batch_indices(seed: int, step: int, num_images: int, batch_size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The training step of the GAN: pure functions of state and batch.
+"""The method "gan": a generator and a discriminator, trained against each other by pure functions of state and batch.
 
 A batch within a step is a dict: "image" (N, H, W, C) in [-1, 1], "z" (N, latent_dim) and, if conditional, "label" int32 (N,).
 Under pmap it is a device's part of the batch, and the modules' `axis` is the mapped axis; else it is the whole batch, wherever
@@ -7,64 +7,88 @@ its parts lie.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
-from jax import Array, lax
+from flax import struct
+from jax import Array
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import preprocess
 from flaxgan.methods.augment import adapted_probability, augmented
 from flaxgan.methods.losses import LOSSES, feature_matching
 from flaxgan.methods.penalties import PENALTIES
-from flaxgan.methods.state import GANState, Network
-from flaxgan.rng import TRAINING, Rng, average, random_key
+from flaxgan.methods.sampling import inputs, sampler, to_sample
+from flaxgan.methods.state import Network, adam, create_network
+from flaxgan.methods.updates import Batch, Forward, Metrics, accumulate_gradients, forward, interleave, update_ema
+from flaxgan.models import ARCHITECTURES
+from flaxgan.models.sizes import base_size, require_resolution
+from flaxgan.options import GANOptions as Options
+from flaxgan.rng import INITIALISING, TRAINING, Rng, random_key
 
-Batch = dict[str, Array]
-Metrics = dict[str, Array]
-EMA_RAMP = 0.05
-
-
-class Generated(NamedTuple):
-    """A batch of generated images, and what it takes to learn from them."""
-
-    images: Array  # (N, H, W, C) in (-1, 1)
-    batch_stats: Any  # the generator's running statistics, having seen this batch
-    pullback: Callable[[Array], Any]  # gradient of a loss by the images -> (gradient by the generator's parameters,)
+__all__ = ["GANState", "Options", "check", "create_state", "inputs", "sampler", "to_sample", "train_step"]
 
 
-def generate(generator: Network, batch: Batch) -> Generated:
-    """Make training-mode images of a batch's z and labels. Both steps learn from them, so that the generator runs once."""
+class GANState(struct.PyTreeNode):
+    """All that a step reads and writes, all that a checkpoint holds."""
 
-    def images_of(params: Any) -> tuple[Array, Any]:
-        images, batch_stats, _ = generator.replace(params=params).train_mode(batch["z"], batch.get("label"))
-        return images, batch_stats
+    step: Array  # int32, steps done
+    seed: Array  # uint32; the randomness of step k is fold_in(random_key(seed, TRAINING), k): nothing else need be kept
+    generator: Network
+    discriminator: Network
+    ema_params: Any = None  # the generator's, averaged over the last steps; None without --ema
+    augment_probability: Any = None  # that a picture is augmented, float32; None without --augment-target: all are
 
-    images, pullback, batch_stats = jax.vjp(images_of, generator.params, has_aux=True)
-    return Generated(images, batch_stats, pullback)
 
+def create_state(config: Config, total_steps: int = 1) -> GANState:
+    """Return the state before the first step. Wants a resolved config: image_size, channels and num_classes known.
 
-def accumulate_gradients(of: Callable[[Batch, Rng], Any], batch: Batch, rng: Rng, micro_batches: int, axis: str | None) -> Any:
-    """Return the tree `of(batch, rng)`, averaged over micro-batches of the batch and over devices.
-
-    Each micro-batch is normalised by its own batch statistics (as gradient accumulation does everywhere), and matches its own
-    mean features if it has to; the running statistics take in the micro-batches' mean.
+    `total_steps`: over which a learning rate falls, if it does.
     """
-    if micro_batches == 1:
-        return average(of(batch, rng), axis)
-    # Micro-batch i is every so-many-th image from i on, so that each device goes through its own images.
-    parts = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(-1, micro_batches, *x.shape[1:]), 1, 0), batch)
-    first = jax.tree.map(lambda x: x[0], parts)
-    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(of, first, rng))
+    options = config.options
+    d_rate, g_rate = (rate or config.learning_rate for rate in (options.d_learning_rate, options.g_learning_rate))
+    d_tx, g_tx = adam(config, d_rate, total_steps * options.d_steps), adam(config, g_rate, total_steps)
 
-    def add(sums: Any, numbered: tuple[Array, Batch]) -> tuple[Any, None]:
-        number, part = numbered
-        return jax.tree.map(jnp.add, sums, of(part, rng.fold(number))), None
+    g_key, d_key = jax.random.split(random_key(config.seed, INITIALISING))
+    z = jnp.zeros((1, options.latent_dim))
+    images = jnp.zeros((1, *config.image_size, config.channels))
+    architecture = ARCHITECTURES[options.architecture]
+    shared = {"dtype": config.dtype, "num_classes": config.num_classes, "attention": options.attention}
+    generator = architecture.Generator(
+        config.image_size, options.features, channels=config.channels, latent_dim=options.latent_dim, **shared
+    )
+    discriminator = architecture.Discriminator(
+        config.image_size,
+        options.d_features or options.features,
+        norm=options.discriminator_norm,
+        spectral_norm=options.spectral_norm,
+        dropout=options.dropout,
+        **shared,
+    )
+    labels = jnp.zeros(1, jnp.int32) if config.num_classes else None
+    g = create_network(generator, g_key, z, labels, g_tx)
+    d = create_network(discriminator, d_key, images, labels, d_tx)
+    # A copy: the state is donated, and no buffer can be twice.
+    ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
+    return GANState(
+        step=jnp.zeros((), jnp.int32),
+        seed=jnp.uint32(config.seed),
+        generator=g,
+        discriminator=d,
+        ema_params=ema_params,
+        augment_probability=jnp.zeros(()) if options.augment_target else None,
+    )
 
-    sums, _ = lax.scan(add, zeros, (jnp.arange(micro_batches), parts))
-    return average(jax.tree.map(lambda x: x / micro_batches, sums), axis)
+
+def check(config: Config) -> None:
+    """Raise UserError if no network has images of this size, or no feature map the size that attention is asked at."""
+    base_size(config.image_size)
+    require_resolution(config.options.attention, config.image_size)
+
+
+def _generate(state: GANState, batch: Batch) -> Forward:
+    return forward(state.generator, batch["z"], batch.get("label"))
 
 
 def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng], Array]:
@@ -78,7 +102,7 @@ def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng]
 
 
 def discriminator_step(
-    state: GANState, batch: Batch, rng: Rng, config: Config, generated: Generated | None = None
+    state: GANState, batch: Batch, rng: Rng, config: Config, generated: Forward | None = None
 ) -> tuple[GANState, Metrics]:
     """Update the discriminator once, on images and on those `generated` from z, which have the same labels.
 
@@ -91,12 +115,12 @@ def discriminator_step(
     def of(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         labels = batch.get("label")
         reals = view(batch["image"], rng.fold(0))
-        fakes = view((generated or generate(state.generator, batch)).images, rng.fold(1))
+        fakes = view((generated or _generate(state, batch)).outputs, rng.fold(1))
 
         def loss_fn(params):
             network = d.replace(params=params)
             both_logits, batch_stats, _ = network.train_mode(
-                _interleave(reals, fakes), _interleave(labels, labels), rng=rng.fold(2), kinds=2
+                interleave(reals, fakes), interleave(labels, labels), rng=rng.fold(2), kinds=2
             )
             judged = both_logits[::2], both_logits[1::2], 1 - config.options.label_smoothing
             loss = LOSSES[config.options.loss].discriminator(*judged)
@@ -125,7 +149,7 @@ def discriminator_step(
 
 
 def generator_step(
-    state: GANState, batch: Batch, rng: Rng, config: Config, generated: Generated | None = None
+    state: GANState, batch: Batch, rng: Rng, config: Config, generated: Forward | None = None
 ) -> tuple[GANState, Metrics]:
     """Update the generator once against the discriminator, which is left as it was, running statistics included.
 
@@ -134,7 +158,7 @@ def generator_step(
     d, view = state.discriminator, discriminator_view(state, config)
 
     def of(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
-        fakes, batch_stats, pullback = generated or generate(state.generator, batch)
+        fakes, batch_stats, pullback = generated or _generate(state, batch)
 
         def judge(x: Array, rng: Rng) -> tuple[Array, Array]:
             logits, _, features = d.train_mode(view(x, rng.fold(0)), batch.get("label"), rng=rng.fold(1))
@@ -157,22 +181,7 @@ def generator_step(
     return state.replace(generator=state.generator.update(grads, batch_stats)), metrics
 
 
-def update_ema(ema_params: Any, params: Any, step: Array, config: Config) -> Any:
-    """Return the exponential moving average after step `step` (from 1), whose half-life is --ema images.
-
-    In the beginning it is less, EMA_RAMP of those seen, to forget how the weights began (Karras et al. 2020, StyleGAN2's code).
-    """
-    half_life = jnp.minimum(config.ema, EMA_RAMP * step * config.images_per_step)
-    decay = 0.5 ** (config.images_per_step / half_life)
-    return optax.incremental_update(params, ema_params, 1 - decay)
-
-
-def _interleave(first: Array | None, second: Array | None) -> Array | None:
-    """Join two (N, ...) to (2N, ...), one of each in turns: so both stay on the device that has them."""
-    return None if first is None else jnp.stack([first, second], 1).reshape(-1, *first.shape[1:])
-
-
-def train_step(state: GANState, batch: Batch, *, config: Config) -> tuple[GANState, Metrics]:
+def train_step(state: GANState, batch: Batch, *, config: Config, stage: int = 0) -> tuple[GANState, Metrics]:
     """Return the next state and the step's metrics, float32 scalars on the device, for a batch of uint8 images.
 
     Each of --d-steps updates of the discriminator has its own share of the images; the last shares it with the generator.
@@ -181,14 +190,15 @@ def train_step(state: GANState, batch: Batch, *, config: Config) -> tuple[GANSta
     rng = Rng(random_key(state.seed, TRAINING), state.generator.module.axis).fold(state.step)
     mirrored = rng.fold(1).bernoulli(0.5, (num,)) if config.flip else None
     whole = {"image": preprocess(batch["image"], mirrored), "z": rng.fold(0).normal((num, state.generator.module.latent_dim))}
-    if config.options.conditional:
+    if config.conditional:
         whole["label"] = batch["label"]
     for part in range(config.options.d_steps):
         own = jax.tree.map(lambda x, part=part: x[part :: config.options.d_steps], whole)
         # In micro-batches, each step makes its images anew: it is memory that is short then.
-        generated = generate(state.generator, own) if config.accumulate == 1 else None
+        generated = _generate(state, own) if config.accumulate == 1 else None
         state, d_metrics = discriminator_step(state, own, rng.fold(2 + 2 * part), config, generated)
     state, g_metrics = generator_step(state, own, rng.fold(3), config, generated)
     if config.ema:
-        state = state.replace(ema_params=update_ema(state.ema_params, state.generator.params, state.step + 1, config))
+        averaged = update_ema(state.ema_params, state.generator.params, state.step + 1, config.ema, config.images_per_step)
+        state = state.replace(ema_params=averaged)
     return state.replace(step=state.step + 1), d_metrics | g_metrics

@@ -1,17 +1,17 @@
-"""The state of a training: all that a step reads and writes, all that a checkpoint holds."""
+"""What the states of all methods are made of: networks, trained or frozen, and their optimisers."""
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import optax
 from flax import struct
 from jax import Array
 
 from flaxgan.config import Config
-from flaxgan.models import ARCHITECTURES
-from flaxgan.rng import INITIALISING, Rng, random_key
+from flaxgan.rng import Rng
 
 
 class Network(struct.PyTreeNode):
@@ -49,30 +49,17 @@ class Network(struct.PyTreeNode):
         return self.replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
 
 
-NETWORKS = ("generator", "discriminator")
+class FrozenNetwork(struct.PyTreeNode):
+    """A Linen module with variables that are neither optimised nor written into checkpoints: create_state makes them anew."""
+
+    variables: Any
+    module: nn.Module = struct.field(pytree_node=False)
 
 
-class GANState(struct.PyTreeNode):
-    step: Array  # int32, steps done
-    seed: Array  # uint32; the randomness of step k is fold_in(random_key(seed, TRAINING), k): nothing else need be kept
-    generator: Network
-    discriminator: Network
-    ema_params: Any = None  # the generator's, averaged over the last steps; None without --ema
-    augment_probability: Any = None  # that a picture is augmented, float32; None without --augment-target: all are
-
-
-SCHEDULES = {
-    "constant": lambda rate, steps: rate,
-    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
-    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
-}
-
-
-def _network(module: nn.Module, key: Array, x: Array, tx: optax.GradientTransformation) -> Network:
-    labels = jnp.zeros(len(x), jnp.int32) if module.num_classes else None
-    variables = module.init(key, x, labels, train=True)
-    params, batch_stats = variables["params"], variables.get("batch_stats", {})
-    return Network(params=params, batch_stats=batch_stats, opt_state=tx.init(params), module=module, tx=tx)
+def networks(state: Any) -> dict[str, Network]:
+    """Return the trained networks of a state, by the names of its fields."""
+    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    return {name: value for name, value in fields.items() if isinstance(value, Network)}
 
 
 def with_axis(state: Any, axis: str | None) -> Any:
@@ -84,47 +71,41 @@ def with_axis(state: Any, axis: str | None) -> Any:
     return jax.tree.map(mapped, state, is_leaf=lambda node: isinstance(node, Network))
 
 
-def create_state(config: Config, total_steps: int = 1) -> GANState:
-    """Return the state before the first step. Wants a resolved config: image_size, channels and num_classes known.
-
-    `total_steps`: over which a learning rate falls, if it does.
-    """
-
-    def adam(rate: float, updates_a_step: int) -> optax.GradientTransformation:
-        schedule = SCHEDULES[config.schedule](rate, total_steps * updates_a_step)
-        return optax.adam(schedule, b1=config.beta1, b2=config.beta2)
-
-    g_key, d_key = jax.random.split(random_key(config.seed, INITIALISING))
-    z = jnp.zeros((1, config.options.latent_dim))
-    images = jnp.zeros((1, *config.image_size, config.channels))
-    architecture = ARCHITECTURES[config.options.architecture]
-    shared = {"dtype": config.dtype, "num_classes": config.num_classes, "attention": config.options.attention}
-    generator = architecture.Generator(
-        config.image_size, config.options.features, channels=config.channels, latent_dim=config.options.latent_dim, **shared
-    )
-    discriminator = architecture.Discriminator(
-        config.image_size,
-        config.options.d_features or config.options.features,
-        norm=config.options.discriminator_norm,
-        spectral_norm=config.options.spectral_norm,
-        dropout=config.options.dropout,
-        **shared,
-    )
-    g = _network(generator, g_key, z, adam(config.options.g_learning_rate or config.learning_rate, 1))
-    d = _network(discriminator, d_key, images, adam(config.options.d_learning_rate or config.learning_rate, config.options.d_steps))
-    # A copy: the state is donated, and no buffer can be twice.
-    ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
-    return GANState(
-        step=jnp.zeros((), jnp.int32),
-        seed=jnp.uint32(config.seed),
-        generator=g,
-        discriminator=d,
-        ema_params=ema_params,
-        augment_probability=jnp.zeros(()) if config.options.augment_target else None,
-    )
+def without_optimisers(state: Any) -> Any:
+    """Return a state without its networks' optimiser states: what images can be made of, in less memory."""
+    is_network = lambda node: isinstance(node, Network)  # noqa: E731
+    return jax.tree.map(lambda node: node.replace(opt_state=()) if is_network(node) else node, state, is_leaf=is_network)
 
 
-def state_shape(config: Config, sharding: jax.sharding.Sharding | None = None) -> GANState:
-    """The state's shapes and dtypes, which lie as `sharding` says. Computes nothing."""
-    shapes = jax.eval_shape(lambda: create_state(config))
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes)
+def _is_frozen(node: Any) -> bool:
+    return isinstance(node, FrozenNetwork)
+
+
+def without_frozen(state: Any) -> Any:
+    """Return a state with None in place of its frozen networks: what a checkpoint holds."""
+    return jax.tree.map(lambda node: None if _is_frozen(node) else node, state, is_leaf=_is_frozen)
+
+
+def with_frozen(state: Any, shape: Any, create: Callable[[], Any]) -> Any:
+    """Return a state that a checkpoint held, with the frozen networks of one that `create` makes, where its `shape` has any."""
+    missing = [field.name for field in dataclasses.fields(shape) if _is_frozen(getattr(shape, field.name))]
+    return state.replace(**{name: getattr(create(), name) for name in missing}) if missing else state
+
+
+SCHEDULES = {
+    "constant": lambda rate, steps: rate,
+    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
+    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
+}
+
+
+def adam(config: Config, rate: float, total_updates: int) -> optax.GradientTransformation:
+    """Return Adam with the configuration's decays, whose rate goes as its schedule says over so many updates."""
+    return optax.adam(SCHEDULES[config.schedule](rate, total_updates), b1=config.beta1, b2=config.beta2)
+
+
+def create_network(module: nn.Module, key: Array, x: Array, labels: Array | None, tx: optax.GradientTransformation) -> Network:
+    """Return a network with new weights, for inputs x (N, ...) and, if it is conditional, labels (N,)."""
+    variables = module.init(key, x, labels, train=True)
+    params, batch_stats = variables["params"], variables.get("batch_stats", {})
+    return Network(params=params, batch_stats=batch_stats, opt_state=tx.init(params), module=module, tx=tx)

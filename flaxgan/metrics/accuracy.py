@@ -8,9 +8,8 @@ from jax import Array
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import preprocess
-from flaxgan.methods.gan import discriminator_view
+from flaxgan.methods.gan import GANState, discriminator_view
 from flaxgan.methods.losses import LOSSES
-from flaxgan.methods.state import GANState
 from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
 from flaxgan.metrics.image_sets import ImageSet
 from flaxgan.rng import JUDGING, Rng, random_key
@@ -40,7 +39,7 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
 
     So it was in training: metrics.jsonl has the same, but for mirrored pictures, and generated ones of the weights as they are.
     """
-    if c.state is None:
+    if c.state is None or c.config.method != "gan":
         raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
     if c.real.image_set.images.shape[1:] != c.generated.images.shape[1:]:
         raise NotMeasured("the real pictures differ in size or channels from those that the run's discriminator was trained on")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.methods.state import GANState
+from flaxgan.methods.gan import GANState
 from flaxgan.metrics import neighbours
 from flaxgan.metrics.image_sets import ImageSet
 from flaxgan.metrics.reference import Reference

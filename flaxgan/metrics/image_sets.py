@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.data import ImageDataset, open_source, prepare
+from flaxgan.data import Dataset, open_source, prepare
 from flaxgan.data.array import Arrays, checked, is_array_file, read_arrays
 from flaxgan.data.folder import open_folder
 from flaxgan.data.pixels import upright_size
 from flaxgan.data.source import Source, Unreadable
-from flaxgan.methods.state import GANState
+from flaxgan.methods import method_of
 from flaxgan.rng import SAMPLING
-from flaxgan.sampling import averaged_generator, random_classes, sample
 from flaxgan.system.errors import UserError
 
 MOST = 10_000  # pictures of a set, unless more are asked for
@@ -46,7 +45,7 @@ def described(protocol: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in protocol.items() if name != "sha256")
 
 
-def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
+def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
     """`num` pictures of a set, or all up to MOST, in an order that is random but always the same."""
     total = len(dataset.images)
     if total < 2:
@@ -63,7 +62,7 @@ def _select(dataset: ImageDataset, num: int | None, protocol: dict[str, Any]) ->
     )
 
 
-def training_set(config: Config, dataset: ImageDataset, num: int | None = None) -> ImageSet:
+def training_set(config: Config, dataset: Dataset, num: int | None = None) -> ImageSet:
     """The pictures that a run is trained on."""
     return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
 
@@ -79,12 +78,14 @@ def open_training_set(config: Config, sha256: str | None, data_dir: str | None, 
     return training_set(config, dataset, num)
 
 
-def sampled_set(state: GANState, class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING) -> ImageSet:
-    """Pictures of a state's generator; if conditional, of classes as frequent as `class_counts` says."""
-    labels = random_classes(class_counts, seed, num, stream) if state.generator.module.num_classes else None
+def sampled_set(state: Any, config: Config, class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING) -> ImageSet:
+    """Return images that a state's generator makes; if it is conditional, of classes as frequent as `class_counts` says."""
+    method = method_of(config)
+    batch = method.inputs(config, class_counts, seed, num, stream=stream)
+    images = method.sampler(state, config, class_counts)(batch)
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "images": num}
-    images = sample(averaged_generator(state.generator, state.ema_params, class_counts), seed, num, labels, stream)
-    return ImageSet(images, "", protocol | {"size": "x".join(map(str, images.shape[1:]))}, labels, tuple(class_counts))
+    size = "x".join(map(str, images.shape[1:]))
+    return ImageSet(images, "", protocol | {"size": size}, batch.get("label"), tuple(class_counts))
 
 
 def open_set(
@@ -107,7 +108,7 @@ def open_set(
     height, width = arrays.images.shape[1:3]
     if image_size and (height, width) != image_size:
         raise UserError(f"{where} holds pictures of {height}x{width}, and arrays are not resized; leave --image-size out")
-    return _select(ImageDataset(*arrays, arrays.sha256), num, {"source": where})
+    return _select(Dataset.of(*arrays, arrays.sha256), num, {"source": where})
 
 
 def _common_size(source: Source) -> tuple[int, int]:

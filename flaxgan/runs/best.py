@@ -3,8 +3,7 @@
 import math
 from typing import Any, Self
 
-from flaxgan.data import ImageDataset
-from flaxgan.methods.state import GANState
+from flaxgan.data import Dataset
 from flaxgan.metrics.comparison import Comparison
 from flaxgan.metrics.evaluation import evaluate
 from flaxgan.metrics.image_sets import sampled_set, training_set
@@ -30,7 +29,7 @@ class Selection:
     def __init__(
         self,
         run: Run,
-        dataset: ImageDataset,
+        dataset: Dataset,
         extractor: Extractor | None,
         log: MetricsLog | None,
         interrupt: Interrupt,
@@ -52,7 +51,7 @@ class Selection:
     def __exit__(self, *raised: Any) -> None:
         self.best.__exit__(*raised)
 
-    def __call__(self, state: GANState, epoch: int) -> bool:
+    def __call__(self, state: Any, epoch: int) -> bool:
         """Evaluate a state, unless it is already in the log; keep it if it is the best so far. Waits for the device.
 
         False if a signal to the first process ended the evaluation.
@@ -66,7 +65,7 @@ class Selection:
             self.best.save(state)
         return not agreed(abandoned)
 
-    def _best_of_all(self, state: GANState, epoch: int) -> bool:
+    def _best_of_all(self, state: Any, epoch: int) -> bool:
         step, name = int(state.step), self.extractor.network.FRECHET
         distances = {row["step"]: row[name] for row in self.log.rows if name in row}
         new = step not in distances
@@ -81,9 +80,9 @@ class Selection:
             say(f"epoch {epoch}: {name} {distances[step]:.1f}{', the best so far' if is_best else ''}", flush=True)
         return is_best
 
-    def _measured(self, state: GANState) -> dict[str, float]:
+    def _measured(self, state: Any) -> dict[str, float]:
         """All metrics of a state; prints what there is to mind."""
-        generated = sampled_set(state, self.class_counts, self.config.seed, self.config.evaluate_num, SELECTING)
+        generated = sampled_set(state, self.config, self.class_counts, self.config.seed, self.config.evaluate_num, SELECTING)
         comparison = Comparison(self.real, generated)
         measured = evaluate(comparison)
         self.references = {name: entry["reference"] for name, entry in measured.items() if entry.get("reference") is not None}

@@ -12,9 +12,11 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import LatestN
 
-from flaxgan.methods.state import GANState, state_shape
+from flaxgan.methods import method_of, state_shape
+from flaxgan.methods.state import with_frozen, without_frozen
 from flaxgan.runs.folder import TrainedRun
 from flaxgan.runs.naming import CheckpointName, step_in_words
+from flaxgan.runs.trees import filled, nested
 from flaxgan.system.errors import UserError
 
 ALL = "checkpoints"  # the folder of the newest ones
@@ -54,23 +56,6 @@ def _handlers() -> Any:
         registry.add("default", argument, handler)
     registry.add("default", ocp.args.PyTreeRestore, ocp.PyTreeCheckpointHandler())  # of a part
     return registry
-
-
-def _names(path: Any) -> tuple[str, ...]:
-    """Return the keys that lead to a leaf as Orbax writes them, whatever holds it: fields of a class, or a dictionary."""
-    return tuple(str(getattr(key, "name", getattr(key, "key", getattr(key, "idx", None)))) for key in path)
-
-
-def _nested(tree: Any) -> dict[str, Any]:
-    """Return the leaves of a tree in dictionaries, which may leave out what a checkpoint has beside them."""
-    nested: dict[str, Any] = {}
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        *above, last = _names(path)
-        node = nested
-        for name in above:
-            node = node.setdefault(name, {})
-        node[last] = leaf
-    return nested
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
@@ -117,7 +102,7 @@ class Checkpoints:
         for late in (late for late in self.steps() if late > step):
             self._manager.delete(late)
 
-    def save(self, state: GANState) -> None:
+    def save(self, state: Any) -> None:
         """Copy the state and write it in the background; a step already saved is left alone. Waits for the device.
 
         Raises UserError if the checkpoint before can't be read, or this one, if it is the first.
@@ -125,7 +110,7 @@ class Checkpoints:
         step = int(state.step)
         if step not in self.steps():
             self._require_readable()
-            self._manager.save(step, args=ocp.args.StandardSave(state))
+            self._manager.save(step, args=ocp.args.StandardSave(without_frozen(state)))
             self._unread = step
             if self._is_first:  # waits for it: else a run whose checkpoints are lost would go on until the next
                 self._require_readable()
@@ -157,21 +142,21 @@ class Checkpoints:
 
     def _read(self, step: int, shape: Any, part: Part | None = None) -> Any:
         """Return the state at `step`, or a part of it, or None if it is another network's. Raises whatever Orbax does."""
+        shape = without_frozen(shape)
         if _shapes(self._tree(step)) != _shapes(shape):
             return None
         if part is None:
             return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
         shape = part(shape)
-        wanted = _nested(shape)
+        wanted = nested(shape)
         how = ocp.checkpoint_utils.construct_restore_args(wanted)
         read = self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True))
-        leaves = {_names(path): leaf for path, leaf in jax.tree.leaves_with_path(read)}
-        return jax.tree.map_with_path(lambda path, _: leaves[_names(path)], shape)
+        return filled(shape, read)
 
     def restore(self, shape: Any, step: int | None = None, part: Part | None = None) -> Any:
         """Read the newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `shape`.
 
-        `part`: takes from a state what is to be read (see methods/parts.py); the rest stays on the disk.
+        `part`: takes from a state what is to be read (see methods/__init__.py); the rest stays on the disk.
 
         Raises UserError if there is none, if it can't be read, or if it belongs to another network.
         """
@@ -194,7 +179,7 @@ class Checkpoints:
             raise UserError(f"the checkpoint {path} belongs to another network than config.json describes")
         return state
 
-    def _way_back(self, shape: GANState) -> str:
+    def _way_back(self, shape: Any) -> str:
         """Say what to remove if the newest checkpoint is damaged: nothing, unless one before it has been read."""
         if jax.process_count() > 1:  # they read together, and the others may have found no damage
             return ""
@@ -240,11 +225,13 @@ def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device, part:
     Raises UserError if there is no such checkpoint, or if it can't be read.
     """
     folder, step = _find(run, name)
-    shape = state_shape(run.config, jax.sharding.SingleDeviceSharding(device))
+    on_device = jax.sharding.SingleDeviceSharding(device)
+    shape = state_shape(run.config, on_device)
+    create = jax.jit(lambda: method_of(run.config).create_state(run.config), out_shardings=on_device)
     for attempt in range(ATTEMPTS):
         try:
             with Checkpoints(Path(run.config.run_dir), folder=folder) as checkpoints:
-                return checkpoints.restore(shape, step, part)
+                return with_frozen(checkpoints.restore(shape, step, part), shape, create)
         except (UserError, FileNotFoundError):  # a run that goes on may have removed it meanwhile, and has a newer one
             if step is not None or attempt == ATTEMPTS - 1:
                 raise

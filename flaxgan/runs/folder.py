@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Self
 
 import flaxgan
 from flaxgan.config import Config
-from flaxgan.data import ImageDataset, Source, open_source, steps_per_epoch
+from flaxgan.data import Dataset, Source, open_source, steps_per_epoch
 from flaxgan.data.open import is_path
 from flaxgan.fields import is_a, spelled
-from flaxgan.models.sizes import base_size, require_resolution
+from flaxgan.methods import check
 from flaxgan.presets import Choice
 from flaxgan.runs.metrics_log import METRICS_FILE, evaluated, logged
 from flaxgan.runs.provenance import require_this_version, start_of
@@ -132,7 +132,7 @@ class Run:
             fields = Config.make(**asked)
             config = fields.replace(**_absolute(fields.dataset, fields.data_dir))
             if config.image_size is not None:
-                base_size(config.image_size)  # before anything is downloaded
+                check(config)  # before anything is downloaded
             source = open_source(config.dataset, config.data_dir, config.split)
             folder = folder or _new_folder(source.name)
             if config.image_folder in folder.resolve().parents:
@@ -162,7 +162,7 @@ class Run:
         if {"images", "epochs"} & given.keys():  # one takes the other's place
             given = {"images": None, "epochs": None} | given
         config = before.replace(**given)
-        require_resolution(config.options.attention, config.image_size)
+        check(config)
         reasons = {name: reason for name, reason in saved.get("chosen", {}).items() if name in config.fields and name not in given}
         chosen = {name: Choice(config[name], reason) for name, reason in reasons.items()}
         source = open_source(config.dataset, config.data_dir, config.split)
@@ -199,7 +199,7 @@ class Run:
             if own.is_dir() and not os.access(own, os.W_OK | os.X_OK):
                 raise UserError(f"can't write to {own}; see to its permissions, and start again")
 
-    def require_same(self, dataset: ImageDataset) -> None:
+    def require_same(self, dataset: Dataset) -> None:
         """Raises UserError if the run is resumed and had other pictures, or classes, before."""
         before = (self.saved or {}).get("data", {})
         now = {"sha256": dataset.sha256, "class_names": [*dataset.class_names]}
@@ -215,7 +215,7 @@ class Run:
                 f"(then {before.get('images')}, now {len(dataset.images)}); start a new --run-dir"
             )
 
-    def write_config(self, dataset: ImageDataset, step: int, command: str = "") -> None:
+    def write_config(self, dataset: Dataset, step: int, command: str = "") -> None:
         """Write what the run is, and how it is started now, after `step` steps, by `command`; what is changed is said.
 
         Raises UserError if it can't be written.

@@ -4,13 +4,13 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import jax
 
 from flaxgan.config import Config
 from flaxgan.data import epoch_of
-from flaxgan.methods.gan import Metrics
+from flaxgan.methods.updates import Metrics, Sometimes
 from flaxgan.runs.metrics_log import MetricsLog
 from flaxgan.system.bars import progress_bar
 from flaxgan.system.errors import UserError, say
@@ -27,6 +27,18 @@ def diverged(step: int) -> UserError:
         f"the training diverged: at step {step} the losses or weights are no longer numbers. The last checkpoint, if there is one, "
         "is kept; try a lower --learning-rate (--d-learning-rate, --g-learning-rate), or a larger --batch-size in a new run"
     )
+
+
+def _length(metrics: Metrics) -> int:
+    """Return how many steps there are metrics of: the first axis of each."""
+    return len(jax.tree.leaves(metrics)[0])
+
+
+def _listed(values: Any) -> list[float | None]:
+    """Return a metric of some steps; None where a step has none."""
+    if isinstance(values, Sometimes):
+        return [value if present else None for value, present in zip(values.value.tolist(), values.present.tolist(), strict=True)]
+    return values.tolist()
 
 
 class Reporter:
@@ -51,7 +63,7 @@ class Reporter:
         while then and any(waiting for _, waiting in self._waiting):
             self._report()
         self._waiting.append((metrics, then))
-        self._sent += len(metrics["d_loss"])
+        self._sent += _length(metrics)
         while len(self._waiting) > 1 and self._sent - self.step > self._ahead:
             self._report()
 
@@ -66,8 +78,8 @@ class Reporter:
 
     def _report(self) -> None:
         metrics, then = self._waiting.popleft()
-        columns = {name: values.tolist() for name, values in jax.device_get(metrics).items()}  # waits for the device
-        count = len(columns["d_loss"])
+        columns = {name: _listed(values) for name, values in jax.device_get(metrics).items()}  # waits for the device
+        count = _length(metrics)
         due = [step for step in range(self.step + 1, self.step + count + 1) if self._is_due(step)]
         if due:  # all steps of a dispatch end at once, as far as the host can tell, and have one speed
             speed = self._speed(self.step + count)
@@ -75,10 +87,11 @@ class Reporter:
                 self._ahead = min(MOST_AHEAD, int(SECONDS_AHEAD * speed / self.config.images_per_step))
         for values in zip(*columns.values(), strict=True):
             self.step += 1
-            if not all(map(math.isfinite, values)):
+            row = {name: value for name, value in zip(columns, values, strict=True) if value is not None}
+            if not all(map(math.isfinite, row.values())):
                 raise diverged(self.step)
             if self.log and self.step in due:
-                self._log(dict(zip(columns, values, strict=True)), speed)
+                self._log(row, speed)
         self._bar.update(count)
         if then:
             then()
@@ -102,7 +115,8 @@ class Reporter:
 
         bar = self._bar
         where = f"epoch {epoch}/{epoch_of(bar.total, self.per_epoch)}"
-        numbers = f"d_loss {metrics['d_loss']:.3f}  g_loss {metrics['g_loss']:.3f}  {speed:.1f} images/s"
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items() if name.endswith("loss"))
+        numbers = f"{losses}  {speed:.1f} images/s"
         bar.set_description(where, refresh=False)
         bar.set_postfix_str(numbers)
         if bar.disable and (self.step == bar.total or time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES):

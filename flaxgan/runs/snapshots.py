@@ -12,12 +12,12 @@ from typing import Any, Self
 import numpy as np
 
 from flaxgan.curves import save_losses
-from flaxgan.data import ImageDataset, batch_indices, epoch_of
-from flaxgan.methods.state import GANState, Network
+from flaxgan.data import Dataset, batch_indices, epoch_of
+from flaxgan.methods import method_of
+from flaxgan.methods.state import without_optimisers
 from flaxgan.plots import Attempts, grid, name_rows, save_image, save_side_by_side
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
-from flaxgan.sampling import averaged_generator, sample, spread_classes
 
 OnSnapshot = Callable[[np.ndarray, int], None]  # of images, uint8 (N, H, W, C), and their step
 NUM_IMAGES = 64  # in the grids of a run
@@ -41,20 +41,15 @@ def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
             file.unlink()
 
 
-def _drawn_from(state: GANState) -> tuple[Network, Any]:
-    """The generator and its averaged weights. Adam's moments need not be kept until a picture's turn comes."""
-    return state.generator.replace(opt_state=()), state.ema_params
-
-
 class Gallery:
-    def __init__(self, run: Run, dataset: ImageDataset, log: MetricsLog, per_epoch: int, on_snapshot: OnSnapshot | None = None):
+    def __init__(self, run: Run, dataset: Dataset, log: MetricsLog, per_epoch: int, on_snapshot: OnSnapshot | None = None):
         """Save a grid of real images now. `on_snapshot`: is called with what is drawn later, in the thread of `add`."""
         self._on_snapshot = on_snapshot
         self.run, self.log, self.per_epoch, self.class_counts = run, log, per_epoch, dataset.class_counts
         self._attempt = Attempts(run.folder)
-        self.labels = self.columns = None
-        if run.config.options.conditional:  # a class a row
-            self.labels, self.columns = spread_classes(self.class_counts, NUM_IMAGES), math.isqrt(NUM_IMAGES)
+        config, self._method = run.config, method_of(run.config)
+        self.inputs = self._method.inputs(config, self.class_counts, config.seed, NUM_IMAGES, spread=True)
+        self.columns = math.isqrt(NUM_IMAGES) if "label" in self.inputs else None  # a class a row
         size = len(dataset.images)
         self.reals = np.asarray(dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_IMAGES))])
         with self._attempt("real_images.png"):
@@ -65,18 +60,18 @@ class Gallery:
         self._next_figures = 0.0
         self.generated = np.zeros((0, *self.reals.shape[1:]), np.uint8)  # what was drawn last
 
-    def rehearse(self, state: GANState) -> None:
+    def rehearse(self, state: Any) -> None:
         """Compile what drawing takes. Waits for the device.
 
         On a GPU XLA times candidates while it compiles: beside a training either would slow the other to a crawl.
         """
-        self._generated(*_drawn_from(state))
+        self._generated(without_optimisers(state))
 
-    def add(self, state: GANState, step: int, last: bool) -> None:
+    def add(self, state: Any, step: int, last: bool) -> None:
         """With each checkpoint. The state must not be donated."""
         while len(self._drawn) >= MOST_WAITING:
             self._hand_out_first()
-        self._drawn.append(self._pool.submit(self._draw, _drawn_from(state), list(self.log.rows), step, last))
+        self._drawn.append(self._pool.submit(self._draw, without_optimisers(state), list(self.log.rows), step, last))
 
     def hand_out(self) -> None:
         """Hand out what has been drawn since; called often, it waits for nothing. Raises what drawing raised."""
@@ -88,21 +83,21 @@ class Gallery:
         if self._on_snapshot and images is not None:
             self._on_snapshot(images, step)
 
-    def _draw(self, drawn_from: Any, rows: list[dict[str, Any]], step: int, last: bool) -> tuple[np.ndarray | None, int]:
+    def _draw(self, state: Any, rows: list[dict[str, Any]], step: int, last: bool) -> tuple[np.ndarray | None, int]:
         """Draw what belongs to a step; return the images, or None if they can't be made, and the step."""
         generated = None
         with self._attempt("generated pictures"):
-            self.generated = generated = self._generated(*drawn_from)
+            self.generated = generated = self._generated(state)
             began = time.monotonic()
             if last or began >= self._next_figures:
                 self._draw_figures(generated, rows, step)
                 now = time.monotonic()
                 self._next_figures = now + (now - began) / SHARE_OF_TIME
             sheet = grid(generated, self.columns)
-            if self.labels is not None:
+            if self.columns:
                 with self._attempt("the names of the classes"):
                     names = [*self.class_counts]
-                    sheet = name_rows(sheet, [names[id] for id in self.labels[:: self.columns]])
+                    sheet = name_rows(sheet, [names[id] for id in self.inputs["label"][:: self.columns]])
             save_image(grid_after(step, self.run.folder, self.per_epoch), sheet)
         return generated, step
 
@@ -114,9 +109,8 @@ class Gallery:
         with self._attempt("losses.png"):
             save_losses(self.run.folder / "losses.png", rows, title, self.per_epoch)
 
-    def _generated(self, generator: Network, ema_params: Any) -> np.ndarray:
-        generator = averaged_generator(generator, ema_params, self.class_counts)
-        return sample(generator, self.run.config.seed, NUM_IMAGES, self.labels)
+    def _generated(self, state: Any) -> np.ndarray:
+        return self._method.sampler(state, self.run.config, self.class_counts)(self.inputs)
 
     def __enter__(self) -> Self:
         sys.setswitchinterval(SWITCH_INTERVAL)

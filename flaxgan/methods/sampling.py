@@ -3,17 +3,20 @@
 import functools
 import itertools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from tqdm import tqdm
 
+from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
-from flaxgan.methods.state import Network
+from flaxgan.methods.state import Network, without_optimisers
 from flaxgan.models.layers import MOMENTUM
 from flaxgan.rng import CALIBRATING, SAMPLING, random_key
+from flaxgan.system.bars import progress_bar
 
 BATCH = 64
 CALIBRATION_BATCHES = 16
@@ -129,8 +132,42 @@ def sample(generator: Network, seed: int, num: int, labels: np.ndarray | None = 
 def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """Pictures of z (N, latent_dim), and of labels (N,) if conditional: uint8 (N, H, W, C). Waits for the device."""
     batches = []
-    for start in tqdm(range(0, len(z), BATCH), "sampling", unit="batch", disable=True if len(z) <= BATCH else None):
+    for start in progress_bar(range(0, len(z), BATCH), desc="sampling", unit="batch", hidden=len(z) <= BATCH):
         # Whole batches here, too.
         whole = (x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:])) for x in (z, labels))
         batches.append(np.asarray(generated_images(generator, *whole)))
     return np.concatenate(batches)[: len(z)]
+
+
+def inputs(
+    config: Config,
+    class_counts: dict[str, int],
+    seed: int,
+    num: int,
+    *,
+    stream: int = SAMPLING,
+    truncation: float | None = None,
+    spread: bool = False,
+) -> dict[str, np.ndarray]:
+    """Return what the first `num` images of a seed are made of: "z" (num, latent_dim) and, if conditional, "label" (num,).
+
+    Classes are as frequent as in `class_counts`, those of the training data, or `spread`: one a row of a square grid.
+    """
+    batch = {"z": first_latents(seed, num, config.options.latent_dim, stream, truncation)}
+    if config.num_classes:
+        labels = spread_classes(class_counts, num) if spread else random_classes(class_counts, seed, num, stream)
+        batch["label"] = labels
+    return batch
+
+
+def to_sample(state: Any) -> Any:
+    """Return a state with what `sampler` takes alone: the averaged generator, or the generator itself if it is not averaged."""
+    state = without_optimisers(state)
+    generator = state.generator if state.ema_params is None else state.generator.replace(params=None)
+    return state.replace(generator=generator, discriminator=None, augment_probability=None)
+
+
+def sampler(state: Any, config: Config, class_counts: dict[str, int]) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """Return what makes images, uint8 (N, H, W, C), of inputs: the averaged generator with batch statistics of its own."""
+    generator = averaged_generator(state.generator, state.ema_params, class_counts)
+    return lambda batch: draw(generator, batch["z"], batch.get("label"))
