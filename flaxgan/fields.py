@@ -7,9 +7,10 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
+from flaxgan.registry import added, missing
 from flaxgan.system.errors import UserError
 
 LONGEST_SIDE = 4096  # of a picture, in pixels
@@ -62,13 +63,16 @@ def option(
     parse: Callable[[str], Any] | None = None,
     saved: bool = True,
     flag: bool = True,
+    extensible: bool = False,
 ) -> Any:
     """Declare a field that is a flag too, unless `flag` is False.
 
     `fixed`: a resumed run can't change it (see Run.open).
     `saved`: in the run's config.json; not so what says where the run or a file is, and which processes train it.
+    `extensible`: it also takes names that code outside the package has added to a Registry.
     """
     metadata = {"help": help, "rule": rule, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag}
+    metadata["extensible"] = extensible
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -81,6 +85,9 @@ def check(fields: Any) -> None:
         if value is None and field.default is None:
             continue
         words = f"must be one of {choices_of(hint)}" if choices_of(hint) else f"must be of type {hint.__name__}"
+        if field.metadata["extensible"]:
+            require_known(field.name, [value], choices_of(hint))
+            continue
         require(fields, field.name, is_a(value, hint), words)
         require(fields, field.name, field.metadata["rule"].holds(value), field.metadata["rule"].words)
 
@@ -89,6 +96,12 @@ def require(fields: Any, name: str, holds: bool, words: str) -> None:
     """Raise UserError, unless it `holds`, with the flag of a field, what it must be, and what it is."""
     if not holds:
         raise UserError(f"{flag(name)} {words}, not {getattr(fields, name)}")
+
+
+def require_known(name: str, values: Iterable[Any], built_in: Sequence[str]) -> None:
+    """Raise UserError unless each value of a field is a built-in name, or one that was added (registry.py)."""
+    if unknown := [value for value in values if value not in (*built_in, *added(name))]:
+        raise missing(flag(name), unknown[0], built_in)
 
 
 def flag(name: str) -> str:

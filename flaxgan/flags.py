@@ -10,6 +10,7 @@ from typing import Any
 from flaxgan.config import SHARED, Config, fields_of
 from flaxgan.fields import choices_of, flag, parse_image_size, parse_period, type_of, typed
 from flaxgan.options import OPTIONS
+from flaxgan.registry import added
 from flaxgan.runs.naming import CheckpointName
 from flaxgan.system.errors import UserError
 
@@ -84,7 +85,7 @@ def add_flag(
     else:
         choices = choices_of(hint)
         options["type"] = field.metadata["parse"] or (type(choices[0]) if choices else hint)
-        options["choices"] = choices or None
+        options["choices"] = (*choices, *added(name)) if choices else None
         options["metavar"] = None if choices else METAVARS.get(field.metadata["parse"], hint.__name__.upper())
     parser.add_argument(flag(name), **options)
 
@@ -99,9 +100,16 @@ def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
             add_flag(group, name, defaults[name], method=defaults.method)
 
 
+def add_plugin(parser: argparse.ArgumentParser) -> None:
+    """--plugin, which every command has: what a run is trained with has to be there to read it again."""
+    help = "a Python file that adds a loss, an architecture or the like of your own, or a data set (docs/extending.md)"
+    parser.add_argument("--plugin", type=path, action="append", default=[], metavar="FILE", help=help)
+
+
 def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:
     """--checkpoint and --device, which every command that reads a trained run has, and the flags of these fields."""
     help = "a step (5000), an epoch (epoch:20), or best, if the run chose one with --evaluate-every (default: the newest)"
     parser.add_argument("--checkpoint", type=checkpoint_name, metavar="NAME", help=help)
+    add_plugin(parser)
     for name in (*names, "device"):
         add_flag(parser, name, SHARED[name].default, SHARED[name].default)

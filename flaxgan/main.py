@@ -1,44 +1,53 @@
 """Train a GAN: python -m flaxgan.main --help"""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
 import flaxgan
+from flaxgan import api
 from flaxgan.config import Config, fields_of, method_of_folder
-from flaxgan.flags import Parser, add_flags
+from flaxgan.flags import Parser, add_flags, add_plugin, path
 from flaxgan.recipes import open_recipe
+from flaxgan.registry import load_plugin
+from flaxgan.runs.caller import COMMAND_LINE
 from flaxgan.system.errors import exit_on_user_error
 
 
 def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, Config]:
     """Return what parses all flags, and the configuration whose fields are their defaults: the recipe's, or that of --recipe.
 
-    Raises UserError if there is no such recipe.
+    A --plugin is run first, for what it adds are values of the flags. Raises UserError if there is no such file or recipe.
     """
     prog, description = "python -m flaxgan.main", "Train a GAN on a collection of pictures."
-    names_one = Parser(prog=prog, add_help=False)
+    first = Parser(prog=prog, add_help=False)
+    add_plugin(first)
+    first.add_argument("--config", type=path, metavar="FILE", help="start a new run from the config.json of another one")
     if recipe:
         program = sys.modules["__main__"]
         spec = getattr(program, "__spec__", None)
         prog, description = f"python -m {spec.name}" if spec else f"python {sys.argv[0]}", program.__doc__
     else:
         help = "start from a recipe; flags that are given count more (python -m flaxgan lists the recipes)"
-        names_one.add_argument("--recipe", metavar="NAME", help=help)
-        if name := names_one.parse_known_args(argv)[0].recipe:
-            recipe, description = open_recipe(name)
-            prog += f" --recipe {name}"
-    names_two = Parser(prog=prog, add_help=False)  # whose options the other flags are
-    names_two.add_argument("--method")
-    names_two.add_argument("--run-dir")
-    named = names_two.parse_known_args(argv)[0]
+        first.add_argument("--recipe", metavar="NAME", help=help)
+    asked = first.parse_known_args(argv)[0]
+    for plugin in asked.plugin:
+        load_plugin(plugin)
+    if name := getattr(asked, "recipe", None):
+        recipe, description = open_recipe(name)
+        prog += f" --recipe {name}"
+    second = Parser(prog=prog, add_help=False)  # whose options the other flags are
+    second.add_argument("--method")
+    second.add_argument("--run-dir")
+    named = second.parse_known_args(argv)[0]
     method = named.method or method_of_folder(named.run_dir)
     parser = Parser(
         prog=prog,
         usage="%(prog)s [FLAGS]",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[names_one],
+        parents=[first],
     )
     if recipe is None or (method and method != recipe.method):
         fields_of(method or "gan")  # refuses what is no method
@@ -57,24 +66,13 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
     with exit_on_user_error():
         parser, recipe = _parser(argv, recipe)
         given = vars(parser.parse_args(argv))
-        dry_run = given.pop("dry_run")
-        given.pop("recipe", None)
-
-        from flaxgan.runs.folder import Run  # the heavy imports begin here, after --help has answered
-
-        run = Run.open(given, recipe.chosen())
-        if dry_run:
-            from flaxgan.summary import summary
-            from flaxgan.system.devices import set_up_devices
-
-            print(summary(run, set_up_devices(run.config.device)))
+        asked = {name: given.pop(name, None) for name in ("dry_run", "recipe", "plugin", "config")}
+        base = api.starting_fields(asked["recipe"], asked["config"], given) | recipe.chosen()
+        if asked["dry_run"]:
+            print(api.dry_run(given, base))
         else:
-            from flaxgan.system.distributed import join
-            from flaxgan.train import train
-
-            if run.config.distributed:
-                join(run.config.coordinator_address, run.config.num_processes, run.config.process_id)
-            train(run)
+            command = shlex.join([*parser.prog.split(), *map(str, sys.argv[1:] if argv is None else argv)])
+            api.start(given, base, COMMAND_LINE, command=command)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The options of each method: frozen dataclasses of its own flags, in a module that --help reads without JAX."""
 
 import dataclasses
+import re
 from typing import Any, Literal
 
-from flaxgan.fields import COUNT, POSITIVE, SHARE, WEIGHT, WIDTH, Rule, check, option, require
+from flaxgan.fields import COUNT, POSITIVE, SHARE, WEIGHT, WIDTH, Rule, check, option, require, require_known
 from flaxgan.system.errors import UserError
 
 PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in methods/penalties.py
@@ -14,7 +15,7 @@ AUGMENTATIONS = ("color", "translation", "cutout")  # with a function of that na
 class GANOptions:
     """What the method "gan" has beside the fields of Config. None means: derived from another field."""
 
-    architecture: Literal["dcgan", "dense", "resnet"] = option("dcgan", "which pair of networks", fixed=True)
+    architecture: Literal["dcgan", "dense", "resnet"] = option("dcgan", "which pair of networks", fixed=True, extensible=True)
     features: int = option(64, "base width of both networks", fixed=True, rule=WIDTH)
     d_features: int | None = option(None, "the discriminator's (default: --features)", fixed=True, rule=WIDTH)
     latent_dim: int = option(100, "length of the generator's input z", fixed=True, rule=WIDTH)
@@ -22,7 +23,7 @@ class GANOptions:
     attention: int | None = option(
         None, "self-attention where the feature maps are this high (or wide, if less) (default: none)", fixed=True
     )
-    loss: Literal["bce", "hinge", "lsgan", "wgan", "relativistic"] = option("bce", "what both networks minimise")
+    loss: Literal["bce", "hinge", "lsgan", "wgan", "relativistic"] = option("bce", "what both networks minimise", extensible=True)
     label_smoothing: float = option(0.0, "real pictures count as 1 minus this (bce and lsgan)", rule=SHARE)
     r1: float = option(
         0.0, "weight of half the discriminator's squared gradient at real pictures (0: off)", fixed=True, rule=WEIGHT
@@ -33,6 +34,9 @@ class GANOptions:
         "weight of (length of the gradient - 1)² between real and generated pictures, 10 in WGAN-GP (0: off)",
         fixed=True,
         rule=WEIGHT,
+    )
+    penalty: str | None = option(
+        None, "penalties of one's own and their weights, as mine=10 (docs/extending.md) (default: none)", fixed=True
     )
     d_norm: Literal["batch", "layer", "none"] | None = option(
         None,
@@ -65,9 +69,10 @@ class GANOptions:
 
     def __post_init__(self):
         check(self)
-        unknown = set(self.augmentations) - set(AUGMENTATIONS)
         once = len(set(self.augmentations)) == len(self.augmentations)
-        require(self, "augment", not unknown and once, f"must be none, or some of {','.join(AUGMENTATIONS)}, each once")
+        require(self, "augment", once, f"must be none, or some of {','.join(AUGMENTATIONS)}, each once")
+        require_known("augment", self.augmentations, AUGMENTATIONS)
+        require_known("penalty", self.penalties, PENALTIES)
         if self.augment_target and self.augment is None:
             raise UserError("--augment-target says how often to --augment; give that too")
         if self.label_smoothing and self.loss not in ("bce", "lsgan"):
@@ -84,7 +89,17 @@ class GANOptions:
 
     @property
     def _penalised(self) -> bool:
-        return any(getattr(self, name) for name in PENALTIES)
+        return bool(self.penalties)
+
+    @property
+    def penalties(self) -> dict[str, float]:
+        """Return the weights of the penalties that are on, by name. Raises UserError if `penalty` can't be read."""
+        weights = {name: weight for name in PENALTIES if (weight := getattr(self, name))}
+        for word in self.penalty.split(",") if self.penalty else ():
+            name, _, weight = (part.strip() for part in word.partition("="))
+            require(self, "penalty", bool(re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", weight)), "must be NAME=WEIGHT,...")
+            weights[name] = float(weight)
+        return weights
 
     @property
     def discriminator_norm(self) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of a run: grids, real beside generated, and curves. Each file is replaced whole."""
+"""Pictures of a run: grids, and real beside generated. Each file is replaced whole."""
 
 import contextlib
 import math
@@ -137,8 +137,8 @@ def save_image(path: Path, pixels: np.ndarray) -> None:
         )
 
 
-def _figure(width: float, height: float, title: str = "") -> "Figure":
-    """An empty one, in inches. `title`: as it is, whatever a folder may be called."""
+def new_figure(width: float, height: float, title: str = "") -> "Figure":
+    """Return an empty figure, in inches, whatever backend matplotlib has. `title`: as it is, whatever a folder may be called."""
     _import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -150,7 +150,8 @@ def _figure(width: float, height: float, title: str = "") -> "Figure":
     return figure
 
 
-def _save_figure(path: Path, figure: "Figure") -> None:
+def save_figure(path: Path, figure: "Figure") -> None:
+    """Write a figure as PNG."""
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
 
@@ -163,11 +164,11 @@ def _show(axes: "Axes", pixels: np.ndarray, title: str) -> None:
 
 def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str, columns: int | None = None) -> None:
     """Two named sets of as many pictures, uint8 (N, H, W, C), side by side at the same scale."""
-    figure = _figure(12, 6.4, title)
+    figure = new_figure(12, 6.4, title)
     for axes, (name, images) in zip(figure.subplots(1, 2), grids.items(), strict=True):
         _show(axes, grid(images, columns), name)
         axes.set_anchor("N")  # level, though one may have fewer rows
-    _save_figure(path, figure)
+    save_figure(path, figure)
 
 
 Pair = tuple[np.ndarray, np.ndarray, float]
@@ -176,7 +177,7 @@ Pair = tuple[np.ndarray, np.ndarray, float]
 def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray) -> None:
     """Rows of (generated, nearest real, distance), and below them how the distances are spread, beside real to real."""
     columns = max(map(len, rows.values()))
-    figure = _figure(max(9, 1 + columns), 3.2 * len(rows) + 3)
+    figure = new_figure(max(9, 1 + columns), 3.2 * len(rows) + 3)
     *bands, below = figure.subfigures(len(rows) + 1, 1)
     for band, (name, pairs) in zip(bands, rows.items(), strict=True):
         band.suptitle(f"{name}: generated above, its nearest real picture below, their distance in feature space")
@@ -193,56 +194,4 @@ def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.n
     axes.set_xlabel("distance in feature space")
     axes.set_ylabel("share of pictures")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
-    _save_figure(path, figure)
-
-
-def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
-    """Mean over a centred window, shorter at the ends."""
-    kernel = np.ones(window)
-    return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
-
-
-PANELS = {  # y axis -> what is drawn over it
-    "loss": ("d_loss", "g_loss"),
-    "share judged right": ("d_real_accuracy", "d_fake_accuracy"),
-    "share augmented": ("augment_probability",),
-    "Fréchet distance": ("fid", "fd_efficientnet_lite0"),
-    "share": ("precision", "recall", "density", "coverage"),
-    "feature distance": ("feature_distance",),
-}
-ALWAYS = 2  # the first panels; the others where there is something to draw
-
-
-def _draw_curve(axes: "Axes", rows: Sequence[dict[str, Any]], name: str) -> None:
-    """What is logged often is faint as logged and bold as a moving average; few values are dots."""
-    steps = np.array([row["step"] for row in rows if name in row])
-    values = np.array([row[name] for row in rows if name in row])
-    window = max(1, len(values) // 40)
-    (line,) = axes.plot(steps, _smoothed(values, window) if len(values) else [], "-" if window > 1 else ".-", label=name)
-    if window > 1:
-        axes.plot(steps, values, color=line.get_color(), alpha=0.25, linewidth=0.8)
-
-
-def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str, per_epoch: int) -> None:
-    """Losses, accuracies and, if there are any, evaluations over steps and epochs."""
-    drawn = [[name for name in names if any(name in row for row in rows)] for names in PANELS.values()]
-    panels = [(label, names) for i, (label, names) in enumerate(zip(PANELS, drawn, strict=True)) if names or i < ALWAYS]
-    figure = _figure(10, 1 + 3 * len(panels), title)
-    all_axes = figure.subplots(len(panels), 1, sharex=True)
-    for axes, (label, names) in zip(all_axes, panels, strict=True):
-        for name in names:
-            _draw_curve(axes, rows, name)
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
-        if names:
-            axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        if label.startswith("share"):
-            axes.set_ylim(-0.02, max(1.02, axes.get_ylim()[1]))
-        else:
-            low, high = axes.get_ylim()
-            axes.set_ylim(min(0, low), max(0, 1.03 * high))
-    all_axes[1].axhline(0.5, color="gray", linestyle=":", linewidth=1)
-    all_axes[-1].set_xlabel("step")
-    top = all_axes[0].secondary_xaxis("top", functions=(lambda step: step / per_epoch, lambda epoch: epoch * per_epoch))
-    top.set_xlabel("epoch")
-    _save_figure(path, figure)
+    save_figure(path, figure)

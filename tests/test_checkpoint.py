@@ -174,9 +174,9 @@ def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run
     """As by a run that goes on training; the other way round in time, for the test: an older one is left."""
     restore = Checkpoints.restore
 
-    def removed_meanwhile(self, shape, step):
+    def removed_meanwhile(self, *asked):
         shutil.rmtree(run_dir / "checkpoints" / "4", ignore_errors=True)
-        return restore(self, shape, step)
+        return restore(self, *asked)
 
     monkeypatch.setattr(Checkpoints, "restore", removed_meanwhile)
     run = TrainedRun(CONFIG.replace(run_dir=str(run_dir)), {}, None, 8)

@@ -140,7 +140,7 @@ def test_help_imports_nothing_heavy():
     [
         ({"r1": 1.0, "d_norm": "batch"}, "none to bound"),
         ({"loss": "hinge", "label_smoothing": 0.1}, "bce and lsgan"),
-        ({"augment": "color,blur"}, "color,translation,cutout"),
+        ({"augment": "color,blur"}, "color, translation, cutout"),
         ({"architecture": "resnet", "d_norm": "layer"}, "no normalisation"),
         ({"augment_target": 0.8}, "give that too"),
         ({"augment_target": 0.5, "augment": "color"}, "between 0.5 and 1"),

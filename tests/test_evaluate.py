@@ -10,11 +10,11 @@ import pytest
 from conftest import TINY, size_of
 from PIL import Image
 
+from flaxgan.curves import save_losses
 from flaxgan.evaluate import main as evaluate
 from flaxgan.main import main
 from flaxgan.metrics.evaluation import METRICS
 from flaxgan.metrics.evaluation import evaluate as measured
-from flaxgan.plots import save_losses
 from flaxgan.sample import main as sample
 
 BY_RUN = {"d_real_accuracy", "d_fake_accuracy"}
@@ -316,7 +316,7 @@ def test_what_is_not_looked_through_is_said(measure, pictures):
         (["RUN", "--output", "folder.json"], "folder.json is a folder"),
         (["RUN", "--generated", "float.npy"], "is float64 (4, 8, 8, 3); write pictures as uint8"),
         (["RUN", "--generated", "object.npy"], "can't read object.npy"),
-        (["RUN", "--generated", "archive.npy"], "archive.npy is an archive"),
+        (["RUN", "--generated", "archive.npy"], "archive.npy has no array 'images' (it has pictures)"),
         (["RUN", "--generated", "one.npy", "--checkpoint", "best"], "--checkpoint says which samples"),
         (["RUN", "--image-size", "64"], "--image-size is for the folders"),
         (["RUN", "--generated", "sizes"], "differ in size (8x8, 9x8, …); give --image-size"),
@@ -331,7 +331,7 @@ def test_mistakes_are_one_line(run_dir, refused, tmp_path, monkeypatch, argv, me
     np.save("one.npy", np.zeros((1, 8, 8, 3), np.uint8))
     np.save("object.npy", np.array([{}]), allow_pickle=True)
     with open("archive.npy", "wb") as file:
-        np.savez(file, images=np.zeros((4, 8, 8, 3), np.uint8))
+        np.savez(file, pictures=np.zeros((4, 8, 8, 3), np.uint8))
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "sizes").mkdir()
     for height in (8, 9):

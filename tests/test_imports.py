@@ -10,18 +10,24 @@ import flaxgan
 PACKAGE = Path(flaxgan.__file__).parent
 FLOORS = (  # of the house, the lowest first: folders and modules import what is below them
     {"system"},
+    {"registry"},
     {"fields", "rng"},
     {"options"},
     {"config"},
     {"data", "convolutions"},
     {"models"},
-    {"methods", "pretrained", "presets", "plots"},
-    {"sampling", "outputs", "trainer", "diagnosis"},
+    {"methods", "pretrained", "presets", "plots", "request"},
+    {"curves"},
+    {"outputs", "trainer", "diagnosis"},
     {"metrics"},
     {"runs"},
     {"resolve", "recipes", "flags"},
     {"summary"},
-    {"train"},
+    {"loop", "model"},
+    {"measure"},
+    {"run"},
+    {"api"},
+    {"__init__"},
     {"main", "sample", "evaluate", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

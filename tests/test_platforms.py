@@ -12,7 +12,7 @@ import types
 import pytest
 from conftest import ROOT, TINY
 
-from flaxgan.data.open import is_folder
+from flaxgan.data.open import is_path
 from flaxgan.system.errors import UserError, explaining_full_disk
 from flaxgan.system.files import locked, portable
 from flaxgan.system.signals import Interrupt, handling
@@ -28,14 +28,16 @@ for module, gone in (
     for name in gone:
         delattr(module, name)
 platform.libc_ver = lambda *_, **__: ("", "")
-from flaxgan import evaluate, main, sample
+from flaxgan.evaluate import main as evaluate
+from flaxgan.main import main
+from flaxgan.sample import main as sample
 
 def all_of_it():
     folder, *flags = sys.argv[1:]
-    main.main(["--run-dir", folder, "--max-steps", "2", *flags])
-    main.main(["--run-dir", folder, "--max-steps", "3"])
-    sample.main([folder, "--output", folder + "/samples.png"])
-    evaluate.main([folder, "--metrics", "diversity"])
+    main(["--run-dir", folder, "--max-steps", "2", *flags])
+    main(["--run-dir", folder, "--max-steps", "3"])
+    sample([folder, "--output", folder + "/samples.png"])
+    evaluate([folder, "--metrics", "diversity"])
 
 thread = threading.Thread(target=all_of_it)
 thread.start()
@@ -80,12 +82,12 @@ def test_nothing_is_locked_where_nothing_can_be(tmp_path, monkeypatch):
 )
 def test_paths_of_windows_are_paths(monkeypatch, path, is_one):
     monkeypatch.setattr("flaxgan.data.open.os", types.SimpleNamespace(path=ntpath, sep=ntpath.sep))
-    assert is_folder(path, "D:\\data") == is_one
+    assert is_path(path, "D:\\data") == is_one
 
 
 def test_a_backslash_is_a_letter_elsewhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert not is_folder(r"C:\pictures", None)
+    assert not is_path(r"C:\pictures", None)
 
 
 def test_names_that_windows_has_are_left_and_others_changed():

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT, size_of
 from PIL import Image
 
+from flaxgan.curves import save_losses
 from flaxgan.plots import (
     GAP,
     Attempts,
@@ -17,7 +18,6 @@ from flaxgan.plots import (
     grid_shape,
     name_rows,
     save_image,
-    save_losses,
     save_neighbours,
     save_side_by_side,
 )
@@ -137,7 +137,7 @@ def test_side_by_side_shows_both(tmp_path, channels):
 def test_no_backend_of_the_environment_is_asked_for(tmp_path, backend):
     """In a process of its own: matplotlib looks at the variable once, while it is imported."""
     code = (
-        "import os, sys; from pathlib import Path; from flaxgan.plots import save_losses; "
+        "import os, sys; from pathlib import Path; from flaxgan.curves import save_losses; "
         "save_losses(Path(sys.argv[1]), [], 'title', 100); print(os.environ['MPLBACKEND'])"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "losses.png")]

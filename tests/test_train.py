@@ -21,6 +21,8 @@ from conftest import TINY, size_of, start, succeed
 from PIL import Image
 
 from flaxgan.config import Config, fields_of
+from flaxgan.loop import Loop
+from flaxgan.loop import train as training
 from flaxgan.main import main
 from flaxgan.methods import sampling
 from flaxgan.methods.gan import create_state
@@ -34,11 +36,9 @@ from flaxgan.system.devices import set_up_devices
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import locked
 from flaxgan.system.signals import Abandoned, Interrupt
-from flaxgan.train import Loop
-from flaxgan.train import train as training
 from flaxgan.trainer import Trainer
 
-ROW = ["step", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
+ROW = ["step", "time", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
 
 
 def rows(run_dir):
@@ -61,7 +61,7 @@ def same_state(a, b):
 
 
 def without_timings(rows):
-    return [{name: value for name, value in row.items() if name != "images_per_second"} for row in rows]
+    return [{name: value for name, value in row.items() if name not in ("images_per_second", "time")} for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_killed_twice_before_its_first_checkpoint_it_begins_anew(run_dir, finish
     shutil.rmtree(run_dir / "checkpoints")
     (run_dir / "checkpoints" / "5.orbax-checkpoint-tmp").mkdir(parents=True)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr("flaxgan.train.MetricsLog", lambda *_: 1 / 0)
+        patch.setattr("flaxgan.loop.MetricsLog", lambda *_: 1 / 0)
         train("--run-dir", run_dir)
     assert not any((run_dir / "checkpoints").iterdir()) and not any((run_dir / "generated_images").iterdir())
     train("--run-dir", run_dir)
@@ -363,7 +363,7 @@ def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictur
             counts.append(len(indices["image"]))
             return super().train_steps(state, indices, stage)
 
-    monkeypatch.setattr("flaxgan.train.Trainer", functools.partial(Noted, steps_per_dispatch=4))
+    monkeypatch.setattr("flaxgan.loop.Trainer", functools.partial(Noted, steps_per_dispatch=4))
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--epochs", 2, "--checkpoint-every", 2, "--run-dir", run_dir, "--log-every", 2, *TINY)
     assert counts == [4, 4, 2] and steps(run_dir) == [10]
@@ -382,7 +382,7 @@ def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_p
         assert sys.getswitchinterval() < before
         return _step(self, *args)
 
-    monkeypatch.setattr("flaxgan.train.on_cpu", lambda: False)
+    monkeypatch.setattr("flaxgan.loop.on_cpu", lambda: False)
     monkeypatch.setattr(Trainer, "train_steps", train_steps)
     sampling.generated_images.clear_cache()
     sampling._calibrated.clear_cache()

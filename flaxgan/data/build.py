@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from tqdm import tqdm
 
 from flaxgan.data.decoding import decoding
 from flaxgan.data.fit import enlargement
@@ -22,6 +21,7 @@ from flaxgan.data.outcome import Outcome
 from flaxgan.data.pixels import to_pixels, upright_size
 from flaxgan.data.reading import out_of_memory, printable
 from flaxgan.data.source import Source, Unreadable
+from flaxgan.system.bars import in_notebook, progress_bar
 from flaxgan.system.errors import UserError
 
 AHEAD = 64  # pictures that may be decoded before their turn to be written
@@ -87,7 +87,7 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
             raise out_of_memory(f"{printable(source.item_name(i))} of {source.title}") from error
 
     title = f"preparing {source.name}"
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() and not in_notebook():
         print(f"{title}: {len(source)} pictures", flush=True)
     outcome, sha256 = Outcome(len(source)), hashlib.sha256()
     labels: list[int] = []
@@ -95,7 +95,7 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
     with (folder / "images.npy").open("wb") as file, contextlib.closing(_in_order(decode, len(source))) as results:
         _reserve(file, len(source) * int(np.prod(target.image_size)) * target.channels)
         _write_header(file, target, 0)
-        for i, result in enumerate(tqdm(results, title, len(source), unit=" pictures", disable=None)):
+        for i, result in enumerate(progress_bar(results, desc=title, total=len(source), unit=" pictures")):
             if isinstance(result, Unreadable):
                 outcome.skipped.append((source.item_name(i), result.kind, result.detail))
                 outcome.lasting &= result.lasting

@@ -56,6 +56,8 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int, fit: str
         outcome = Outcome(**json.loads((folder / "meta.json").read_text()))
         images = np.load(folder / "images.npy", mmap_mode="r")
         labels = np.load(folder / "labels.npy")
+    except UserError:
+        raise
     except (OSError, ValueError, EOFError, TypeError) as error:  # all but the first of files that were cut short or changed
         raise UserError(
             f"can't use the picture cache {folder}: {error}; remove it if it is there, or set FLAXGAN_CACHE to another folder"

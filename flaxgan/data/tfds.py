@@ -34,7 +34,10 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     except tfds.core.DatasetNotFoundError as error:
         names = [BUILT_IN, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(dataset, names, 1)
-        wanted = "--dataset takes the name of a TFDS data set, a folder's path, or synthetic_flowers"
+        wanted = (
+            "--dataset takes the name of a TFDS data set, the path of a folder or .npz, or synthetic_flowers; "
+            "one of your own has to be added again (--plugin FILE, or in Python flaxgan.DATASETS)"
+        )
         hint = f"did you mean {near[0]}? {wanted}" if near else wanted
         is_folder = os.path.isdir(dataset)
         folder = "and the folder of that name goes without --data-dir" if is_folder else "and there is no folder of that name"

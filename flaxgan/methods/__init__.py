@@ -10,10 +10,12 @@ A method is a module with
 
 and perhaps
 
+    to_sample(state) -> State                          the part of a state that `sampler` takes: no more of a checkpoint is read
     check(config)                                      raises UserError if its networks can't be built as configured
     stage(config, step) -> int                         a static number that train_step is told, as progressive growing needs
 """
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +23,7 @@ import jax
 
 from flaxgan.config import Config
 from flaxgan.methods import gan
+from flaxgan.methods.state import without_optimisers
 
 METHODS: dict[str, ModuleType] = {"gan": gan}
 
@@ -28,6 +31,11 @@ METHODS: dict[str, ModuleType] = {"gan": gan}
 def method_of(config: Config) -> Any:
     """Return the module of a configuration's method."""
     return METHODS[config.method]
+
+
+def to_sample(config: Config) -> Callable[[Any], Any]:
+    """Return what takes from a state the part that images are made with; by default all but the optimisers' states."""
+    return getattr(method_of(config), "to_sample", without_optimisers)
 
 
 def check(config: Config) -> None:

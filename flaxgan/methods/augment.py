@@ -4,12 +4,13 @@ Each augmentation changes images (N, H, W, C) in [-1, 1], each of them by random
 AUGMENTATIONS, and its name in config.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from flaxgan.registry import Registry
 from flaxgan.rng import Rng
 
 
@@ -46,7 +47,9 @@ def cutout(images: Array, rng: Rng, share: float = 1 / 2) -> Array:
     return jnp.where((inside[0][:, :, None] & inside[1][:, None, :])[..., None], 0, images)
 
 
-AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
+AUGMENTATIONS: Registry[Callable[[Array, Rng], Array]] = Registry(
+    "augment", {"color": color, "translation": translation, "cutout": cutout}
+)
 IMAGES_TO_ADAPT = 10_000  # seen, until the probability has risen by the excess of the discriminator's accuracy
 NOISE, CHOICE = 2**32 - 1, 2**32 - 2  # whose random numbers are no augmentation's
 

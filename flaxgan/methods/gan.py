@@ -19,7 +19,7 @@ from flaxgan.data.pixels import preprocess
 from flaxgan.methods.augment import adapted_probability, augmented
 from flaxgan.methods.losses import LOSSES, feature_matching
 from flaxgan.methods.penalties import PENALTIES
-from flaxgan.methods.sampling import inputs, sampler
+from flaxgan.methods.sampling import inputs, sampler, to_sample
 from flaxgan.methods.state import Network, adam, create_network
 from flaxgan.methods.updates import Batch, Forward, Metrics, accumulate_gradients, forward, interleave, update_ema
 from flaxgan.models import ARCHITECTURES
@@ -27,7 +27,7 @@ from flaxgan.models.sizes import base_size, require_resolution
 from flaxgan.options import GANOptions as Options
 from flaxgan.rng import INITIALISING, TRAINING, Rng, random_key
 
-__all__ = ["GANState", "Options", "check", "create_state", "inputs", "sampler", "train_step"]
+__all__ = ["GANState", "Options", "check", "create_state", "inputs", "sampler", "to_sample", "train_step"]
 
 
 class GANState(struct.PyTreeNode):
@@ -110,7 +110,7 @@ def discriminator_step(
     both. The generator is left as it was. Without `generated`, the images are made here.
     """
     d, view = state.discriminator, discriminator_view(state, config)
-    penalties = [(config[name], penalty) for name, penalty in PENALTIES.items() if config[name]]
+    penalties = [(weight, PENALTIES[name]) for name, weight in config.options.penalties.items()]
 
     def of(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         labels = batch.get("label")

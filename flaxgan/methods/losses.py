@@ -1,5 +1,5 @@
 """Losses on logits: a function each for the discriminator and the generator, what counts as right, a line in LOSSES,
-and its name in config.py.
+and its name in options.py. One of your own, in your own file, is added by LOSSES["mine"] = Loss(...) (docs/extending.md).
 
 Sigmoids live in here, as softplus, so that nothing saturates. All are means over the batch, float32 scalars.
 """
@@ -13,14 +13,24 @@ import jax.numpy as jnp
 from jax import Array
 from jax.nn import relu, softplus
 
+from flaxgan.registry import Registry
 from flaxgan.rng import average
 
 
+def beyond(
+    boundary: Callable[[float], float], real_logits: Array, fake_logits: Array, real_target: float = 1.0
+) -> tuple[Array, Array]:
+    """Real above the boundary, generated below: where the best discriminator finds both equally likely."""
+    return real_logits > boundary(real_target), fake_logits < boundary(real_target)
+
+
 class Loss(NamedTuple):
+    """A loss of each network, float32 scalars, and what counts as right for the accuracies."""
+
     discriminator: Callable[[Array, Array, float], Array]  # real logits (N,), fake logits (N,), target of the real ones
     generator: Callable[[Array, Array], Array]  # real logits (N,), which most leave unused, and fake logits (N,)
     # The same three -> of each picture, whether it is taken for what it is: bool (N,), (N,).
-    correct: Callable[[Array, Array, float], tuple[Array, Array]]
+    correct: Callable[[Array, Array, float], tuple[Array, Array]] = partial(beyond, lambda _: 0.0)
 
 
 def bce_discriminator(real_logits: Array, fake_logits: Array, real_target: float = 1.0) -> Array:
@@ -72,26 +82,22 @@ def relativistic_generator(real_logits: Array, fake_logits: Array) -> Array:
     return softplus(real_logits - fake_logits).mean()
 
 
-def beyond(
-    boundary: Callable[[float], float], real_logits: Array, fake_logits: Array, real_target: float = 1.0
-) -> tuple[Array, Array]:
-    """Real above the boundary, generated below: where the best discriminator finds both equally likely."""
-    return real_logits > boundary(real_target), fake_logits < boundary(real_target)
-
-
 def in_pairs(real_logits: Array, fake_logits: Array, _: float = 1.0) -> tuple[Array, Array]:
     """The real one above the generated one: for losses that leave the logits' offset free."""
     right = real_logits > fake_logits
     return right, right
 
 
-LOSSES = {
-    "bce": Loss(bce_discriminator, bce_generator, partial(beyond, lambda target: math.log(target / (2 - target)))),
-    "hinge": Loss(hinge_discriminator, linear_generator, partial(beyond, lambda _: 0)),
-    "lsgan": Loss(lsgan_discriminator, lsgan_generator, partial(beyond, lambda target: target / 2)),
-    "wgan": Loss(wgan_discriminator, linear_generator, in_pairs),
-    "relativistic": Loss(relativistic_discriminator, relativistic_generator, in_pairs),
-}
+LOSSES: Registry[Loss] = Registry(
+    "loss",
+    {
+        "bce": Loss(bce_discriminator, bce_generator, partial(beyond, lambda target: math.log(target / (2 - target)))),
+        "hinge": Loss(hinge_discriminator, linear_generator, partial(beyond, lambda _: 0)),
+        "lsgan": Loss(lsgan_discriminator, lsgan_generator, partial(beyond, lambda target: target / 2)),
+        "wgan": Loss(wgan_discriminator, linear_generator, in_pairs),
+        "relativistic": Loss(relativistic_discriminator, relativistic_generator, in_pairs),
+    },
+)
 
 
 def feature_matching(real_features: Array, fake_features: Array, axis: str | None = None) -> Array:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from flaxgan.registry import Registry
 from flaxgan.rng import Rng
 
 Logits = Callable[[Array], Array]  # pictures (N, H, W, C) -> (N,), each of its own picture alone
@@ -37,4 +38,6 @@ def gradient_penalty(logits: Logits, real: Array, fake: Array, rng: Rng) -> Arra
     return jnp.square(norms - 1).mean()
 
 
-PENALTIES = {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
+PENALTIES: Registry[Callable[[Logits, Array, Array, Rng], Array]] = Registry(
+    "penalty", {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
+)

@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from tqdm import tqdm
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
-from flaxgan.methods.state import Network
+from flaxgan.methods.state import Network, without_optimisers
 from flaxgan.models.layers import MOMENTUM
 from flaxgan.rng import CALIBRATING, SAMPLING, random_key
+from flaxgan.system.bars import progress_bar
 
 BATCH = 64
 CALIBRATION_BATCHES = 16
@@ -132,7 +132,7 @@ def sample(generator: Network, seed: int, num: int, labels: np.ndarray | None = 
 def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """Pictures of z (N, latent_dim), and of labels (N,) if conditional: uint8 (N, H, W, C). Waits for the device."""
     batches = []
-    for start in tqdm(range(0, len(z), BATCH), "sampling", unit="batch", disable=True if len(z) <= BATCH else None):
+    for start in progress_bar(range(0, len(z), BATCH), desc="sampling", unit="batch", hidden=len(z) <= BATCH):
         # Whole batches here, too.
         whole = (x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:])) for x in (z, labels))
         batches.append(np.asarray(generated_images(generator, *whole)))
@@ -158,6 +158,13 @@ def inputs(
         labels = spread_classes(class_counts, num) if spread else random_classes(class_counts, seed, num, stream)
         batch["label"] = labels
     return batch
+
+
+def to_sample(state: Any) -> Any:
+    """Return a state with what `sampler` takes alone: the averaged generator, or the generator itself if it is not averaged."""
+    state = without_optimisers(state)
+    generator = state.generator if state.ema_params is None else state.generator.replace(params=None)
+    return state.replace(generator=generator, discriminator=None, augment_probability=None)
 
 
 def sampler(state: Any, config: Config, class_counts: dict[str, int]) -> Callable[[dict[str, np.ndarray]], np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from flaxgan.config import Config
 from flaxgan.data import Dataset, open_source, prepare
+from flaxgan.data.array import Arrays, checked, is_array_file, read_arrays
 from flaxgan.data.folder import open_folder
 from flaxgan.data.pixels import upright_size
 from flaxgan.data.source import Source, Unreadable
@@ -38,8 +39,10 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __str__(self) -> str:
-        return ", ".join(f"{name} {value}" for name, value in self.protocol.items() if name != "sha256")
+
+def described(protocol: dict[str, Any]) -> str:
+    """Return what a set of images is, on a line."""
+    return ", ".join(f"{name} {value}" for name, value in protocol.items() if name != "sha256")
 
 
 def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
@@ -66,7 +69,7 @@ def training_set(config: Config, dataset: Dataset, num: int | None = None) -> Im
 
 def open_training_set(config: Config, sha256: str | None, data_dir: str | None, num: int | None, caveats: list[str]) -> ImageSet:
     """Open the pictures that a run was trained on, whose digest was `sha256`. Raises UserError if they are no longer there."""
-    if config.image_folder and not os.path.isdir(config.image_folder):
+    if config.image_folder and not os.path.exists(config.image_folder):
         raise UserError(f"the run's pictures are no longer in {config.dataset}; name them, or others to compare with, with --real")
     source = open_source(config.dataset, data_dir or config.data_dir, config.split)
     dataset = prepare(source, config.image_size, config.channels, config.fit)
@@ -85,40 +88,27 @@ def sampled_set(state: Any, config: Config, class_counts: dict[str, int], seed: 
     return ImageSet(images, "", protocol | {"size": size}, batch.get("label"), tuple(class_counts))
 
 
-def open_set(path: Path, num: int | None, image_size: tuple[int, int] | None, like: Config | None = None) -> ImageSet:
-    """A folder of pictures of one size, or of any where `image_size` is given; or a .npy of uint8 (N, H, W) or (N, H, W, 1 or 3).
+def open_set(
+    pictures: Path | np.ndarray | Arrays, num: int | None, image_size: tuple[int, int] | None, like: Config | None = None
+) -> ImageSet:
+    """Open a folder of pictures of one size, or of any where `image_size` is given; or arrays, in memory or in a file.
 
-    `like`: of a run, whose size, fit and channels the folder's pictures then get.
-
+    `like`: the configuration of a run, whose size, fit and channels a folder's pictures then get.
     Raises UserError for anything else.
     """
-    if path.suffix.lower() == ".npy":
-        dataset = _open_array(path, image_size)
-    else:
-        source = open_folder(path)
+    if isinstance(pictures, Path) and not is_array_file(pictures):
+        source = open_folder(pictures)
         size = image_size or (like.image_size if like else _common_size(source))
         channels, fit = (like.channels, like.fit) if like else (source.channels, "crop")
-        dataset = prepare(source, size, channels, fit)
-    return _select(dataset, num, {"source": str(path)})
-
-
-def _open_array(path: Path, image_size: tuple[int, int] | None) -> Dataset:
-    try:
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"can't read {path} as an array of pictures: {str(error)[:200]}") from error
-    if not isinstance(images, np.ndarray):
-        images.close()
-        raise UserError(f"{path} is an archive of arrays (.npz); write one array of pictures as .npy")
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
-        raise UserError(f"{path} is {images.dtype} {images.shape}; write pictures as uint8 (N, H, W, 3) or (N, H, W), 0 to 255")
-    if image_size and images.shape[1:3] != image_size:
-        raise UserError(
-            f"{path} holds pictures of {images.shape[1]}x{images.shape[2]}, and arrays are not resized; leave --image-size out"
-        )
-    return Dataset.of(images, sha256=hashlib.sha256(np.ascontiguousarray(images)).hexdigest())
+        return _select(prepare(source, size, channels, fit), num, {"source": str(pictures)})
+    if isinstance(pictures, Path):
+        where, arrays = str(pictures), read_arrays(pictures)
+    else:
+        where, arrays = "an array", pictures if isinstance(pictures, Arrays) else checked(pictures)
+    height, width = arrays.images.shape[1:3]
+    if image_size and (height, width) != image_size:
+        raise UserError(f"{where} holds pictures of {height}x{width}, and arrays are not resized; leave --image-size out")
+    return _select(Dataset.of(*arrays, arrays.sha256), num, {"source": where})
 
 
 def _common_size(source: Source) -> tuple[int, int]:

@@ -11,9 +11,9 @@ import jax
 import numpy as np
 from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from tqdm import tqdm
 
 from flaxgan.pretrained import efficientnet, inception
+from flaxgan.system.bars import in_notebook, progress_bar
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import cache_dir, replacing
 
@@ -60,7 +60,7 @@ class Extractor:
         chunk = self.chunk * len(self.batch_sharding.device_set)
         batch = chunk * min(CHUNKS, -(-len(images) // chunk))
         features = np.empty((len(images), self.network.DIM), np.float32)
-        for start in tqdm(range(0, len(images), batch), title, unit="batch", disable=None):
+        for start in progress_bar(range(0, len(images), batch), desc=title, unit="batch"):
             x = images[start : start + batch]
             x = np.concatenate([x, np.zeros((batch - len(x), *x.shape[1:]), np.uint8)])  # whole batches: one program
             x = x[:, :, ::-1] if mirrored else x
@@ -75,7 +75,7 @@ class Extractor:
         path = cache_dir() / "features" / f"{self.name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npy"
         with contextlib.suppress(OSError, ValueError, EOFError):  # not there yet, or cut short: extracted anew
             return np.load(path, mmap_mode="r")
-        if not sys.stderr.isatty():  # where a progress bar would say it
+        if not sys.stderr.isatty() and not in_notebook():  # where a progress bar would say it
             print(f"{title}: {len(images)} pictures", flush=True)
         features = self(images, title, mirrored)
         try:

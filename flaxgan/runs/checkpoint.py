@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,10 +16,12 @@ from flaxgan.methods import method_of, state_shape
 from flaxgan.methods.state import with_frozen, without_frozen
 from flaxgan.runs.folder import TrainedRun
 from flaxgan.runs.naming import CheckpointName, step_in_words
+from flaxgan.runs.trees import filled, nested
 from flaxgan.system.errors import UserError
 
 ALL = "checkpoints"  # the folder of the newest ones
 BEST = "best_checkpoint"  # of the one that evaluation chose
+Part = Callable[[Any], Any]
 MOST_NAMED = 8  # where many are kept
 ATTEMPTS = 3  # at reading the newest one of a run that may be training
 
@@ -51,6 +54,7 @@ def _handlers() -> Any:
     registry, handler = ocp.handlers.DefaultCheckpointHandlerRegistry(), ocp.StandardCheckpointHandler()
     for argument in (ocp.args.StandardSave, ocp.args.StandardRestore):
         registry.add("default", argument, handler)
+    registry.add("default", ocp.args.PyTreeRestore, ocp.PyTreeCheckpointHandler())  # of a part
     return registry
 
 
@@ -136,15 +140,23 @@ class Checkpoints:
         """Return the state's metadata, for which the header of every array is read. Raises whatever Orbax does."""
         return self._manager.metadata(step).item_metadata.tree
 
-    def _read(self, step: int, shape: Any) -> Any | None:
-        """Return the state at `step`, or None if it is another network's. Raises whatever Orbax does."""
+    def _read(self, step: int, shape: Any, part: Part | None = None) -> Any:
+        """Return the state at `step`, or a part of it, or None if it is another network's. Raises whatever Orbax does."""
         shape = without_frozen(shape)
         if _shapes(self._tree(step)) != _shapes(shape):
             return None
-        return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
+        if part is None:
+            return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
+        shape = part(shape)
+        wanted = nested(shape)
+        how = ocp.checkpoint_utils.construct_restore_args(wanted)
+        read = self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True))
+        return filled(shape, read)
 
-    def restore(self, shape: Any, step: int | None = None) -> Any:
+    def restore(self, shape: Any, step: int | None = None, part: Part | None = None) -> Any:
         """Read the newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `shape`.
+
+        `part`: takes from a state what is to be read (see methods/__init__.py); the rest stays on the disk.
 
         Raises UserError if there is none, if it can't be read, or if it belongs to another network.
         """
@@ -158,7 +170,7 @@ class Checkpoints:
             raise UserError(f"there is no checkpoint of step {step} in {self.folder}; there are {', '.join(map(str, steps))}")
         path = self.folder / str(step)
         try:
-            state = self._read(step, shape)
+            state = self._read(step, shape, part)
         except Exception as error:  # a damaged file fails in whatever way its reader likes
             require_usable(self.run_dir)
             advice = self._way_back(shape) if step == steps[-1] else ""
@@ -207,8 +219,8 @@ def _find(run: TrainedRun, name: CheckpointName | None) -> tuple[str, int | None
     return kept[step], step
 
 
-def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device) -> Any:
-    """Restore the state of a run at the checkpoint that is asked for, the newest if none is, on one device.
+def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device, part: Part | None = None) -> Any:
+    """Restore the state of a run, or a part of it, at the checkpoint that is asked for, the newest if none is, on one device.
 
     Raises UserError if there is no such checkpoint, or if it can't be read.
     """
@@ -219,7 +231,7 @@ def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device) -> An
     for attempt in range(ATTEMPTS):
         try:
             with Checkpoints(Path(run.config.run_dir), folder=folder) as checkpoints:
-                return with_frozen(checkpoints.restore(shape, step), shape, create)
+                return with_frozen(checkpoints.restore(shape, step, part), shape, create)
         except (UserError, FileNotFoundError):  # a run that goes on may have removed it meanwhile, and has a newer one
             if step is not None or attempt == ATTEMPTS - 1:
                 raise

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple, Self
 import flaxgan
 from flaxgan.config import Config
 from flaxgan.data import Dataset, Source, open_source, steps_per_epoch
-from flaxgan.data.open import is_folder
+from flaxgan.data.open import is_path
 from flaxgan.fields import is_a, spelled
 from flaxgan.methods import check
 from flaxgan.presets import Choice
 from flaxgan.runs.metrics_log import METRICS_FILE, evaluated, logged
+from flaxgan.runs.provenance import require_this_version, start_of
 from flaxgan.system.errors import FULL, UserError, say
 from flaxgan.system.files import locked, portable, replacing, require_outside
 
@@ -32,7 +33,7 @@ def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
     if data_dir is not None:
         fields["data_dir"] = _resolved("--data-dir", data_dir)
     if dataset is not None:
-        fields["dataset"] = _resolved("--dataset", dataset) if is_folder(dataset, data_dir) else dataset
+        fields["dataset"] = _resolved("--dataset", dataset) if is_path(dataset, data_dir) else dataset
     return fields
 
 
@@ -79,6 +80,7 @@ def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
         saved = json.loads(path.read_text())
         if missing := {"dataset", "image_size", "channels"} - saved.keys():
             raise ValueError(f"it does not say {', '.join(sorted(missing))}")
+        require_this_version(saved)
         data = saved.get("data", {})
         if not isinstance(data, dict) or not isinstance(saved.get("chosen", {}), dict):
             raise ValueError("what it says of the data, or of what was chosen, is no object")
@@ -89,7 +91,9 @@ def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
         return saved, Config.from_dict(saved, run_dir=str(run_dir))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{run_dir} is no run of flaxgan: there is no {path}; name a run's folder") from error
-    except (OSError, ValueError, TypeError, AttributeError, UserError) as error:
+    except UserError as error:
+        raise UserError(f"{path} can't be read: {error}") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} can't be read: {error}; bring it back as it was, or take another run") from error
 
 
@@ -211,8 +215,11 @@ class Run:
                 f"(then {before.get('images')}, now {len(dataset.images)}); start a new --run-dir"
             )
 
-    def write_config(self, dataset: Dataset, step: int) -> None:
-        """What the run is, and if it is resumed what is changed at `step`. Raises UserError if it can't be written."""
+    def write_config(self, dataset: Dataset, step: int, command: str = "") -> None:
+        """Write what the run is, and how it is started now, after `step` steps, by `command`; what is changed is said.
+
+        Raises UserError if it can't be written.
+        """
         data = {"images": len(dataset.images), "sha256": dataset.sha256, "class_names": dataset.class_names}
         if dataset.class_names:
             data["class_counts"] = [*dataset.class_counts.values()]
@@ -227,6 +234,7 @@ class Run:
             with replacing(self.folder / "config.json") as temporary:
                 chosen = {name: choice.reason for name, choice in self.chosen.items()}
                 text = {"flaxgan_version": flaxgan.__version__, **fields, "chosen": chosen, "data": data, "changes": changes}
+                text["starts"] = [*(self.saved or {}).get("starts", []), start_of(step, command)]
                 temporary.write_text(json.dumps(text, indent=2) + "\n")
         except OSError as error:
             raise UserError(f"can't write to --run-dir {self.folder}: {error.strerror}") from error

@@ -1,8 +1,9 @@
 """metrics.jsonl: what a run has logged."""
 
 import contextlib
+import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,8 +35,12 @@ def evaluated(run_dir: Path) -> list[int]:
 class MetricsLog:
     """metrics.jsonl: a line each logging step, on disk as soon as its losses are known; and one each evaluation."""
 
-    def __init__(self, run_dir: Path, step: int):
-        """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are dropped."""
+    def __init__(self, run_dir: Path, step: int, on_row: Callable[[dict[str, Any]], None] | None = None):
+        """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are dropped.
+
+        `on_row`: is called with each row that is appended.
+        """
+        self._on_row = on_row
         path = run_dir / METRICS_FILE
         self.rows = [row for row in logged(run_dir) if row["step"] <= step]
         with replacing(path) as temporary:
@@ -43,9 +48,14 @@ class MetricsLog:
         self._file = path.open("a")
 
     def append(self, row: dict[str, Any]) -> None:
+        """Write a row, with the time in UTC after its counts, and hand it to `on_row`."""
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        row = {"step": row["step"], "time": now} | row
         self.rows.append(row)
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
+        if self._on_row:
+            self._on_row(dict(row))
 
     def __enter__(self) -> Self:
         return self

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import jax
-from tqdm import tqdm
 
 from flaxgan.config import Config
 from flaxgan.data import epoch_of
 from flaxgan.methods.updates import Metrics, Sometimes
 from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.system.bars import progress_bar
 from flaxgan.system.errors import UserError, say
 
 SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar
@@ -53,7 +53,7 @@ class Reporter:
         self._ahead = 0  # steps that may wait beyond one dispatch
         self._printed = time.monotonic()
         self._times = deque([(self._printed, step)])  # when so many steps were done
-        self._bar = tqdm(initial=step, total=total, unit="step", disable=None if log else True, dynamic_ncols=True)
+        self._bar = progress_bar(initial=step, total=total, unit="step", hidden=log is None)
 
     def take(self, metrics: Metrics, then: Callable[[], None] | None = None) -> None:
         """A row of each step; once they are reported, `then` is called, one dispatch's at a time.

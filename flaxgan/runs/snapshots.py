@@ -4,19 +4,22 @@ import math
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from flaxgan.curves import save_losses
 from flaxgan.data import Dataset, batch_indices, epoch_of
 from flaxgan.methods import method_of
 from flaxgan.methods.state import without_optimisers
-from flaxgan.plots import Attempts, grid, name_rows, save_image, save_losses, save_side_by_side
+from flaxgan.plots import Attempts, grid, name_rows, save_image, save_side_by_side
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
 
+OnSnapshot = Callable[[np.ndarray, int], None]  # of images, uint8 (N, H, W, C), and their step
 NUM_IMAGES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
 MOST_WAITING = 8  # generators to be drawn; on a GPU an epoch may be over sooner than its picture is drawn
@@ -39,8 +42,9 @@ def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
 
 
 class Gallery:
-    def __init__(self, run: Run, dataset: Dataset, log: MetricsLog, per_epoch: int):
-        """Saves a grid of real pictures now."""
+    def __init__(self, run: Run, dataset: Dataset, log: MetricsLog, per_epoch: int, on_snapshot: OnSnapshot | None = None):
+        """Save a grid of real images now. `on_snapshot`: is called with what is drawn later, in the thread of `add`."""
+        self._on_snapshot = on_snapshot
         self.run, self.log, self.per_epoch, self.class_counts = run, log, per_epoch, dataset.class_counts
         self._attempt = Attempts(run.folder)
         config, self._method = run.config, method_of(run.config)
@@ -52,7 +56,7 @@ class Gallery:
             save_image(run.folder / "real_images.png", grid(self.reals))
         grid_after(0, run.folder, per_epoch).parent.mkdir(exist_ok=True)
         self._pool, self._switch_interval = ThreadPoolExecutor(1), sys.getswitchinterval()
-        self._drawn: deque[Future[None]] = deque()
+        self._drawn: deque[Future[tuple[np.ndarray | None, int]]] = deque()
         self._next_figures = 0.0
         self.generated = np.zeros((0, *self.reals.shape[1:]), np.uint8)  # what was drawn last
 
@@ -65,11 +69,23 @@ class Gallery:
 
     def add(self, state: Any, step: int, last: bool) -> None:
         """With each checkpoint. The state must not be donated."""
-        while self._drawn and (self._drawn[0].done() or len(self._drawn) == MOST_WAITING):
-            self._drawn.popleft().result()  # raises what drawing raised
+        while len(self._drawn) >= MOST_WAITING:
+            self._hand_out_first()
         self._drawn.append(self._pool.submit(self._draw, without_optimisers(state), list(self.log.rows), step, last))
 
-    def _draw(self, state: Any, rows: list[dict[str, Any]], step: int, last: bool) -> None:
+    def hand_out(self) -> None:
+        """Hand out what has been drawn since; called often, it waits for nothing. Raises what drawing raised."""
+        while self._drawn and self._drawn[0].done():
+            self._hand_out_first()
+
+    def _hand_out_first(self) -> None:
+        images, step = self._drawn.popleft().result()
+        if self._on_snapshot and images is not None:
+            self._on_snapshot(images, step)
+
+    def _draw(self, state: Any, rows: list[dict[str, Any]], step: int, last: bool) -> tuple[np.ndarray | None, int]:
+        """Draw what belongs to a step; return the images, or None if they can't be made, and the step."""
+        generated = None
         with self._attempt("generated pictures"):
             self.generated = generated = self._generated(state)
             began = time.monotonic()
@@ -83,6 +99,7 @@ class Gallery:
                     names = [*self.class_counts]
                     sheet = name_rows(sheet, [names[id] for id in self.inputs["label"][:: self.columns]])
             save_image(grid_after(step, self.run.folder, self.per_epoch), sheet)
+        return generated, step
 
     def _draw_figures(self, generated: np.ndarray, rows: list[dict[str, Any]], step: int) -> None:
         title = f"{self.run.source.name}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
@@ -102,5 +119,5 @@ class Gallery:
     def __exit__(self, kind: type[BaseException] | None, *_) -> None:
         self._pool.shutdown(cancel_futures=kind is KeyboardInterrupt)
         sys.setswitchinterval(self._switch_interval)
-        for drawn in self._drawn if kind is None else ():
-            drawn.result()
+        while self._drawn and kind is None:
+            self._hand_out_first()

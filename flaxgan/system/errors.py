@@ -12,8 +12,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, a quota
 SIGNS_OF_A_FULL_DISK = ("No space left on device", "Disk quota exceeded", "not enough space on the disk")
 
 
-class UserError(Exception):
-    """Something the user can mend. The message is one line: what was wrong and what to do."""
+class UserError(ValueError):
+    """Says in one line what the user can mend: what was wrong and what to do."""
 
 
 def say(*text: str, flush: bool = False) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import math
-import shlex
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
 from flaxgan.pretrained.extractor import Extractor, own_devices
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved, without_classes
 from flaxgan.runs.best import Selection
+from flaxgan.runs.caller import COMMAND_LINE, Caller
 from flaxgan.runs.checkpoint import Checkpoints, require_usable
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
@@ -50,8 +50,8 @@ def _all_finite(params: Any) -> Array:
 _copied = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 
 
-def train(run: Run) -> None:
-    """Train to the end, or until interrupted, from the run's newest checkpoint if it has one.
+def train(run: Run, caller: Caller = COMMAND_LINE) -> Path:
+    """Train to the end, or until interrupted, from the run's newest checkpoint if it has one; return the run's folder.
 
     Raises UserError if the data are too few, the folder can't be written, memory runs out, or a loss is no longer a number.
     """
@@ -64,21 +64,20 @@ def train(run: Run) -> None:
         facts = facts_of(run, devices, run.config.hours and deadline - time.monotonic())
         run = resolved(dataclasses.replace(run, folder=folder), facts)
         require_divisible(run.config, devices)
-        require_equal(
-            f"{run.config.to_dict()} {run.resumed}", "were given different flags, or see different folders under --run-dir"
-        )
-        _train(run, devices, facts, deadline)
+        started = f"{run.config.to_dict()} {run.resumed}"
+        require_equal(started, "were given different flags, or see different folders under --run-dir")
+        _train(run, devices, facts, deadline, caller)
+        return run.folder
 
 
 def _total_steps(config: Config, per_epoch: int) -> int:
-    lengths = config.lengths(per_epoch)
-    flag, total = min(lengths.items(), key=lambda item: item[1])
+    flag, total = min(config.lengths(per_epoch).items(), key=lambda item: item[1])
     if total * config.images_per_step >= config.batch_size * 2**31:  # steps, and the optimiser's updates, are counted in 32 bits
         raise UserError(f"{flag} comes to {total} steps, more than can be counted; ask for fewer")
     return total
 
 
-def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float) -> None:
+def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, caller: Caller) -> None:
     first = is_first()
     tell = say if first else lambda *_, **__: None
     dataset = prepare(run.source, run.config.image_size, run.config.channels, run.config.fit)
@@ -108,7 +107,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float) -
         total = _total_steps(config, per_epoch)
         if first:
             if not run.resumed:
-                run.write_config(dataset, 0)
+                run.write_config(dataset, 0, caller.command)
             remove_grids_after(done, run.folder, per_epoch)
         # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
         is_drawn = grid_after(done, run.folder, per_epoch).exists()
@@ -138,9 +137,9 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float) -
         log = gallery = None
         if first:
             if run.resumed:
-                run.write_config(dataset, done)
-            log = stack.enter_context(MetricsLog(run.folder, done))
-            gallery = stack.enter_context(Gallery(run, dataset, log, per_epoch))
+                run.write_config(dataset, done, caller.command)
+            log = stack.enter_context(MetricsLog(run.folder, done, caller.on_log))
+            gallery = stack.enter_context(Gallery(run, dataset, log, per_epoch, caller.on_snapshot))
             if done < total and not on_cpu():
                 gallery.rehearse(on_one_device(state))
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
@@ -150,7 +149,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float) -
         loop = Loop(run, dataset, per_epoch, total, trainer, checkpoints, reporter, selection, gallery, interrupt, deadline)
         done, whole = loop(state, done)
 
-    resume = f"python -m flaxgan.main --run-dir {shlex.quote(str(run.folder))}{' --distributed ...' if config.distributed else ''}"
+    resume = f"{caller.resume(run.folder)}{' --distributed ...' if config.distributed else ''}"
     if not whole and not loop.is_late:
         tell(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:\n{resume}")
         return
@@ -158,7 +157,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float) -
     if not whole:
         tell(f"--hours {config.hours} are over after step {done} of {total}; to go on: {resume}")
     end = f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"
-    tell(f"{end}; to sample: python -m flaxgan.sample {shlex.quote(str(run.folder))}")
+    tell(f"{end}; to sample: {caller.sample(run.folder)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,6 +211,8 @@ class Loop:
                 step, copy = self.to_draw.popleft()
                 if self.gallery:
                     self.gallery.add(on_one_device(copy), step, stopping and step == done)
+            if self.gallery:
+                self.gallery.hand_out()
         return done, evaluated and done == self.total
 
     def copied_to_save(self, state: Any, step: int) -> Callable[[], None]:
