@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         return importlib.import_module(f"flaxgan.{COMMANDS[argv[0]]}").main(argv[1:])
     modules = {verb: importlib.import_module(f"flaxgan.{name}") for verb, name in COMMANDS.items()}
     commands = {
-        f"python -m {module.__name__}": f"{module.__doc__.partition(':')[0]} (or: flaxgan {verb})" for verb, module in modules.items()
+        f"python -m {module.__name__}": f"{module.__doc__.partition(':')[0]} (or: flaxgan {verb})"
+        for verb, module in modules.items()
     }
     parser = Parser(
         prog="python -m flaxgan",
