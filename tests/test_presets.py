@@ -143,6 +143,7 @@ def few(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_choices_are_printed_kept_and_resumed(tmp_path, few, train):
     run_dir = tmp_path / "run"
     output = train("--dataset", few, "--run-dir", run_dir, "--images", 40, *SMALL)
@@ -159,6 +160,7 @@ def test_choices_are_printed_kept_and_resumed(tmp_path, few, train):
     assert (again["batch_size"], again["chosen"], again["images"]) == (8, config["chosen"], None)
 
 
+@pytest.mark.slow
 def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(tmp_path, few, train):
     run_dir = tmp_path / "run"
     train("--dataset", few, "--run-dir", run_dir, "--hours", 1e-6, *SMALL)
@@ -169,6 +171,7 @@ def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(tmp_path
     assert f"--images {after['images']} (was {before['images']})" in output and after["hours"] == 0.002
 
 
+@pytest.mark.slow
 def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train):
     run_dir = tmp_path / "run"
     output = train("--dataset", few, "--run-dir", run_dir, "--hours", 0.002, "--epochs", 10**6, *SMALL)
@@ -178,6 +181,7 @@ def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train):
     assert (run_dir / "generated_images" / f"epoch_{step:04d}.png").exists()
 
 
+@pytest.mark.slow
 def test_dry_run_tells_choices_time_and_memory(tmp_path, few, train):
     output = train("--dataset", few, "--run-dir", tmp_path / "run", "--hours", 0.01, *SMALL, "--dry-run")
     steps, pictures, memory = re.search(r"estimate: ([\d,]+) steps, ([\d,]+) pictures .* ([\d.]+) GiB", output).groups()
