@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import sys
 from collections.abc import Sequence
 
 import flaxgan
@@ -9,7 +10,7 @@ from flaxgan.flags import Parser
 from flaxgan.recipes import summaries
 from flaxgan.system.errors import exit_on_user_error
 
-COMMANDS = ("main", "sample", "evaluate")
+COMMANDS = {"train": "main", "sample": "sample", "evaluate": "evaluate"}  # of the program flaxgan, and their modules
 
 
 def _listed(lines: dict[str, str]) -> str:
@@ -19,9 +20,15 @@ def _listed(lines: dict[str, str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print the commands and the recipes."""
-    modules = [importlib.import_module(f"flaxgan.{name}") for name in COMMANDS]
-    commands = {f"python -m {module.__name__}": module.__doc__.partition(":")[0] for module in modules}
+    """Run a command, or print the commands and the recipes."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in COMMANDS:
+        return importlib.import_module(f"flaxgan.{COMMANDS[argv[0]]}").main(argv[1:])
+    modules = {verb: importlib.import_module(f"flaxgan.{name}") for verb, name in COMMANDS.items()}
+    commands = {
+        f"python -m {module.__name__}": f"{module.__doc__.partition(':')[0]} (or: flaxgan {verb})"
+        for verb, module in modules.items()
+    }
     parser = Parser(
         prog="python -m flaxgan",
         usage="python -m flaxgan.COMMAND [FLAGS]",

@@ -45,7 +45,7 @@ def train(
     say("flaxgan: starting ...", flush=True)  # the imports take seconds
     from flaxgan.runs.caller import PYTHON
 
-    given = {name: _plain(value) for name, value in fields.items() if value is not None}
+    given = {name: _plain(name, value) for name, value in fields.items() if value is not None}
     if dataset is not None:
         given["dataset"] = _named(dataset, labels, class_names)
     elif labels is not None or len(class_names):
@@ -184,8 +184,11 @@ def grid(images: "np.ndarray", columns: int | None = None, scale: int = 1) -> "I
     return Image.fromarray(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet)
 
 
-def _plain(value: Any) -> Any:
-    """Return a field's value as configurations have it: paths as text, NumPy's numbers as Python's."""
+def _plain(name: str, value: Any) -> Any:
+    """Return a field's value as configurations have it: paths as text, NumPy's numbers as Python's, a size as a pair."""
+    if name == "image_size" and not isinstance(value, str):
+        sides = [value] * 2 if not hasattr(value, "__len__") else value
+        return tuple(int(side) for side in sides)
     return os.fspath(value) if isinstance(value, os.PathLike) else value.item() if hasattr(value, "item") else value
 
 

@@ -51,6 +51,7 @@ def test_a_wheel_has_every_package_and_recipe(clone, tmp_path):
     installed = built(clone, "wheel", tmp_path / "installed")
     modules = lambda folder: {str(path.relative_to(folder)) for path in folder.rglob("*.py")}  # noqa: E731
     assert modules(installed / "flaxgan") == modules(ROOT / "flaxgan") | {f"recipes/{name}.py" for name in RECIPES}
+    assert (installed / "flaxgan" / "py.typed").is_file()
     assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"flaxgan"}
     where = {"cwd": tmp_path, "environment": {"PYTHONPATH": str(installed)}}
     assert "(default: 600)" in run("-m", "flaxgan.main", "--recipe", "own_images", "--help", **where)

@@ -127,7 +127,7 @@ def source_of(arrays: Arrays, **naming: Any) -> Source:
 def store(images: Any, labels: Any = None, class_names: Sequence[str] = ()) -> Path:
     """Keep pictures as a .npz in the cache folder, named by their content; return its path. Raises UserError as `checked` does."""
     arrays = checked(images, labels, class_names, "dataset")
-    path = cache_dir() / "arrays" / f"{arrays.sha256[:32]}.npz"
+    path = cache_dir() / "arrays" / f"array-{arrays.sha256[:24]}.npz"
     if path.is_file():
         return path
     content = {"images": arrays.images}
