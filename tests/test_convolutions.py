@@ -77,7 +77,7 @@ def test_bfloat16_is_off_by_less_than_two_roundings(layer, whole):
 @pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
 def test_a_batch_in_parts(monkeypatch, part, whole):
     x, kernel = inputs((8, 12), (3, 5))
-    monkeypatch.setattr(convolutions.filtering, "CACHED", x.nbytes // 8)
+    monkeypatch.setattr(convolutions.winograd, "CACHED", x.nbytes // 8)
     layer, batch = functools.partial(getattr(convolutions, part), convolutions.F4), jnp.concatenate([x, -x, 2 * x])
     assert str(jax.make_jaxpr(layer)(batch, kernel)).count("dot_general[") == 2 * 25
     agree(layer, whole, batch, kernel)
