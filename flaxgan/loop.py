@@ -153,8 +153,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
     if not whole and not loop.is_late:
         tell(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:\n{resume}")
         return
-    drawn = gallery and len(gallery.generated)  # else there is nothing to judge
-    illness = diagnose(gallery.reals, gallery.generated, log.rows, selection and selection.references) if drawn else None
+    illness = gallery and diagnose(gallery.reals, gallery.generated, log.rows, selection and selection.references)
     if not whole:
         tell(f"--hours {config.hours} are over after step {done} of {total}; to go on: {resume}")
     end = f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"
