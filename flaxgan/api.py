@@ -113,7 +113,7 @@ def evaluate(
     *,
     real: Images | None = None,
     generated: Images | None = None,
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     checkpoint: str | int | None = None,
     num: int | None = None,
     num_real: int | None = None,
@@ -142,7 +142,7 @@ def evaluate(
         return compare(
             None if run_dir is None else Path(run_dir).expanduser(),
             *(Path(x).expanduser() if isinstance(x, str | os.PathLike) else x for x in (real, generated)),
-            metrics=None if metrics is None else [*metrics],
+            metrics=metrics.split(",") if isinstance(metrics, str) else metrics and [*metrics],
             checkpoint=checkpoint,
             num=num,
             num_real=num_real,
@@ -212,7 +212,8 @@ def _require_known(given: dict[str, Any]) -> None:
     """Raise UserError, with the nearest names, for a keyword that is no flag."""
     from flaxgan.config import fields_of, method_of_folder
 
-    method = given.get("method") or method_of_folder(given.get("run_dir")) or "gan"
+    run_dir = given.get("run_dir")
+    method = given.get("method") or (run_dir and method_of_folder(run_dir)) or "gan"
     known = [name for name, field in fields_of(method).items() if field.metadata["flag"]]
     for name in given:
         if name not in known:

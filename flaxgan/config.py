@@ -35,7 +35,7 @@ class Config:
 
     method: str = option("gan", "what is trained", fixed=True)
     dataset: str = option(
-        "synthetic_flowers", "synthetic_flowers (built in), the name of a TFDS data set, or a folder of pictures", fixed=True
+        "synthetic_flowers", "synthetic_flowers (built in), a TFDS name, a folder of pictures, a .npy or .npz", fixed=True
     )
     data_dir: str | None = option(None, "where TFDS keeps its data sets (default: TFDS's own, ~/tensorflow_datasets)")
     split: str | None = option(None, "TFDS split, as in train or train+test (default: all splits together)", fixed=True)

@@ -41,7 +41,7 @@ def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, 
     second.add_argument("--method")
     second.add_argument("--run-dir")
     named = second.parse_known_args(argv)[0]
-    method = named.method or method_of_folder(named.run_dir)
+    method = named.method or (named.run_dir and method_of_folder(named.run_dir))
     parser = Parser(
         prog=prog,
         usage="%(prog)s [FLAGS]",

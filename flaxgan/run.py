@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import flaxgan
 from flaxgan.config import Config
 from flaxgan.curves import curves, png
 from flaxgan.model import Model
@@ -61,9 +62,7 @@ class Run:
 
     def evaluate(self, **options: Any) -> dict[str, Any]:
         """Measure images of the run against its training data: see flaxgan.evaluate."""
-        from flaxgan.measure import evaluate
-
-        return evaluate(self.folder, **options)
+        return flaxgan.evaluate(self.folder, **options)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, step {self.step} of {self.total_steps or 'unknown'})"

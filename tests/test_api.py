@@ -258,8 +258,6 @@ def test_the_discriminator_is_asked(model, images, labels):
     real = np.asarray([np.asarray(Image.fromarray(image).resize((16, 16))) for image in images])
     shares = flaxgan.discriminator_accuracy(model, (real, labels), (model.sample(40, labels=0)[:40], np.zeros(40, int)))
     assert shares.keys() == {"d_real_accuracy", "d_fake_accuracy"} and all(0 <= share <= 1 for share in shares.values())
-    alike = flaxgan.discriminator_accuracy(model, (real, labels), (real, labels))
-    assert alike["d_real_accuracy"] == pytest.approx(1 - alike["d_fake_accuracy"], abs=0.3)
     with pytest.raises(flaxgan.UserError, match="takes images of 16x16x3"):
         flaxgan.discriminator_accuracy(model, (images, labels), (real, labels))
     with pytest.raises(flaxgan.UserError, match="give the labels"):
@@ -270,6 +268,7 @@ def test_numbers_are_those_of_the_file_and_the_command(run, tmp_path):
     content = flaxgan.evaluate(run.folder, num=20, metrics=["diversity"], output=tmp_path / "a.json")
     assert json.loads((tmp_path / "a.json").read_text()) == content
     assert content["protocol"]["n_generated"] == 20 and content["metrics"]["ms_ssim"]["value"] > 0
+    assert run.evaluate(num=20, metrics="diversity")["metrics"] == content["metrics"]
     evaluate([str(run.folder), "--num", "20", "--metrics", "diversity", "--output", str(tmp_path / "b.json")])
     assert json.loads((tmp_path / "b.json").read_text())["metrics"] == content["metrics"]
 
