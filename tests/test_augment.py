@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from flaxgan.augment import AUGMENTATIONS, color, cutout, seen, translation
 
@@ -45,6 +46,7 @@ def test_cutout_takes_half_of_each_side_less_what_lies_outside():
     assert heights.max() == 4 and heights.min() >= 2 and len(np.unique(heights)) > 1
 
 
+@pytest.mark.slow
 def test_each_picture_has_its_own_change_and_gradients_reach_it():
     names = tuple(AUGMENTATIONS)
     alone = jnp.concatenate([seen(IMAGES[i : i + 1], KEYS[i : i + 1], names, 0.5, 0.1) for i in range(2)])
@@ -54,6 +56,7 @@ def test_each_picture_has_its_own_change_and_gradients_reach_it():
     assert jnp.isfinite(grads).all() and (grads != 0).mean() > 0.3
 
 
+@pytest.mark.slow
 def test_a_share_of_the_pictures_is_augmented_each_by_all_or_not_at_all():
     images, keys = jnp.tile(IMAGES, (25, 1, 1, 1)), jax.random.split(jax.random.key(5), 400)
     names = ("color", "cutout")
