@@ -1,1 +1,1 @@
-"""Benchmarks, python -m benchmarks.NAME: each prints a table and writes it here as .json; RESULTS.md keeps the tables."""
+"""Benchmarks, python -m benchmarks.NAME: each prints a table and writes NAME.json; docs/speed.md shows results/*.csv."""

@@ -4,14 +4,13 @@ FLAGS are those of flaxgan.main, and hold for all steps, over --image-size 64 --
 sees twice as many pictures. A penalty brings layer norm with it.
 """
 
-import dataclasses
 import shlex
 import sys
 
 from benchmarks.timing import ROUNDS, alternate, finish, spread, training_step
 from flaxgan.config import Config
-from flaxgan.errors import exit_on_user_error
 from flaxgan.flags import Parser, add_flags
+from flaxgan.system.errors import exit_on_user_error
 
 SHARED = "--image-size 64 --features 32 --batch-size 16"
 ABILITIES = [
@@ -45,8 +44,8 @@ ABILITIES = [
 def resolved(flags: list[str]) -> Config:
     parser = Parser(prog="python -m benchmarks.abilities", description="What each ability costs, over these flags.")
     add_flags(parser, Config())
-    config = Config(**{"channels": 3} | vars(parser.parse_args(flags)))
-    return dataclasses.replace(config, num_classes=10 if config.conditional else None)
+    config = Config.make(**{"channels": 3} | vars(parser.parse_args(flags)))
+    return config.replace(num_classes=10 if config.options.conditional else None)
 
 
 def compare(shared: list[str]) -> list[dict]:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from benchmarks.timing import ROUNDS, alternate, finish, spread
-from flaxgan.devices import set_up_devices
-from flaxgan.metrics import efficientnet
-from flaxgan.metrics.features import Extractor, own_devices
-from flaxgan.metrics.weights import read_weights
+from flaxgan.pretrained import efficientnet
+from flaxgan.pretrained.extractor import Extractor, own_devices
+from flaxgan.pretrained.weights import read_weights
+from flaxgan.system.devices import set_up_devices
 
 NUM = 64  # pictures of a round
 

@@ -7,7 +7,6 @@ in the device's own program, those of every kernel's arguments and results. The 
 
 import argparse
 import collections
-import dataclasses
 import re
 import statistics
 import tempfile
@@ -20,8 +19,9 @@ import jax.numpy as jnp
 
 from benchmarks.timing import alternate, finish, random_images, spread, trainer_and_step
 from flaxgan.config import Config
-from flaxgan.devices import set_up_devices
-from flaxgan.parallel import Trainer
+from flaxgan.data import Dataset
+from flaxgan.system.devices import set_up_devices
+from flaxgan.trainer import Trainer
 
 CALLS = 5  # between two waits for the device
 KERNELS = {  # by name, the first that fits
@@ -84,11 +84,11 @@ def main() -> None:
     for dtype in args.precisions:
         limit = most_operations(dtype, 8192 if on_gpu else 2048)
         for batch_size in args.batch_sizes:
-            config = Config(image_size=64, channels=3, flip=False, batch_size=batch_size, dtype=dtype)
+            config = Config.make(image_size=64, channels=3, flip=False, batch_size=batch_size, dtype=dtype)
             trainer, run = trainer_and_step(config)
             measured = [value / trainer.steps_per_dispatch for value in times(run)]
-            plain = dataclasses.replace(config, dtype="float32")  # the CPU would count its conversions, too
-            operations = Trainer(plain, jax.devices("cpu")[:1], random_images(plain)).program.cost_analysis()["flops"]
+            plain = config.replace(dtype="float32")  # the CPU would count its conversions, too
+            operations = Trainer(plain, jax.devices("cpu")[:1], Dataset.of(random_images(plain))).program.cost_analysis()["flops"]
             took, moved = statistics.median(measured), trainer.program.cost_analysis()["bytes accessed"]
             rows.append(
                 {

@@ -14,10 +14,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
-import flaxgan.train
+import flaxgan.loop
 from benchmarks.timing import finish, seconds, spread
 from flaxgan.main import main as train
-from flaxgan.parallel import Trainer
+from flaxgan.trainer import Trainer
 
 TURN = 4  # seconds of each: beside them what it takes to fill an emptied queue of the device's is nothing
 
@@ -53,16 +53,16 @@ class Timed(Trainer):
 
     def bare_steps(self):
         indices = np.arange(self.images_per_step)[None].repeat(self.steps_per_dispatch, 0)
-        self.spare, metrics = super().train_steps(self.spare, indices)
+        self.spare, metrics = super().train_steps(self.spare, self.dataset.rows(indices))
         return metrics
 
-    def train_steps(self, state, indices):
+    def train_steps(self, state, indices, stage=0):
         if self.began is None or time.perf_counter() > self.turn_ends:
             paused = self.time_bare(state)
             self.began = time.perf_counter() if self.began is None else self.began + paused
             self.steps.append(0)
-        self.steps[-1] += len(indices)
-        return super().train_steps(state, indices)
+        self.steps[-1] += len(indices["image"])
+        return super().train_steps(state, indices, stage)
 
     def expected(self) -> float:
         """Seconds that the training's steps would have taken as bare ones."""
@@ -73,7 +73,7 @@ class Timed(Trainer):
 
 def main() -> None:
     flags = sys.argv[1:] or ["--image-size", "64", "--epochs", "1"]
-    flaxgan.train.Trainer = Timed
+    flaxgan.loop.Trainer = Timed
     with tempfile.TemporaryDirectory() as folder:
         run = seconds(lambda: train([*flags, "--run-dir", str(Path(folder) / "run")]))
     timed = Timed.last

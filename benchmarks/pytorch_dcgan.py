@@ -1,4 +1,4 @@
-"""The same DCGAN and the same training step in PyTorch: the architecture, losses and Adam of flaxgan.models and flaxgan.steps."""
+"""The DCGAN and its training step in PyTorch: as flaxgan.models and flaxgan.methods.gan have them."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from flaxgan.config import Config
+from flaxgan.methods.state import Network
 from flaxgan.models.sizes import base_size, stage_widths
-from flaxgan.state import Network
 
 
 def _tensor(array: Any, *axes: int) -> torch.Tensor:
@@ -19,8 +19,8 @@ def _tensor(array: Any, *axes: int) -> torch.Tensor:
 class Generator(nn.Module):
     def __init__(self, config: Config, channels: int):
         super().__init__()
-        *widths, width = stage_widths(config.image_size, config.features)
-        layers = [nn.ConvTranspose2d(config.latent_dim, width, base_size(config.image_size), bias=False)]
+        *widths, width = stage_widths(config.image_size, config.options.features)
+        layers = [nn.ConvTranspose2d(config.options.latent_dim, width, base_size(config.image_size), bias=False)]
         for features in reversed(widths):
             layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, features, 4, 2, 1, bias=False)]
             width = features
@@ -34,7 +34,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     def __init__(self, config: Config, channels: int):
         super().__init__()
-        width, *widths = stage_widths(config.image_size, config.features)
+        width, *widths = stage_widths(config.image_size, config.options.features)
         layers = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
         for features in widths:
             layers += [nn.Conv2d(width, features, 4, 2, 1, bias=False), nn.BatchNorm2d(features), nn.LeakyReLU(0.2)]
@@ -70,7 +70,7 @@ class TorchTrainer:
 
     def __init__(self, config: Config, state: Any, channels_last: bool = True, compile: str | None = None, bfloat16: bool = False):
         torch.backends.cudnn.benchmark = True
-        self.latent_dim, self.compiled = config.latent_dim, bool(compile)
+        self.latent_dim, self.compiled = config.options.latent_dim, bool(compile)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.autocast = torch.autocast(self.device, torch.bfloat16, enabled=bfloat16)

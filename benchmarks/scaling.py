@@ -5,7 +5,6 @@ table are sparse memory-mapped files: what is measured is the order of the data 
 """
 
 import argparse
-import dataclasses
 import tempfile
 import time
 from pathlib import Path
@@ -15,11 +14,11 @@ import numpy as np
 
 from benchmarks.timing import ROUNDS, alternate, finish, spread
 from flaxgan.config import Config
-from flaxgan.data import batch_indices
-from flaxgan.devices import set_up_devices
-from flaxgan.parallel import Trainer
+from flaxgan.data import Dataset, batch_indices
+from flaxgan.system.devices import set_up_devices
+from flaxgan.trainer import Trainer
 
-BASE = Config(image_size=64, channels=3, features=32, batch_size=32, flip=True)
+BASE = Config.make(image_size=64, channels=3, features=32, batch_size=32, flip=True)
 SERIES = {
     "batch": [{"batch_size": n} for n in (16, 32, 64, 128)],
     "image_size": [{"image_size": (n, n), "batch_size": 16, "features": 16} for n in (32, 64, 128, 256)],
@@ -31,13 +30,13 @@ SERIES = {
 
 def measure(fields: dict, rounds: int) -> dict:
     num = fields.get("num", 256)
-    config = dataclasses.replace(BASE, **{name: value for name, value in fields.items() if name != "num"})
+    config = BASE.replace(**{name: value for name, value in fields.items() if name != "num"})
     with tempfile.TemporaryDirectory() as folder:
         shape = (num, *config.image_size, config.channels)
         np.lib.format.open_memmap(Path(folder) / "images.npy", "w+", np.uint8, shape)
         images = np.load(Path(folder) / "images.npy", mmap_mode="r")
         began = time.perf_counter()
-        trainer = Trainer(config, jax.devices()[:1], images)
+        trainer = Trainer(config, jax.devices()[:1], Dataset.of(images))
         trainer.compile(trainer.steps_per_dispatch)
         compile_seconds = time.perf_counter() - began
         state, step, feed_seconds = trainer.create_state(), 0, []
@@ -49,7 +48,7 @@ def measure(fields: dict, rounds: int) -> dict:
             indices = np.stack([batch_indices(0, k, num, config.batch_size) for k in steps])
             feed_seconds.append((time.perf_counter() - began) / trainer.steps_per_dispatch)
             step += 7 * num // config.batch_size // 3 + trainer.steps_per_dispatch  # into other epochs, too
-            state, metrics = trainer.train_steps(state, indices)
+            state, metrics = trainer.train_steps(state, trainer.dataset.rows(indices))
             return metrics
 
         times = [value / trainer.steps_per_dispatch for value in alternate({"step": run}, rounds)["step"]]

@@ -16,8 +16,9 @@ import numpy as np
 
 import flaxgan
 from flaxgan.config import Config
-from flaxgan.devices import set_up_devices
-from flaxgan.parallel import Trainer
+from flaxgan.data import Dataset
+from flaxgan.system.devices import set_up_devices
+from flaxgan.trainer import Trainer
 
 ROUNDS = 9  # at least 7
 WARM_UP = 3
@@ -38,14 +39,15 @@ def random_images(config: Config) -> np.ndarray:
 def trainer_and_step(config: Config) -> tuple[Trainer, Callable[[], Any]]:
     """A call makes as many steps of flaxgan's as a dispatch does on this device, on random pictures (and classes)."""
     images = random_images(config)
-    labels = np.arange(len(images), dtype=np.int32) % config.num_classes if config.conditional else None
-    trainer = Trainer(config, set_up_devices(config.device)[:1], images, labels)
+    classes = tuple(map(str, range(config.num_classes or 0)))
+    dataset = Dataset.of(images, np.arange(len(images), dtype=np.int32) % max(1, len(classes)), classes)
+    trainer = Trainer(config, set_up_devices(config.device)[:1], dataset)
     state = trainer.create_state()
     indices = np.arange(config.images_per_step)[None].repeat(trainer.steps_per_dispatch, 0) % len(images)
 
     def run() -> Any:
         nonlocal state
-        state, metrics = trainer.train_steps(state, indices)
+        state, metrics = trainer.train_steps(state, trainer.dataset.rows(indices))
         return metrics
 
     return trainer, run

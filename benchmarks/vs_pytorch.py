@@ -5,7 +5,6 @@ reported apart.
 """
 
 import argparse
-import dataclasses
 import functools
 import itertools
 import os
@@ -22,9 +21,11 @@ import torch
 from benchmarks.pytorch_dcgan import TorchTrainer
 from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, random_images, spread, table, training_step
 from flaxgan.config import Config
-from flaxgan.devices import set_up_devices
-from flaxgan.parallel import STEPS_PER_DISPATCH, Trainer
-from flaxgan.state import TRAINING, create_state, random_key
+from flaxgan.data import Dataset
+from flaxgan.methods.gan import create_state
+from flaxgan.rng import TRAINING, Rng, random_key
+from flaxgan.system.devices import set_up_devices
+from flaxgan.trainer import STEPS_PER_DISPATCH, Trainer
 
 TOLERANCE = 1e-4  # relative; of the first step, whose g_loss already sees one update of the discriminator
 
@@ -41,14 +42,15 @@ def first_losses(config: Config, images: np.ndarray, steps: int = 1) -> tuple[np
 
 
 def _first_losses(config: Config, images: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    trainer = Trainer(config, jax.devices()[:1], images)
+    trainer = Trainer(config, jax.devices()[:1], Dataset.of(images))
     state = trainer.create_state()
     torch_trainer = TorchTrainer(config, state)
     ours, theirs = [], []
     for step in range(steps):
-        z_key, _ = jax.random.split(jax.random.fold_in(random_key(config.seed, TRAINING), step))
-        z = np.asarray(jax.random.normal(z_key, (config.batch_size, config.latent_dim)))
-        state, metrics = trainer.train_steps(state, np.arange(config.batch_size)[None])
+        z = np.asarray(
+            Rng(random_key(config.seed, TRAINING)).fold(step).fold(0).normal((config.batch_size, config.options.latent_dim))
+        )
+        state, metrics = trainer.train_steps(state, trainer.dataset.rows(np.arange(config.batch_size)[None]))
         ours.append([float(metrics[name][0]) for name in ("d_loss", "g_loss")])
         losses = torch_trainer.step(torch_trainer.put(images[: config.batch_size]), torch_trainer.put(z))
         theirs.append([loss.item() for loss in losses])
@@ -68,7 +70,7 @@ def theirs(config: Config, steps: int, channels_last: bool, mode: str | None) ->
 def compare(config: Config, steps: int, rounds: int, modes: list[str], precisions: list[str], only: str) -> list[dict]:
     builds = {}
     for dtype in precisions:
-        own = dataclasses.replace(config, dtype=dtype)
+        own = config.replace(dtype=dtype)
         builds[f"flaxgan {dtype}"] = functools.partial(training_step, own)
         for channels_last, mode in itertools.product((False, True), (None, *modes)):
             name = f"PyTorch {dtype} {'channels_last' if channels_last else 'NCHW'}" + (f", compiled ({mode})" if mode else "")
@@ -117,7 +119,7 @@ def main() -> None:
 
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process and those of all contenders share a GPU
     platform = set_up_devices("auto")[0].platform
-    config = Config(image_size=64, channels=3, flip=False)
+    config = Config.make(image_size=64, channels=3, flip=False)
     flaxgan, pytorch = first_losses(config, random_images(config))
     print(f"d_loss and g_loss of the first step: flaxgan {flaxgan.tolist()}, PyTorch {pytorch.tolist()}", flush=True)
     if not np.allclose(flaxgan, pytorch, rtol=TOLERANCE, atol=0):
@@ -125,7 +127,7 @@ def main() -> None:
     modes = args.modes if args.modes is not None else ["default"] if platform == "cpu" else ["default", "reduce-overhead"]
     rows = []
     for batch_size in args.batch_sizes or ([64, 128] if platform == "cpu" else [64, 128, 512]):
-        sized = dataclasses.replace(config, batch_size=batch_size)
+        sized = config.replace(batch_size=batch_size)
         new = compare(sized, 1 if platform == "cpu" else STEPS_PER_DISPATCH, args.rounds, modes, args.precisions, args.only)
         print(table(new), flush=True)
         rows += new

@@ -1,1 +1,1 @@
-"""Recipes: one runnable file each, python -m experiments.NAME; any flag can still be given."""
+"""Recipes: a configuration in each file, python -m flaxgan.main --recipe NAME; results/*.csv hold what was measured."""

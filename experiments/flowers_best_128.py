@@ -1,17 +1,16 @@
-"""Oxford 102 Flowers at 128x128, as flowers_best.
+"""Oxford 102 Flowers at 128x128: flowers_best at twice the height and width.
 
-    python -m experiments.flowers_best_128 --data-dir FOLDER
+    python -m flaxgan.main --recipe flowers_best_128 --data-dir FOLDER
 
-Measured for 2 of its 25 epochs (2,046 steps, 16,368 pictures), on two cores of an AMD EPYC with AVX-512 on a slow day, 15 minutes
-of training: fd_efficientnet_lite0 373.6, KID 0.659, recall 0, feature_distance 11.1: round patches in the colours of flowers on
-dark and green, chequered all over. That is hardly a beginning: at 18 images/s all 25 epochs are three hours.
-experiments/RESULTS.md has the protocol.
+Only its first two epochs have been measured; all 25 take hours on a CPU (docs/results.md, Flowers at 64x64).
 """
 
 from flaxgan.config import Config
 from flaxgan.main import main
 
-CONFIG = Config(dataset="oxford_flowers102", image_size=128, batch_size=8, learning_rate=0.0004, evaluate_every=5)
+CONFIG = Config.make(
+    preset="plain", dataset="oxford_flowers102", image_size=128, batch_size=8, learning_rate=0.0004, evaluate_every=5
+)
 
 if __name__ == "__main__":
     main(recipe=CONFIG)

@@ -3,11 +3,32 @@
 import argparse
 import dataclasses
 import functools
+import math
+import re
 import types
 import typing
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from flaxgan.registry import added, missing
+from flaxgan.system.errors import UserError
 
 LONGEST_SIDE = 4096  # of a picture, in pixels
+
+
+class Rule(NamedTuple):
+    """What values a field may have, beside None where that is its default."""
+
+    holds: Callable[[Any], bool]
+    words: str
+
+
+COUNT = Rule(lambda value: 1 <= value < 2**31, "must be at least 1, below 2**31")
+WIDTH = Rule(lambda value: 1 <= value < 2**20, "must be at least 1, below 2**20")  # XLA aborts on sizes that overflow
+POSITIVE = Rule(lambda value: 0 < value < math.inf, "must be a positive number")
+WEIGHT = Rule(lambda value: 0 <= value < math.inf, "must be finite and not negative")
+SHARE = Rule(lambda value: 0 <= value < 1, "must lie in [0, 1)")
+ANY = Rule(lambda value: True, "")
 
 
 def parse_image_size(text: str) -> tuple[int, int]:
@@ -18,21 +39,69 @@ def parse_image_size(text: str) -> tuple[int, int]:
     return int(sides[0]), int(sides[-1])
 
 
+def parse_period(text: str) -> str:
+    """Read how often something is done: '5' -> '5 epochs'; '500 steps' or '500steps' -> '500 steps'."""
+    match = re.fullmatch(r"\s*(\d+)\s*(epochs?|steps?)?\s*", text, re.IGNORECASE | re.ASCII)
+    if not match or not 1 <= int(match[1]) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a period; write epochs, as 5, or steps, as '500 steps'")
+    unit = "step" if (match[2] or "").lower().startswith("step") else "epoch"
+    return f"{int(match[1])} {unit}{'' if int(match[1]) == 1 else 's'}"
+
+
+def period_steps(period: str, per_epoch: int) -> int:
+    """Convert a period, '5 epochs' or '500 steps', to steps, of which an epoch has `per_epoch`."""
+    number, unit = period.split()
+    return int(number) * (per_epoch if unit.startswith("epoch") else 1)
+
+
 def option(
     default: Any,
     help: str,
     *,
+    rule: Rule = ANY,
     fixed: bool = False,
-    parse: typing.Callable[[str], Any] | None = None,
+    parse: Callable[[str], Any] | None = None,
     saved: bool = True,
     flag: bool = True,
+    extensible: bool = False,
 ) -> Any:
-    """A field that is a flag too, unless `flag` is False.
+    """Declare a field that is a flag too, unless `flag` is False.
 
     `fixed`: a resumed run can't change it (see Run.open).
     `saved`: in the run's config.json; not so what says where the run or a file is, and which processes train it.
+    `extensible`: it also takes names that code outside the package has added to a Registry.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag})
+    metadata = {"help": help, "rule": rule, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag}
+    metadata["extensible"] = extensible
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def check(fields: Any) -> None:
+    """Raise UserError if a field of a dataclass of options is of another type than declared, or breaks its rule."""
+    for field in dataclasses.fields(fields):
+        if not field.metadata:
+            continue
+        value, hint = getattr(fields, field.name), type_of(type(fields), field.name)
+        if value is None and field.default is None:
+            continue
+        words = f"must be one of {choices_of(hint)}" if choices_of(hint) else f"must be of type {hint.__name__}"
+        if field.metadata["extensible"]:
+            require_known(field.name, [value], choices_of(hint))
+            continue
+        require(fields, field.name, is_a(value, hint), words)
+        require(fields, field.name, field.metadata["rule"].holds(value), field.metadata["rule"].words)
+
+
+def require(fields: Any, name: str, holds: bool, words: str) -> None:
+    """Raise UserError, unless it `holds`, with the flag of a field, what it must be, and what it is."""
+    if not holds:
+        raise UserError(f"{flag(name)} {words}, not {getattr(fields, name)}")
+
+
+def require_known(name: str, values: Iterable[Any], built_in: Sequence[str]) -> None:
+    """Raise UserError unless each value of a field is a built-in name, or one that was added (registry.py)."""
+    if unknown := [value for value in values if value not in (*built_in, *added(name))]:
+        raise missing(flag(name), unknown[0], built_in)
 
 
 def flag(name: str) -> str:

@@ -7,22 +7,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flaxgan.config import FIELDS, Config
-from flaxgan.errors import UserError
-from flaxgan.fields import choices_of, flag, type_of, typed
-from flaxgan.naming import CheckpointName
+from flaxgan.config import SHARED, Config, fields_of
+from flaxgan.fields import choices_of, flag, parse_image_size, parse_period, type_of, typed
+from flaxgan.options import OPTIONS
+from flaxgan.registry import added
+from flaxgan.runs.naming import CheckpointName
+from flaxgan.system.errors import UserError
 
 GROUPS = {  # of --help: the first field of each
     "dataset": "data",
-    "batch_size": "how much to train",
-    "features": "networks",
-    "loss": "losses and remedies",
-    "ema": "averaged weights and learning rates",
+    "preset": "how much to train",
+    "learning_rate": "learning rates and averaged weights",
     "seed": "the run",
     "evaluate_every": "evaluation while it trains",
     "device": "how to compute",
     "distributed": "several processes",
+    "architecture": "networks",
+    "loss": "losses and remedies",
 }
+
+METAVARS = {parse_image_size: "SIZE", parse_period: "PERIOD"}
 
 
 def checkpoint_name(text: str) -> CheckpointName:
@@ -64,9 +68,12 @@ class Parser(argparse.ArgumentParser):
         raise UserError(message + (f"; did you mean {near[0]}?" if near else "") + f" (see {self.prog} --help)")
 
 
-def add_flag(parser: argparse._ActionsContainer, name: str, shown: Any, default: Any = argparse.SUPPRESS) -> None:
+def add_flag(
+    parser: argparse._ActionsContainer, name: str, shown: Any, default: Any = argparse.SUPPRESS, method: str = "gan"
+) -> None:
     """The flag of a field, whose help names the default `shown`. Not given, it is absent when parsed, or `default`."""
-    field, hint = FIELDS[name], type_of(Config, name)
+    declared = Config if name in SHARED else OPTIONS[method]
+    field, hint = fields_of(method)[name], type_of(declared, name)
     help = field.metadata["help"]
     if shown != field.default:  # a recipe's own
         help = help.partition(" (default:")[0]
@@ -78,24 +85,31 @@ def add_flag(parser: argparse._ActionsContainer, name: str, shown: Any, default:
     else:
         choices = choices_of(hint)
         options["type"] = field.metadata["parse"] or (type(choices[0]) if choices else hint)
-        options["choices"] = choices or None
-        options["metavar"] = None if choices else "SIZE" if field.metadata["parse"] else hint.__name__.upper()
+        options["choices"] = (*choices, *added(name)) if choices else None
+        options["metavar"] = None if choices else METAVARS.get(field.metadata["parse"], hint.__name__.upper())
     parser.add_argument(flag(name), **options)
 
 
 def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
     """One flag a field, in groups."""
     group = parser
-    for name, field in FIELDS.items():
+    for name, field in defaults.fields.items():
         if name in GROUPS:
             group = parser.add_argument_group(GROUPS[name])
         if field.metadata["flag"]:
-            add_flag(group, name, getattr(defaults, name))
+            add_flag(group, name, defaults[name], method=defaults.method)
+
+
+def add_plugin(parser: argparse.ArgumentParser) -> None:
+    """--plugin, which every command has: what a run is trained with has to be there to read it again."""
+    help = "a Python file that adds a loss, an architecture or the like of your own, or a data set (docs/extending.md)"
+    parser.add_argument("--plugin", type=path, action="append", default=[], metavar="FILE", help=help)
 
 
 def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:
     """--checkpoint and --device, which every command that reads a trained run has, and the flags of these fields."""
     help = "a step (5000), an epoch (epoch:20), or best, if the run chose one with --evaluate-every (default: the newest)"
     parser.add_argument("--checkpoint", type=checkpoint_name, metavar="NAME", help=help)
+    add_plugin(parser)
     for name in (*names, "device"):
-        add_flag(parser, name, FIELDS[name].default, FIELDS[name].default)
+        add_flag(parser, name, SHARED[name].default, SHARED[name].default)

@@ -1,52 +1,78 @@
 """Train a GAN: python -m flaxgan.main --help"""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
 import flaxgan
-from flaxgan.config import Config
-from flaxgan.errors import exit_on_user_error
-from flaxgan.flags import Parser, add_flags
+from flaxgan import api
+from flaxgan.config import Config, fields_of, method_of_folder
+from flaxgan.flags import Parser, add_flags, add_plugin, path
+from flaxgan.recipes import open_recipe
+from flaxgan.registry import load_plugin
+from flaxgan.runs.caller import COMMAND_LINE
+from flaxgan.system.errors import exit_on_user_error
 
 
-def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:
-    """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed as it was."""
+def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, Config]:
+    """Return what parses all flags, and the configuration whose fields are their defaults: the recipe's, or that of --recipe.
+
+    A --plugin is run first, for what it adds are values of the flags. Raises UserError if there is no such file or recipe.
+    """
     prog, description = "python -m flaxgan.main", "Train a GAN on a collection of pictures."
+    first = Parser(prog=prog, add_help=False)
+    add_plugin(first)
+    first.add_argument("--config", type=path, metavar="FILE", help="start a new run from the config.json of another one")
     if recipe:
         program = sys.modules["__main__"]
         spec = getattr(program, "__spec__", None)
         prog, description = f"python -m {spec.name}" if spec else f"python {sys.argv[0]}", program.__doc__
+    else:
+        help = "start from a recipe; flags that are given count more (python -m flaxgan lists the recipes)"
+        first.add_argument("--recipe", metavar="NAME", help=help)
+    asked = first.parse_known_args(argv)[0]
+    for plugin in asked.plugin:
+        load_plugin(plugin)
+    if name := getattr(asked, "recipe", None):
+        recipe, description = open_recipe(name)
+        prog += f" --recipe {name}"
+    second = Parser(prog=prog, add_help=False)  # whose options the other flags are
+    second.add_argument("--method")
+    second.add_argument("--run-dir")
+    named = second.parse_known_args(argv)[0]
+    method = named.method or method_of_folder(named.run_dir)
     parser = Parser(
         prog=prog,
         usage="%(prog)s [FLAGS]",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[first],
     )
-    recipe = recipe or Config()
+    if recipe is None or (method and method != recipe.method):
+        fields_of(method or "gan")  # refuses what is no method
+        recipe = Config(method=method or "gan")
     add_flags(parser, recipe)
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and the networks, and stop")
     parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")
+    return parser, recipe
+
+
+def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:
+    """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed as it was.
+
+    `recipe`: that of a program which is one itself; without it --recipe may name one.
+    """
     with exit_on_user_error():
+        parser, recipe = _parser(argv, recipe)
         given = vars(parser.parse_args(argv))
-        dry_run = given.pop("dry_run")
-
-        from flaxgan.run import Run  # the heavy imports begin here, after --help has answered
-
-        run = Run.open(given, recipe.chosen())
-        if dry_run:
-            from flaxgan.devices import set_up_devices
-            from flaxgan.summary import summary
-
-            set_up_devices(run.config.device)
-            print(summary(run))
+        asked = {name: given.pop(name, None) for name in ("dry_run", "recipe", "plugin", "config")}
+        base = api.starting_fields(asked["recipe"], asked["config"], given) | recipe.chosen()
+        if asked["dry_run"]:
+            print(api.dry_run(given, base))
         else:
-            from flaxgan.hosts import join
-            from flaxgan.train import train
-
-            if run.config.distributed:
-                join(run.config)
-            train(run)
+            command = shlex.join([*parser.prog.split(), *map(str, sys.argv[1:] if argv is None else argv)])
+            api.start(given, base, COMMAND_LINE, command=command)
 
 
 if __name__ == "__main__":

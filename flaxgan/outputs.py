@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flaxgan.errors import UserError
-from flaxgan.files import replacing, require_writable
 from flaxgan.plots import enlarged, grid, grid_shape, name_rows, save_animation, save_image
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import replacing, require_writable
 
 MOST_PIXELS = 2**28  # of a grid or frame: it is made in memory
 

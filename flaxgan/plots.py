@@ -1,14 +1,18 @@
-"""Pictures of a run: grids, real beside generated, and curves. Each file is replaced whole."""
+"""Pictures of a run: grids, and real beside generated. Each file is replaced whole."""
 
+import contextlib
 import math
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from flaxgan.files import replacing
+from flaxgan.system.errors import UserError, explaining_full_disk
+from flaxgan.system.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +20,51 @@ if TYPE_CHECKING:
 
 GAP = 2  # pixels between the pictures of a grid
 LONGEST_NAME = 32  # letters of a row's name
+
+
+class Attempts:
+    """Attempts to draw: what fails is a warning on standard error, the first time of its kind, and nothing that waits for it ends.
+
+    Still raised are UserError, of a full disk too, and OSError if a file in `folder`, where the pictures go, is the reason, as when
+    that is gone; but not PermissionError, with which Windows answers while somebody looks at the picture that is to be replaced.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder.absolute()
+        self._failed: set[str] = set()
+
+    @contextlib.contextmanager
+    def __call__(self, what: str) -> Iterator[None]:
+        """`what`: the kind, as the warning names it."""
+        try:
+            with explaining_full_disk():
+                yield
+        except UserError:
+            raise
+        except Exception as error:  # matplotlib and Pillow fail in any way they like
+            if isinstance(error, OSError) and not isinstance(error, PermissionError) and self._holds(error.filename):
+                raise
+            if what not in self._failed:
+                self._failed.add(what)
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                print(f"flaxgan: warning: can't draw {what} ({reason[:200]})", file=sys.stderr, flush=True)
+
+    def _holds(self, path: Any) -> bool:
+        return bool(path) and self._folder in Path(os.fsdecode(path)).absolute().parents
+
+
+def _import_matplotlib() -> Any:
+    """Import it whatever MPLBACKEND names: a notebook's own, say, which need not be installed here. No file needs one.
+
+    It takes half a second, for which no start is to wait.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    return matplotlib
 
 
 def grid_shape(n: int, h: int, w: int, columns: int | None = None) -> tuple[int, int, int]:
@@ -35,12 +84,18 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return sheet
 
 
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    """Open matplotlib's, which has the letters of many scripts, or where that fails Pillow's own, which has Latin ones."""
+    try:
+        return ImageFont.truetype(Path(_import_matplotlib().get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+    except Exception:  # matplotlib fails in any way it likes
+        return ImageFont.load_default(size)
+
+
 def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """A grid with a name to the left of each of its rows, black on white."""
-    import matplotlib
-
     row = (sheet.shape[0] - GAP) / len(names)
-    font = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), max(11, row / 8))
+    font = _font(max(11, row / 8))
     names = [" ".join(name.split()) for name in names]
     shown = [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names]
     margin = Image.new("L", (math.ceil(max(map(font.getlength, shown))) + 2 * GAP, sheet.shape[0]), 255)
@@ -82,17 +137,21 @@ def save_image(path: Path, pixels: np.ndarray) -> None:
         )
 
 
-def _figure(width: float, height: float, title: str = "") -> "Figure":
-    """An empty one, in inches. `title`: as it is, whatever a folder may be called."""
-    from matplotlib.figure import Figure  # takes half a second, for which no start is to wait
+def new_figure(width: float, height: float, title: str = "") -> "Figure":
+    """Return an empty figure, in inches, whatever backend matplotlib has. `title`: as it is, whatever a folder may be called."""
+    _import_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
     if title:
         figure.suptitle(title.encode(errors="replace").decode(), parse_math=False)
     return figure
 
 
-def _save_figure(path: Path, figure: "Figure") -> None:
+def save_figure(path: Path, figure: "Figure") -> None:
+    """Write a figure as PNG."""
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
 
@@ -105,11 +164,11 @@ def _show(axes: "Axes", pixels: np.ndarray, title: str) -> None:
 
 def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str, columns: int | None = None) -> None:
     """Two named sets of as many pictures, uint8 (N, H, W, C), side by side at the same scale."""
-    figure = _figure(12, 6.4, title)
+    figure = new_figure(12, 6.4, title)
     for axes, (name, images) in zip(figure.subplots(1, 2), grids.items(), strict=True):
         _show(axes, grid(images, columns), name)
         axes.set_anchor("N")  # level, though one may have fewer rows
-    _save_figure(path, figure)
+    save_figure(path, figure)
 
 
 Pair = tuple[np.ndarray, np.ndarray, float]
@@ -118,7 +177,7 @@ Pair = tuple[np.ndarray, np.ndarray, float]
 def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray) -> None:
     """Rows of (generated, nearest real, distance), and below them how the distances are spread, beside real to real."""
     columns = max(map(len, rows.values()))
-    figure = _figure(max(9, 1 + columns), 3.2 * len(rows) + 3)
+    figure = new_figure(max(9, 1 + columns), 3.2 * len(rows) + 3)
     *bands, below = figure.subfigures(len(rows) + 1, 1)
     for band, (name, pairs) in zip(bands, rows.items(), strict=True):
         band.suptitle(f"{name}: generated above, its nearest real picture below, their distance in feature space")
@@ -135,56 +194,4 @@ def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.n
     axes.set_xlabel("distance in feature space")
     axes.set_ylabel("share of pictures")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
-    _save_figure(path, figure)
-
-
-def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
-    """Mean over a centred window, shorter at the ends."""
-    kernel = np.ones(window)
-    return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
-
-
-PANELS = {  # y axis -> what is drawn over it
-    "loss": ("d_loss", "g_loss"),
-    "share judged right": ("d_real_accuracy", "d_fake_accuracy"),
-    "share augmented": ("augment_probability",),
-    "Fréchet distance": ("fid", "fd_efficientnet_lite0"),
-    "share": ("precision", "recall", "density", "coverage"),
-    "feature distance": ("feature_distance",),
-}
-ALWAYS = 2  # the first panels; the others where there is something to draw
-
-
-def _draw_curve(axes: "Axes", rows: Sequence[dict[str, Any]], name: str) -> None:
-    """What is logged often is faint as logged and bold as a moving average; few values are dots."""
-    steps = np.array([row["step"] for row in rows if name in row])
-    values = np.array([row[name] for row in rows if name in row])
-    window = max(1, len(values) // 40)
-    (line,) = axes.plot(steps, _smoothed(values, window) if len(values) else [], "-" if window > 1 else ".-", label=name)
-    if window > 1:
-        axes.plot(steps, values, color=line.get_color(), alpha=0.25, linewidth=0.8)
-
-
-def save_losses(path: Path, rows: Sequence[dict[str, Any]], title: str, per_epoch: int) -> None:
-    """Losses, accuracies and, if there are any, evaluations over steps and epochs."""
-    drawn = [[name for name in names if any(name in row for row in rows)] for names in PANELS.values()]
-    panels = [(label, names) for i, (label, names) in enumerate(zip(PANELS, drawn, strict=True)) if names or i < ALWAYS]
-    figure = _figure(10, 1 + 3 * len(panels), title)
-    all_axes = figure.subplots(len(panels), 1, sharex=True)
-    for axes, (label, names) in zip(all_axes, panels, strict=True):
-        for name in names:
-            _draw_curve(axes, rows, name)
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
-        if names:
-            axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        if label.startswith("share"):
-            axes.set_ylim(-0.02, max(1.02, axes.get_ylim()[1]))
-        else:
-            low, high = axes.get_ylim()
-            axes.set_ylim(min(0, low), max(0, 1.03 * high))
-    all_axes[1].axhline(0.5, color="gray", linestyle=":", linewidth=1)
-    all_axes[-1].set_xlabel("step")
-    top = all_axes[0].secondary_xaxis("top", functions=(lambda step: step / per_epoch, lambda epoch: epoch * per_epoch))
-    top.set_xlabel("epoch")
-    _save_figure(path, figure)
+    save_figure(path, figure)

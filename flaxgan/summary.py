@@ -1,37 +1,74 @@
 """What a configuration comes to, in words: in full for --dry-run, in two lines where a training begins."""
 
+from typing import Any
+
 import jax
+import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.data import ImageDataset
-from flaxgan.run import Run
-from flaxgan.state import NETWORKS, GANState, state_shape
+from flaxgan.data import Dataset, steps_per_epoch
+from flaxgan.methods.state import Network, networks
+from flaxgan.presets import described
+from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved
+from flaxgan.runs.folder import Run
+from flaxgan.trainer import Trainer, measured_speed, require_divisible
 
 
-def _parameters(state: GANState, network: str) -> int:
-    return sum(leaf.size for leaf in jax.tree.leaves(getattr(state, network).params))
+def _parameters(network: Network) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(network.params))
 
 
-def summary(run: Run) -> str:
-    """The resolved configuration, and each network's parameters with their shapes and counts. Computes nothing."""
-    lines = [f"{name:20} {value}" for name, value in run.config.to_dict().items()]
+def summary(run: Run, devices: list[jax.Device]) -> str:
+    """Return the resolved configuration, what the preset chose, each network's parameters, and what a run takes.
+
+    Times a few steps on black images, to tell how long the run takes and how much memory. Writes nothing.
+    """
+    facts = facts_of(run, devices, run.config.hours and 3600 * run.config.hours)
+    run = resolved(run, facts)
+    config = run.config
+    require_divisible(config, devices)
+    black = np.zeros((config.images_per_step, *config.image_size, config.channels), np.uint8)
+    dataset = Dataset.of(black, np.zeros(len(black), np.int32), tuple(run.source.class_names))
+    trainer = Trainer(config, devices, dataset)
+    if is_cut_to_time(run):
+        run = cut_to_time(run, facts, trainer, 0)
+        config = run.config
+    lines = [f"{name:20} {value}" for name, value in config.to_dict().items()]
     lines.append(f"{'run_dir':20} {run.folder}" + (" (resumed)" if run.resumed else ""))
-    state = state_shape(run.config)
-    for name in NETWORKS:
-        lines.append(f"\n{name}: {_parameters(state, name):,} parameters")
-        for path, leaf in jax.tree.leaves_with_path(getattr(state, name).params):
+    for name, network in networks(trainer.state_shape).items():
+        lines.append(f"\n{name}: {_parameters(network):,} parameters")
+        for path, leaf in jax.tree.leaves_with_path(network.params):
             shape = " x ".join(map(str, leaf.shape))
             lines.append(f"  {jax.tree_util.keystr(path, simple=True, separator='/'):28} {shape:>20} {leaf.size:>12,}")
-    return "\n".join(lines)
+    if run.chosen:
+        lines.append("\n" + described(run.chosen, facts))
+    return "\n".join([*lines, "", _costs(config, len(run.source), trainer)])
 
 
-def describe(config: Config, dataset: ImageDataset, devices: list[jax.Device], state: GANState) -> str:
+def _costs(config: Config, num_images: int, trainer: Trainer) -> str:
+    """Return lines on how long the run takes and how much memory a step takes; times a few steps."""
+    steps = min(config.lengths(steps_per_epoch(num_images, config.images_per_step)).values())
+    speed = measured_speed(trainer)
+    minutes = steps * config.images_per_step / speed / 60
+    memory = trainer.program.memory_analysis()
+    used = f", {_bytes(memory) / 2**30:.1f} GiB of memory for a step" if memory else ""
+    return (
+        f"estimate: {steps:,} steps, {steps * config.images_per_step:,} pictures at {speed:,.0f} a second (a few steps timed): "
+        f"{minutes:,.0f} min, evaluations and pictures not counted{used}"
+    )
+
+
+def _bytes(memory: Any) -> int:
+    return memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes - memory.alias_size_in_bytes
+
+
+def describe(config: Config, dataset: Dataset, devices: list[jax.Device], state: Any) -> str:
     """Two lines on what is trained, for the person who started it. `state`: its shapes are enough."""
     height, width = config.image_size
     names = dataset.class_names
     classes = f", {len(names)} classes ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})" if names else ""
     return (
         f"{config.dataset}: {len(dataset.images)} pictures, {height}x{width}x{config.channels}{classes}\n"
-        + ", ".join(f"{name} {_parameters(state, name):,} parameters" for name in NETWORKS)
+        + ", ".join(f"{name} {_parameters(network):,} parameters" for name, network in networks(state).items())
         + f", on {len(devices)} {devices[0].device_kind}"
     )

@@ -19,7 +19,7 @@ from flaxgan.sample import main as sample_main
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("FLAXGAN_TEST_DATA", ROOT.parent / "shared" / "data"))
-TINY = ["--image-size", "16", "--features", "4", "--latent-dim", "8", "--batch-size", "8"]
+TINY = ["--preset", "plain", "--image-size", "16", "--features", "4", "--latent-dim", "8", "--batch-size", "8"]
 
 
 @pytest.fixture(scope="session", autouse=True)

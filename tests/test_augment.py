@@ -3,45 +3,45 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flaxgan.augment import AUGMENTATIONS, color, cutout, seen, translation
+from flaxgan.methods.augment import AUGMENTATIONS, augmented, color, cutout, translation
+from flaxgan.rng import Rng
 
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 3)), jnp.float32)
-KEYS = jax.random.split(jax.random.key(0), 16)
+RNG = Rng(jax.random.key(0))
 
 
 def test_nothing_asked_for_changes_nothing():
-    assert seen(IMAGES, KEYS, ()) is IMAGES
+    assert augmented(IMAGES, RNG, ()) is IMAGES
 
 
 def test_color_keeps_the_shape_of_a_picture_and_shifts_its_mean():
     """Contrast and saturation turn about a mean, so only brightness moves it: by at most a half."""
-    changed = jax.vmap(color)(IMAGES, KEYS)
+    changed = color(IMAGES, RNG)
     shift = changed.mean((1, 2, 3)) - IMAGES.mean((1, 2, 3))
     assert (abs(shift) <= 0.5).all() and len(np.unique(shift)) == 16
 
 
 def test_color_spreads_grey_pictures_and_the_channels_of_colourful_ones_by_random_factors():
     grey = jnp.broadcast_to(jnp.linspace(-0.5, 0.5, 64).reshape(8, 8, 1), (200, 8, 8, 3))
-    keys = jax.random.split(jax.random.key(4), 200)
-    changed = jax.vmap(color)(grey, keys)
+    changed = color(grey, RNG)
     np.testing.assert_allclose(changed.std(-1), 0, atol=1e-6)  # whatever the saturation
     contrast = np.asarray(changed[..., 0].std((1, 2)) / grey[0, ..., 0].std())
     assert 0.5 <= contrast.min() < 0.55 and 1.45 < contrast.max() <= 1.5
     red = jnp.zeros((200, 8, 8, 3)).at[..., 0].set(0.9)  # all pixels alike: a mean of their own, and no contrast but of channels
-    saturation = np.asarray(jnp.ptp(jax.vmap(color)(red, keys), -1)[:, 0, 0] / 0.9) / contrast
+    saturation = np.asarray(jnp.ptp(color(red, RNG), -1)[:, 0, 0] / 0.9) / contrast
     assert saturation.min() < 0.05 and 1.95 < saturation.max() <= 2.01
 
 
 def test_translation_moves_by_at_most_an_eighth_and_fills_with_grey():
     images = jnp.ones((200, 16, 16, 1))
-    moved = jax.vmap(translation)(images, jax.random.split(jax.random.key(1), 200))
+    moved = translation(images, Rng(jax.random.key(1)))
     assert {0.0, 1.0} == set(np.unique(moved).tolist())
     rows, columns = (16 - np.asarray(moved[..., 0]).max(axis).sum(-1) for axis in (2, 1))
     assert set(rows.tolist()) == set(columns.tolist()) == {0, 1, 2}
 
 
 def test_cutout_takes_half_of_each_side_less_what_lies_outside():
-    holes = 1 - jax.vmap(cutout)(jnp.ones((200, 8, 8, 1)), jax.random.split(jax.random.key(2), 200))[..., 0]
+    holes = 1 - cutout(jnp.ones((200, 8, 8, 1)), Rng(jax.random.key(2)))[..., 0]
     heights = np.asarray(holes.max(2).sum(1))
     assert heights.max() == 4 and heights.min() >= 2 and len(np.unique(heights)) > 1
 
@@ -49,51 +49,51 @@ def test_cutout_takes_half_of_each_side_less_what_lies_outside():
 @pytest.mark.slow
 def test_each_picture_has_its_own_change_and_gradients_reach_it():
     names = tuple(AUGMENTATIONS)
-    alone = jnp.concatenate([seen(IMAGES[i : i + 1], KEYS[i : i + 1], names, 0.5, 0.1) for i in range(2)])
-    np.testing.assert_allclose(seen(IMAGES, KEYS, names, 0.5, 0.1)[:2], alone, atol=1e-6)
-    assert not np.allclose(*(seen(jnp.ones((2, 8, 8, 3)), KEYS[:2], names)))
-    grads = jax.grad(lambda x: seen(x, KEYS, names).sum())(IMAGES)
+    others = IMAGES.at[2:].set(0)
+    alone = augmented(others, RNG, names, 0.5, 0.1)[:2]
+    np.testing.assert_allclose(augmented(IMAGES, RNG, names, 0.5, 0.1)[:2], alone, atol=1e-6)
+    assert not np.allclose(*(augmented(jnp.ones((2, 8, 8, 3)), RNG, names)))
+    grads = jax.grad(lambda x: augmented(x, RNG, names).sum())(IMAGES)
     assert jnp.isfinite(grads).all() and (grads != 0).mean() > 0.3
 
 
 @pytest.mark.slow
 def test_a_share_of_the_pictures_is_augmented_each_by_all_or_not_at_all():
-    images, keys = jnp.tile(IMAGES, (25, 1, 1, 1)), jax.random.split(jax.random.key(5), 400)
+    images, rng = jnp.tile(IMAGES, (25, 1, 1, 1)), Rng(jax.random.key(5))
     names = ("color", "cutout")
-    augmented = seen(images, keys, names)
+    all_of_them = augmented(images, rng, names)
     for share, deviation in ((0.0, 0), (0.3, 0.08), (1.0, 0)):
-        shown = seen(images, keys, names, jnp.float32(share))
-        as_augmented, as_it_was = ((shown == other).all((1, 2, 3)) for other in (augmented, images))
+        shown = augmented(images, rng, names, jnp.float32(share))
+        as_augmented, as_it_was = ((shown == other).all((1, 2, 3)) for other in (all_of_them, images))
         assert (as_augmented | as_it_was).all()
         assert abs(float(as_augmented.mean()) - share) <= deviation
 
 
 def test_noise_has_the_deviation_asked_for():
-    noise = seen(jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64), (), noise=0.2)
+    noise = augmented(jnp.zeros((64, 16, 16, 3)), Rng(jax.random.key(3)), (), noise=0.2)
     np.testing.assert_allclose(noise.std(), 0.2, rtol=0.02)
 
 
 def test_brightness_goes_both_ways():
-    shift = np.asarray(jax.vmap(color)(jnp.zeros((200, 4, 4, 3)), jax.random.split(jax.random.key(3), 200)).mean((1, 2, 3)))
+    shift = np.asarray(color(jnp.zeros((200, 4, 4, 3)), Rng(jax.random.key(3))).mean((1, 2, 3)))
     assert -0.5 <= shift.min() < -0.45 and 0.45 < shift.max() <= 0.5
 
 
 def test_translation_goes_all_ways():
     column = jnp.zeros((200, 16, 16, 1)).at[:, 8, 8].set(1)
-    moved = np.asarray(jax.vmap(translation)(column, jax.random.split(jax.random.key(3), 200)))[..., 0]
+    moved = np.asarray(translation(column, Rng(jax.random.key(3))))[..., 0]
     where = np.argwhere(moved)[:, 1:] - 8
     assert {tuple(w) for w in where.tolist()} == {(y, x) for y in range(-2, 3) for x in range(-2, 3)}
 
 
 def test_cutout_is_as_wide_as_high():
-    holes = np.asarray(1 - jax.vmap(cutout)(jnp.ones((200, 8, 12, 1)), jax.random.split(jax.random.key(3), 200))[..., 0])
+    holes = np.asarray(1 - cutout(jnp.ones((200, 8, 12, 1)), Rng(jax.random.key(3)))[..., 0])
     assert holes.any(1).sum(1).max() == 6 and holes.any(2).sum(1).max() == 4
 
 
 def test_each_augmentation_draws_anew(monkeypatch):
-    noted = []
     for name in ("color", "translation"):
-        monkeypatch.setitem(AUGMENTATIONS, name, lambda image, key: noted.append(0) or image + jax.random.uniform(key))
-    x = seen(jnp.zeros((4, 2, 2, 1)), KEYS[:4], ("color",))
-    y = seen(jnp.zeros((4, 2, 2, 1)), KEYS[:4], ("color", "translation"))
+        monkeypatch.setitem(AUGMENTATIONS, name, lambda x, rng: x + rng.uniform((len(x), 1, 1, 1)))
+    x = augmented(jnp.zeros((4, 2, 2, 1)), RNG, ("color",))
+    y = augmented(jnp.zeros((4, 2, 2, 1)), RNG, ("color", "translation"))
     assert (abs(y - 2 * x).max((1, 2, 3)) > 1e-3).all()

@@ -1,27 +1,31 @@
 import argparse
-import dataclasses
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
+from conftest import ROOT
 
-from flaxgan.checkpoint import Checkpoints, load
 from flaxgan.config import Config
-from flaxgan.errors import UserError
+from flaxgan.data import Dataset
 from flaxgan.flags import checkpoint_name
-from flaxgan.naming import CheckpointName
-from flaxgan.parallel import Trainer
-from flaxgan.run import TrainedRun
-from flaxgan.state import state_shape
+from flaxgan.methods import state_shape
+from flaxgan.runs.checkpoint import Checkpoints, load
+from flaxgan.runs.folder import TrainedRun
+from flaxgan.runs.naming import CheckpointName
+from flaxgan.system.errors import UserError
+from flaxgan.trainer import Trainer
 
-CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
+CONFIG = Config.make(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
 def trainer():
-    return Trainer(CONFIG, jax.devices()[:1], IMAGES)
+    return Trainer(CONFIG, jax.devices()[:1], Dataset.of(IMAGES))
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def run_dir(tmp_path, trainer):
     state = trainer.create_state()
     with Checkpoints(tmp_path, keep=2) as checkpoints:
         for step in range(1, 5):
-            state, _ = trainer.train_steps(state, np.arange(8)[None])
+            state, _ = trainer.train_steps(state, trainer.dataset.rows(np.arange(8)[None]))
             checkpoints.save(state)
             np.savez(tmp_path / f"{step}.npz", *map(np.array, jax.tree.leaves(state)))
     return tmp_path
@@ -62,16 +66,16 @@ def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, trainer, tm
         expected = checkpoints.restore(trainer.state_shape)
     folder, step = run_dir, np.arange(8)[None]
     for count, parallelism in ((8, "pmap"), (2, "jit"), (8, "jit"), (1, "jit")):
-        config = dataclasses.replace(CONFIG, parallelism=parallelism)
-        on_count = trainer if count == 1 else Trainer(config, jax.devices()[:count], IMAGES)
+        config = CONFIG.replace(parallelism=parallelism)
+        on_count = trainer if count == 1 else Trainer(config, jax.devices()[:count], Dataset.of(IMAGES))
         with Checkpoints(folder) as checkpoints:
             state = checkpoints.restore(on_count.state_shape)
         assert all(len(leaf.sharding.device_set) == count for leaf in jax.tree.leaves(state))
-        state, metrics = on_count.train_steps(state, step)
+        state, metrics = on_count.train_steps(state, trainer.dataset.rows(step))
         folder = tmp_path / str(count)
         with Checkpoints(folder, keep=1) as checkpoints:
             checkpoints.save(state)
-        expected, expected_metrics = trainer.train_steps(expected, step)
+        expected, expected_metrics = trainer.train_steps(expected, trainer.dataset.rows(step))
         np.testing.assert_allclose(metrics["d_loss"], expected_metrics["d_loss"], rtol=0, atol=1e-5)
     for got, want in zip(leaves(state.discriminator.batch_stats), leaves(expected.discriminator.batch_stats), strict=True):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
@@ -100,16 +104,83 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, trainer, 
         assert int(checkpoints.restore(trainer.state_shape, step=3).step) == 3
 
 
+def damage(run_dir, *steps):
+    for step in steps:
+        for file in (run_dir / "checkpoints" / str(step)).rglob("d/*"):
+            file.write_bytes(file.read_bytes()[:-50])
+
+
+def test_nothing_is_to_be_removed_unless_an_older_one_can_be_read(run_dir, trainer, tmp_path):
+    damage(run_dir, 3, 4)
+    with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="checkpoints/4 can't be read") as raised:
+        checkpoints.restore(trainer.state_shape)
+    assert "go on from" not in str(raised.value)
+    state, folder = trainer.create_state(), tmp_path / "other"
+    with Checkpoints(folder, keep=3) as checkpoints:
+        for _ in range(3):
+            state, _ = trainer.train_steps(state, trainer.dataset.rows(np.arange(8)[None]))
+            checkpoints.save(state)
+    damage(folder, 2, 3)
+    both = r"remove \S*checkpoints/2, \S*checkpoints/3 to go on from step 1,"
+    with Checkpoints(folder) as checkpoints, pytest.raises(UserError, match=both):
+        checkpoints.restore(trainer.state_shape)
+
+
+@pytest.mark.parametrize("name", ["a[1]", "a[", "*", "a?b", "a\\b", "caf\udce9"])
+def test_where_orbax_would_lose_them_none_are_written(tmp_path, name):
+    with pytest.raises(UserError, match=r"can't take . in a path"):
+        Checkpoints(tmp_path / name / "run", keep=1)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a]b", "a b", "a%20b", "é", "{a}", "a$b", "a#b", "'", '"', "a,b", "a~b"])
+def test_other_names_are_no_trouble(tmp_path, trainer, name):
+    with Checkpoints(tmp_path / name, keep=1) as checkpoints:
+        checkpoints.save(trainer.create_state())
+    with Checkpoints(tmp_path / name) as checkpoints:
+        assert int(checkpoints.restore(trainer.state_shape).step) == 0
+
+
+@pytest.mark.parametrize("lost", [".", "default/d"])
+@pytest.mark.parametrize("step", [0, 1])
+def test_what_was_written_and_cannot_be_read_ends_the_run(tmp_path, trainer, monkeypatch, lost, step):
+    """At once if it is the first; else when the next is due, or at the end."""
+    finished = ocp.CheckpointManager.wait_until_finished
+
+    def lose(manager):
+        finished(manager)
+        shutil.rmtree(tmp_path / "checkpoints" / str(step) / lost, ignore_errors=True)
+
+    monkeypatch.setattr(ocp.CheckpointManager, "wait_until_finished", lose)
+    state, saved = trainer.create_state(), []
+    said = f"checkpoints/{step} was written, and can't be read"
+    with pytest.raises(UserError, match=said), Checkpoints(tmp_path, keep=3) as checkpoints:
+        for _ in range(step + 1):
+            checkpoints.save(state)
+            saved.append(int(state.step))
+            state, _ = trainer.train_steps(state, trainer.dataset.rows(np.arange(8)[None]))
+    assert saved == [*range(2 * step)]
+
+
+def test_importing_it_changes_nothing():
+    code = (
+        "import logging, sys, flaxgan.runs.checkpoint; "
+        "print(sys.unraisablehook is sys.__unraisablehook__, logging.getLogger('asyncio').level)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "True 0\n"
+
+
 def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run_dir, monkeypatch):
     """As by a run that goes on training; the other way round in time, for the test: an older one is left."""
     restore = Checkpoints.restore
 
-    def removed_meanwhile(self, shape, step):
+    def removed_meanwhile(self, *asked):
         shutil.rmtree(run_dir / "checkpoints" / "4", ignore_errors=True)
-        return restore(self, shape, step)
+        return restore(self, *asked)
 
     monkeypatch.setattr(Checkpoints, "restore", removed_meanwhile)
-    run = TrainedRun(dataclasses.replace(CONFIG, run_dir=str(run_dir)), {}, None, 8)
+    run = TrainedRun(CONFIG.replace(run_dir=str(run_dir)), {}, None, 8)
     assert int(load(run, None, jax.devices()[0]).step) == 3
     with pytest.raises(UserError, match="has no checkpoint of step 4"):
         load(run, CheckpointName("step", 4), jax.devices()[0])
@@ -117,7 +188,7 @@ def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run
 
 @pytest.mark.parametrize("fields", [{"features": 8}, {"image_size": (32, 32)}, {"latent_dim": 9}])
 def test_a_checkpoint_of_another_network(run_dir, fields):
-    shape = state_shape(Config(**CONFIG.to_dict() | fields))
+    shape = state_shape(Config.make(**CONFIG.to_dict() | fields))
     with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="another"):
         checkpoints.restore(shape)
 
@@ -145,7 +216,7 @@ def trained(run_dir):
     shutil.copytree(run_dir / "checkpoints", best)
     shutil.rmtree(best / "4")
     shutil.rmtree(run_dir / "checkpoints" / "3")
-    return TrainedRun(dataclasses.replace(CONFIG, run_dir=str(run_dir)), {}, None, 17)
+    return TrainedRun(CONFIG.replace(run_dir=str(run_dir)), {}, None, 17)
 
 
 @pytest.mark.parametrize(("text", "step"), [("4", 4), ("step:4", 4), ("epoch:2", 4), ("best", 3), ("3", 3)])
@@ -163,7 +234,7 @@ def test_which_checkpoints_are_kept_is_said_by_step_and_epoch(trained, text):
 def test_of_many_kept_checkpoints_the_nearest_are_named(tmp_path):
     for step in range(100, 3000, 100):
         (tmp_path / "checkpoints" / str(step)).mkdir(parents=True)
-    run = TrainedRun(dataclasses.replace(CONFIG, run_dir=str(tmp_path)), {}, None, None)
+    run = TrainedRun(CONFIG.replace(run_dir=str(tmp_path)), {}, None, None)
     with pytest.raises(UserError, match="of step 1010; kept: step 700, .*step 1000, .*step 1400, …; the run's"):
         load(run, CheckpointName("step", 1010), jax.devices()[0])
     with pytest.raises(UserError, match="name a step"):

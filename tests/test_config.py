@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import subprocess
 import sys
@@ -9,22 +8,24 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from flaxgan import config
-from flaxgan.augment import AUGMENTATIONS
-from flaxgan.config import FIELDS, Config
+from flaxgan import options
+from flaxgan.config import SHARED, Config, fields_of
 from flaxgan.data import open_source
-from flaxgan.errors import UserError
+from flaxgan.data.fit import FITS
 from flaxgan.fields import flag
 from flaxgan.flags import GROUPS, Parser, add_flags
-from flaxgan.losses import LOSSES
-from flaxgan.metrics.features import EXTRACTORS
+from flaxgan.methods.augment import AUGMENTATIONS
+from flaxgan.methods.losses import LOSSES
+from flaxgan.methods.penalties import PENALTIES
+from flaxgan.methods.state import SCHEDULES
 from flaxgan.models import ARCHITECTURES
 from flaxgan.models.sizes import require_resolution
-from flaxgan.parallel import live_on_device
-from flaxgan.penalties import PENALTIES
-from flaxgan.run import _native_or_64, resolve
-from flaxgan.state import SCHEDULES
+from flaxgan.options import GANOptions
+from flaxgan.pretrained.extractor import EXTRACTORS
+from flaxgan.system.errors import UserError
+from flaxgan.trainer import live_on_device
 
+FIELDS = fields_of("gan")
 FIXED_BY_THE_USERS_SCRIPTS = """
     --dataset --data-dir --split --image-size --channels --batch-size --epochs --max-steps --features --latent-dim --learning-rate
     --d-learning-rate --g-learning-rate --beta1 --beta2 --seed --run-dir --checkpoint-every --keep-checkpoints --flip --no-flip
@@ -39,9 +40,8 @@ def parse(*argv, defaults=None):
 
 
 def test_defaults_are_the_papers():
-    config = Config()
-    assert (config.features, config.latent_dim, config.learning_rate, config.beta1, config.beta2) == (64, 100, 2e-4, 0.5, 0.999)
-    assert config.dataset == "synthetic_flowers"
+    names = ("features", "latent_dim", "learning_rate", "beta1", "beta2", "dataset")
+    assert [Config()[name] for name in names] == [64, 100, 2e-4, 0.5, 0.999, "synthetic_flowers"]
 
 
 def test_only_flags_that_were_given_are_parsed():
@@ -56,15 +56,21 @@ def test_only_flags_that_were_given_are_parsed():
 
 
 def test_the_names_are_those_of_what_is_there():
-    for field, table in {"loss": LOSSES, "architecture": ARCHITECTURES, "schedule": SCHEDULES, "extractor": EXTRACTORS}.items():
-        assert typing.get_args(typing.get_type_hints(Config)[field]) == tuple(table)
-    assert tuple(AUGMENTATIONS) == config.AUGMENTATIONS
-    assert Config(augment=",".join(AUGMENTATIONS)).augmentations == tuple(AUGMENTATIONS)
-    assert tuple(PENALTIES) == config.PENALTIES and set(PENALTIES) <= set(FIELDS)
+    for field, table in {
+        "loss": LOSSES,
+        "architecture": ARCHITECTURES,
+        "schedule": SCHEDULES,
+        "extractor": EXTRACTORS,
+        "fit": FITS,
+    }.items():
+        assert typing.get_args(typing.get_type_hints(Config if field in SHARED else GANOptions)[field]) == tuple(table)
+    assert tuple(AUGMENTATIONS) == options.AUGMENTATIONS
+    assert Config.make(augment=",".join(AUGMENTATIONS)).options.augmentations == tuple(AUGMENTATIONS)
+    assert tuple(PENALTIES) == options.PENALTIES and set(PENALTIES) <= set(FIELDS)
 
 
 def test_json_round_trip():
-    config = Config(image_size=(48, 64), channels=1, flip=False, max_steps=7, run_dir="somewhere")
+    config = Config.make(image_size=(48, 64), channels=1, flip=False, max_steps=7, run_dir="somewhere")
     assert Config.from_dict(json.loads(json.dumps(config.to_dict())), run_dir="somewhere") == config
 
 
@@ -74,19 +80,19 @@ def test_json_round_trip():
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_zero_negative_and_nan_are_refused(name, value):
     with pytest.raises(UserError, match=flag(name)):
-        Config(**{name: value})
+        Config.make(**{name: value})
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "d_learning_rate"])
 def test_infinite_rates_are_refused(name):
     with pytest.raises(UserError, match="positive number"):
-        Config(**{name: float("inf")})
+        Config.make(**{name: float("inf")})
 
 
 @pytest.mark.parametrize("fields", [{"beta1": 1.0}, {"beta2": -0.1}, {"beta1": float("nan")}, {"seed": -1}, {"channels": 2}])
 def test_values_out_of_range_are_refused(fields):
     with pytest.raises(UserError, match=flag(next(iter(fields)))):
-        Config(**fields)
+        Config.make(**fields)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +140,7 @@ def test_help_imports_nothing_heavy():
     [
         ({"r1": 1.0, "d_norm": "batch"}, "none to bound"),
         ({"loss": "hinge", "label_smoothing": 0.1}, "bce and lsgan"),
-        ({"augment": "color,blur"}, "color,translation,cutout"),
+        ({"augment": "color,blur"}, "color, translation, cutout"),
         ({"architecture": "resnet", "d_norm": "layer"}, "no normalisation"),
         ({"augment_target": 0.8}, "give that too"),
         ({"augment_target": 0.5, "augment": "color"}, "between 0.5 and 1"),
@@ -149,34 +155,53 @@ def test_help_imports_nothing_heavy():
 )
 def test_remedies_that_do_not_go_together_or_make_no_sense(fields, said):
     with pytest.raises(UserError, match=said):
-        Config(**fields)
+        Config.make(**fields)
 
 
 def test_the_discriminators_normalisation_follows_from_what_is_asked():
     kinds = [{}, {"r1": 1.0}, {"spectral_norm": True}, {"spectral_norm": True, "d_norm": "layer"}]
-    assert [Config(**fields).discriminator_norm for fields in kinds] == ["batch", "layer", "none", "layer"]
+    assert [Config.make(**fields).options.discriminator_norm for fields in kinds] == ["batch", "layer", "none", "layer"]
 
 
 def test_augmentations_are_a_list_or_none():
-    asked = [Config(augment=text).augmentations for text in (None, "none", "color, translation")]
+    asked = [Config.make(augment=text).options.augmentations for text in (None, "none", "color, translation")]
     assert asked == [(), (), ("color", "translation")]
-
-
-@pytest.mark.parametrize(
-    "native, want", [((28, 28), (28, 28)), ((64, 48), (64, 48)), ((128, 128), (64, 64)), ((30, 30), (64, 64)), (None, (64, 64))]
-)
-def test_the_size_follows_the_data_up_to_64(native, want):
-    assert _native_or_64(dataclasses.replace(open_source("synthetic_flowers"), image_size=native)) == want
 
 
 def test_a_saved_name_means_the_same_in_every_folder(tmp_path, monkeypatch):
     """A run on a TFDS data set, resumed where a folder happens to have its name."""
     (tmp_path / "oxford_flowers102").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
     monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "none"))
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # after TFDS, which looks for the name there, is imported
     with pytest.raises(UserError, match="is not prepared"):
-        resolve(Config(dataset="oxford_flowers102"))
+        open_source("oxford_flowers102")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(5, "5 epochs"), ("1", "1 epoch"), ("500 steps", "500 steps"), ("1Step", "1 step"), (" 3 epochs ", "3 epochs")],
+)
+def test_periods_are_epochs_or_steps(given, kept):
+    config = Config.make(checkpoint_every=given)
+    assert config.checkpoint_every == kept and Config.from_dict(config.to_dict()) == config
+    number, unit = kept.split()
+    assert config.steps_every("checkpoint_every", 7) == int(number) * (7 if unit.startswith("epoch") else 1)
+
+
+@pytest.mark.parametrize("given", [0, "0", "-1", "5 days", "1e3", 2.5, True, "", 2**31])
+def test_what_is_no_period_is_refused(given):
+    with pytest.raises(UserError, match="--evaluate-every"):
+        Config.make(evaluate_every=given)
+
+
+def test_a_run_ends_where_the_first_of_its_lengths_does():
+    assert Config.make(images=100, batch_size=8, epochs=3, max_steps=7).lengths(5) == {
+        "--images": 13,
+        "--max-steps": 7,
+        "--epochs": 15,
+    }
+    assert Config.make(images=100, batch_size=8, d_steps=2).lengths(5) == {"--images": 7}
 
 
 def test_attention_where_there_is_no_such_map_is_refused():
@@ -191,4 +216,4 @@ def test_pictures_live_on_the_device_if_they_fill_a_quarter_of_it(home, images, 
     class Device:
         memory_stats = staticmethod(lambda: {"bytes_limit": 100})
 
-    assert live_on_device(Config(data_home=home), [Device()], np.zeros(images, np.uint8)) == want
+    assert live_on_device(Config.make(data_home=home), [Device()], np.zeros(images, np.uint8)) == want

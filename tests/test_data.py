@@ -14,12 +14,13 @@ import tensorflow_datasets  # noqa: F401  # before a test hides TensorFlow from 
 from conftest import ROOT
 from PIL import Image
 
-from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch, synthetic_flowers
-from flaxgan.data.batches import permuted
-from flaxgan.data.cache import cache_dir
-from flaxgan.data.images import to_pixels
+from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch
+from flaxgan.data import pixels as conversion
+from flaxgan.data import synthetic as synthetic_flowers
+from flaxgan.data.order import permuted
 from flaxgan.data.tfds import _prepare
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import cache_dir
 
 
 def folder_of(tmp_path, **pictures):
@@ -28,6 +29,12 @@ def folder_of(tmp_path, **pictures):
         stem, _, extension = name.partition("__")
         picture.save(tmp_path / f"{stem}.{extension or 'png'}")
     return tmp_path
+
+
+def to_pixels(picture, image_size, channels):
+    """One picture's, cropped: uint8 (H, W, channels)."""
+    (image,) = conversion.to_pixels(picture, image_size, channels)
+    return image
 
 
 def pixels(folder, size=(16, 16), channels=3):
@@ -212,7 +219,16 @@ def test_unreadable_files_are_skipped_counted_and_named_once(tmp_path, capfd):
     assert len(images) == 2 and (images[0] == images[1]).all()
     warning = capfd.readouterr().err
     assert warning.count("warning") == 1
-    assert "skipped 4 of 6 files" in warning and "empty.jpg, half.png, link.jpg, notes.txt" in warning
+    assert "skipped 4 of 6 files: " in warning
+    for reason in (
+        "1 empty (empty.jpg)",
+        "1 not decodable (half.png): image file is truncated",
+        "1 of no picture format (notes.txt)",
+    ):
+        assert reason in warning
+    assert "1 gone, or a link to nowhere (link.jpg)" in warning
+    pixels(tmp_path)
+    assert capfd.readouterr().err == warning, "as often as it is used"
 
 
 def test_a_scan_of_200_megapixels_is_a_picture(tmp_path):
@@ -413,7 +429,15 @@ class DigitDots(Dots):
     VERSION = Dots.VERSION
 
 
-for builder in (Dots, DigitDots):
+class BrokenDots(Dots):
+    VERSION = Dots.VERSION
+
+    def _generate_examples(self, count):
+        yield from super()._generate_examples(count)
+        yield count, {"image": io.BytesIO(b"no picture"), "label": 0}
+
+
+for builder in (Dots, DigitDots, BrokenDots):
     builder(data_dir=sys.argv[1], file_format="array_record").download_and_prepare()
 """
     )
@@ -446,6 +470,17 @@ def test_digits_are_not_mirrored(tfds_dir):
     assert [open_source(name, str(tfds_dir)).flip for name in ("dots", "digit_dots")] == [True, False]
 
 
+def test_a_record_is_skipped_for_its_bytes_alone(tfds_dir, tmp_path, capfd):
+    assert len(prepare(open_source("broken_dots", str(tfds_dir)), (16, 16), 3).images) == 12
+    assert "skipped 2 of 14 files: 2 of no picture format" in capfd.readouterr().err
+    shutil.copytree(tfds_dir / "dots", tmp_path / "dots")
+    (records,) = (tmp_path / "dots").rglob("*train.array_record*")
+    whole = records.read_bytes()
+    records.write_bytes(whole[:50] + bytes(50) + whole[100:])
+    with pytest.raises(UserError, match="can't read record 0 of .*dots/1.0.0: .*; see to its drive and start again, or prepare"):
+        prepare(open_source("dots", str(tmp_path)), (16, 16), 3)
+
+
 def test_tensorflow_is_not_imported(tfds_dir):
     code = (
         "import sys; from flaxgan.data import open_source, prepare; "
@@ -459,6 +494,15 @@ def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(UserError, match="unknown data set oxford_flower102,.* did you mean oxford_flowers102"):
         open_source("oxford_flower102")
     with pytest.raises(UserError, match="did you mean synthetic_flowers"):
+        open_source("syntetic_flowers")
+
+
+@pytest.mark.parametrize("name", ["dots", "oxford_flowers102"], ids=["prepared", "not prepared"])
+def test_where_there_is_no_array_record_there_are_other_ways(tfds_dir, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "array_record", None)
+    with pytest.raises(UserError, match="none for Windows .*WSL there, or give --dataset a folder"):
+        open_source(name, str(tfds_dir))
+    with pytest.raises(UserError, match="unknown data set syntetic_flowers"):
         open_source("syntetic_flowers")
 
 

@@ -10,11 +10,11 @@ import pytest
 from conftest import TINY, size_of
 from PIL import Image
 
+from flaxgan.curves import save_losses
 from flaxgan.evaluate import main as evaluate
 from flaxgan.main import main
 from flaxgan.metrics.evaluation import METRICS
 from flaxgan.metrics.evaluation import evaluate as measured
-from flaxgan.plots import save_losses
 from flaxgan.sample import main as sample
 
 pytestmark = pytest.mark.slow  # the run that most of them measure is trained and evaluated first
@@ -39,7 +39,7 @@ def run_dir(tmp_path_factory, pictures, curves):
     flags = ["--epochs", "4", "--evaluate-every", "2", "--evaluate-num", "40", "--keep-checkpoints", "4"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "flaxgan.gallery.save_losses", lambda path, rows, *more: curves.append(rows) or save_losses(path, rows, *more)
+            "flaxgan.runs.snapshots.save_losses", lambda path, rows, *more: curves.append(rows) or save_losses(path, rows, *more)
         )
         main(["--dataset", str(pictures), "--run-dir", str(run_dir), *flags, *TINY])
     return run_dir
@@ -207,7 +207,7 @@ def test_a_signal_ends_an_evaluation_and_the_next_start_makes_up_for_it(
             return os.kill(os.getpid(), signal.SIGTERM) if comparison.generated.protocol["step"] == at else measured(comparison)
 
         with monkeypatch.context() as patch:
-            patch.setattr("flaxgan.selection.evaluate", interrupted)
+            patch.setattr("flaxgan.runs.best.evaluate", interrupted)
             assert f"stopped by SIGTERM after step {step} of 20, all saved; to resume" in printed(main, "--run-dir", stopped, *told)
         assert (stopped / "checkpoints" / str(step)).is_dir()
         assert [row["step"] for row in evaluations(stopped)] == [10][: step // 10 - 1]
@@ -318,7 +318,7 @@ def test_what_is_not_looked_through_is_said(measure, pictures):
         (["RUN", "--output", "folder.json"], "folder.json is a folder"),
         (["RUN", "--generated", "float.npy"], "is float64 (4, 8, 8, 3); write pictures as uint8"),
         (["RUN", "--generated", "object.npy"], "can't read object.npy"),
-        (["RUN", "--generated", "archive.npy"], "archive.npy is an archive"),
+        (["RUN", "--generated", "archive.npy"], "archive.npy has no array 'images' (it has pictures)"),
         (["RUN", "--generated", "one.npy", "--checkpoint", "best"], "--checkpoint says which samples"),
         (["RUN", "--image-size", "64"], "--image-size is for the folders"),
         (["RUN", "--generated", "sizes"], "differ in size (8x8, 9x8, …); give --image-size"),
@@ -333,7 +333,7 @@ def test_mistakes_are_one_line(run_dir, refused, tmp_path, monkeypatch, argv, me
     np.save("one.npy", np.zeros((1, 8, 8, 3), np.uint8))
     np.save("object.npy", np.array([{}]), allow_pickle=True)
     with open("archive.npy", "wb") as file:
-        np.savez(file, images=np.zeros((4, 8, 8, 3), np.uint8))
+        np.savez(file, pictures=np.zeros((4, 8, 8, 3), np.uint8))
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "sizes").mkdir()
     for height in (8, 9):
@@ -363,6 +363,14 @@ def test_pictures_of_an_evaluation_before_do_not_stay(measure, tmp_path, picture
     measure(*argv, "memorisation,precision")
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a_neighbours.png", "a_typical.png"}
     measure(*argv, "precision")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a_typical.png"}
+
+
+def test_numbers_are_written_though_a_picture_cannot_be_drawn(tmp_path, pictures, monkeypatch, capsys):
+    monkeypatch.setattr("flaxgan.metrics.results.save_neighbours", lambda *_: 1 / 0)
+    argv = ["--real", pictures, "--generated", pictures, "--output", tmp_path / "a.json", "--metrics", "memorisation,precision"]
+    evaluate([str(arg) for arg in argv])
+    assert "warning: can't draw a_neighbours.png (ZeroDivisionError" in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a_typical.png"}
 
 

@@ -1,21 +1,19 @@
 """What each metric is told of: on pictures whose pixels are their features."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
 
 from flaxgan.config import Config
-from flaxgan.data import ImageDataset
-from flaxgan.metrics import efficientnet
+from flaxgan.data import Dataset
+from flaxgan.data.pixels import preprocess
+from flaxgan.methods.gan import create_state
 from flaxgan.metrics.accuracy import _logits, _pairs
 from flaxgan.metrics.comparison import Comparison
 from flaxgan.metrics.evaluation import evaluate
+from flaxgan.metrics.image_sets import ImageSet, _select
 from flaxgan.metrics.reference import Reference
-from flaxgan.metrics.sets import ImageSet, _select
-from flaxgan.state import create_state
-from flaxgan.steps import preprocess
+from flaxgan.pretrained import efficientnet
 
 
 class Fake:
@@ -72,7 +70,7 @@ def test_accuracy_asks_about_each_kind_by_its_own_measure(compare, monkeypatch, 
     """A discriminator that sees brightness: real ones are bright, and all logits are positive."""
     monkeypatch.setattr("flaxgan.metrics.accuracy._logits", lambda state, images, *_: np.asarray(images, float).mean((1, 2, 3)) - 5)
     bright, dark = (np.full((8, 2, 2, 1), level, np.uint8) for level in (100, 50))
-    c = compare(image_set(bright), image_set(dark), state="a run's", config=Config(batch_size=8, loss=loss))
+    c = compare(image_set(bright), image_set(dark), state="a run's", config=Config.make(batch_size=8, loss=loss))
     got = [entry["value"] for entry in evaluate(c, ["accuracy"]).values()]
     assert got == {"bce": [1, 0], "wgan": [1, 1]}[loss]
 
@@ -88,7 +86,7 @@ def test_accuracy_knows_of_smoothed_targets_and_of_parts(compare, monkeypatch, s
 
     monkeypatch.setattr("flaxgan.metrics.accuracy._logits", logits)
     images = np.tile(np.arange(4, dtype=np.uint8), 4)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
-    config = Config(batch_size=8, accumulate=2, label_smoothing=smoothing)
+    config = Config.make(batch_size=8, accumulate=2, label_smoothing=smoothing)
     measured = evaluate(compare(image_set(images), image_set(images), state="a run's", config=config), ["accuracy"])
     assert (measured["d_real_accuracy"]["value"], measured["d_fake_accuracy"]["value"]) == (share, 1 - share)
     assert measured["d_real_accuracy"]["batch_size"] == 4 and len(set(keys)) == len(keys) == 8, "a key each"
@@ -102,7 +100,7 @@ def test_pictures_are_judged_in_pairs_of_a_class(compare, monkeypatch):
     )
     rng, names = np.random.default_rng(0), ("a", "b", "c")
     sets = [image_set(np.full((40, 2, 2, 1), level, np.uint8), rng.integers(0, 3, 40), names) for level in (100, 50)]
-    config = Config(batch_size=4, loss="relativistic", conditional=True, num_classes=3)
+    config = Config.make(batch_size=4, loss="relativistic", conditional=True, num_classes=3)
     measured = evaluate(compare(*sets, state="a run's", config=config), ["accuracy"])["d_real_accuracy"]
     both = sum(min(np.sum(one.labels == k) for one in sets) for k in range(3))
     assert measured["value"] == 1 and measured["images_of_each"] == both // 4 * 4
@@ -116,17 +114,17 @@ def test_pictures_are_judged_in_pairs_of_a_class(compare, monkeypatch):
 @pytest.mark.slow
 def test_a_discriminator_judges_pictures_as_it_saw_them_in_training():
     """Most of what it does is left out, and pictures are changed so far that there is little to tell them by."""
-    config = Config(image_size=16, channels=3, features=4, latent_dim=8, flip=False)
+    config = Config.make(image_size=16, channels=3, features=4, latent_dim=8, flip=False)
     state, images = jax.jit(lambda: create_state(config))(), np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), np.uint8)
     plain, again, noisy, dropped, augmented = (
-        _logits(state, images, None, jax.random.key(1), dataclasses.replace(config, **fields))
+        _logits(state, images, None, jax.random.key(1), config.replace(**fields))
         for fields in ({}, {"loss": "hinge"}, {"instance_noise": 3.0}, {"dropout": 0.0, "augment": "none"}, {"augment": "cutout"})
     )
     np.testing.assert_allclose(plain, state.discriminator.train_mode(preprocess(images))[0], rtol=1e-4, atol=1e-6)
     assert (again == plain).all() and (dropped == plain).all()
     for changed in (noisy, augmented):
         assert np.corrcoef(plain, changed)[0, 1] < 0.9
-    half = dataclasses.replace(config, dropout=0.5)
+    half = config.replace(dropout=0.5)
     state = jax.jit(lambda: create_state(half))()
     dropped, others = (_logits(state, images, None, jax.random.key(seed), half) for seed in (1, 2))
     assert np.corrcoef(dropped, others)[0, 1] < 0.9
@@ -144,5 +142,5 @@ def test_few_generated_pictures_say_little_about_classes(compare):
 
 def test_a_choice_is_at_random():
     images = np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1)
-    chosen = _select(ImageDataset(images, np.zeros(100, np.int32), (), ""), 20, {"source": "x"}).images.ravel().tolist()
+    chosen = _select(Dataset.of(images), 20, {"source": "x"}).images.ravel().tolist()
     assert len(set(chosen)) == 20 and chosen != sorted(chosen) and max(chosen) > 40

@@ -1,12 +1,12 @@
 """Every recipe of experiments/ runs, and its flags can be overridden."""
 
-import dataclasses
 import importlib
 import json
 
 import pytest
 from conftest import ROOT, TINY
 
+from flaxgan.config import Config
 from flaxgan.main import main
 
 RECIPES = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
@@ -17,7 +17,7 @@ RECIPES = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
 def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     recipe = importlib.import_module(f"experiments.{name}").CONFIG
     if name != "fashion_mnist_dense":  # one shows that a recipe's evaluation runs; it takes longer than all the rest
-        recipe = dataclasses.replace(recipe, evaluate_every=None)
+        recipe = recipe.replace(evaluate_every=None)
     argv = ["--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 2, "--evaluate-num", 16, *TINY]
     if recipe.attention:
         argv += ["--attention", 8]  # what there is at this size
@@ -34,10 +34,21 @@ def test_two_steps_on_tiny_data(tmp_path, pictures, name):
 
 @pytest.mark.slow
 def test_a_resumed_run_stays_what_it_was_made(tmp_path, pictures):
-    recipe = dataclasses.replace(importlib.import_module("experiments.own_images").CONFIG, evaluate_every=None)
+    recipe = importlib.import_module("experiments.own_images").CONFIG.replace(evaluate_every=None)
     argv = ["--dataset", pictures, "--run-dir", tmp_path, *TINY, "--augment", "color", "--learning-rate", 0.001, "--max-steps", 1]
     main([str(arg) for arg in argv], recipe)
     main(["--run-dir", str(tmp_path), "--max-steps", "2"], recipe)
     config = json.loads((tmp_path / "config.json").read_text())
     assert (config["augment"], config["learning_rate"]) == ("color", 0.001)
     assert config["changes"] == [{"step": 1, "max_steps": 2}]
+
+
+def test_a_recipe_may_name_its_run(tmp_path, pictures, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny = {"dataset": str(pictures), "image_size": 16, "features": 4, "latent_dim": 8, "batch_size": 8, "max_steps": 1}
+    for max_steps in (1, 2):  # the second start resumes it
+        main(["--max-steps", str(max_steps)], Config.make(**tiny, run_dir="mine"))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert (tmp_path / "mine" / "checkpoints" / "2").is_dir()
+    main(["--run-dir", "other"], Config.make(**tiny, run_dir="mine"))
+    assert (tmp_path / "other" / "checkpoints" / "1").is_dir(), "a flag counts more than the recipe"

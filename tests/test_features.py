@@ -9,11 +9,11 @@ import pytest
 from jax import lax
 from PIL import Image, ImageFilter
 
-from flaxgan.data.synthetic_flowers import draw
-from flaxgan.errors import UserError
-from flaxgan.metrics import efficientnet
-from flaxgan.metrics.features import Extractor, own_devices
+from flaxgan.data.synthetic import draw
 from flaxgan.metrics.kernel import mmd2
+from flaxgan.pretrained import efficientnet
+from flaxgan.pretrained.extractor import Extractor, own_devices
+from flaxgan.system.errors import UserError
 
 RNG = np.random.default_rng(0)
 

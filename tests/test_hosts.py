@@ -12,8 +12,8 @@ import pytest
 from conftest import TINY, start
 from test_train import rows, steps, without_timings
 
-from flaxgan import hosts
 from flaxgan.data import open_source, prepare
+from flaxgan.system import distributed as hosts
 
 TIME_TO_NOTICE = 60  # that another process is gone
 
@@ -119,8 +119,8 @@ def test_processes_with_different_pictures_are_told(tmp_path, pictures, monkeypa
 
 IMPATIENT = """
 import sys
-import flaxgan.hosts, flaxgan.main
-flaxgan.hosts.SECONDS_UNSAID, flaxgan.hosts.SECONDS_TO_MEET = 0.1, 2
+import flaxgan.system.distributed, flaxgan.main
+flaxgan.system.distributed.SECONDS_UNSAID, flaxgan.system.distributed.SECONDS_TO_MEET = 0.1, 2
 flaxgan.main.main(sys.argv[1:])
 """
 
@@ -141,7 +141,7 @@ def test_a_process_that_waits_for_others_in_vain_says_so(tmp_path, pictures, pro
 
 def test_a_folder_whose_name_is_no_text_reaches_the_others(monkeypatch):
     monkeypatch.setattr("jax.process_count", lambda: 2)
-    monkeypatch.setattr("flaxgan.hosts.multihost_utils.broadcast_one_to_all", lambda value: value)
+    monkeypatch.setattr("flaxgan.system.distributed.multihost_utils.broadcast_one_to_all", lambda value: value)
     assert hosts.from_first("/shared/\udcff ü") == "/shared/\udcff ü"
 
 

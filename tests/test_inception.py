@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
-from flaxgan.errors import UserError
-from flaxgan.metrics import inception
 from flaxgan.metrics.inception_score import inception_score
-from flaxgan.metrics.inception_v3 import InceptionV3, average_pool, convolve
+from flaxgan.pretrained import inception
+from flaxgan.pretrained.inception_v3 import InceptionV3, average_pool, convolve
+from flaxgan.system.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_the_weights_file(tmp_path, monkeypatch, tensors):
     with pytest.raises(UserError, match="other.pth is not the published weight file"):
         inception.load(tmp_path / "other.pth")
     monkeypatch.setattr(inception, "SHA256", hashlib.sha256(b"other").hexdigest())
-    monkeypatch.setattr("flaxgan.metrics.weights.read_tensors", {b"other": tensors}.get)
+    monkeypatch.setattr("flaxgan.pretrained.weights.read_tensors", {b"other": tensors}.get)
     monkeypatch.setattr(inception, "URL", (tmp_path / "other.pth").as_uri())
     for path in (tmp_path / "other.pth", None):
         np.testing.assert_allclose(inception.load(path)["params"]["fc"]["kernel"], tensors["fc.weight"].T)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flaxgan.losses import LOSSES, feature_matching
+from flaxgan.methods.losses import LOSSES, feature_matching
 
 
 def discriminator_loss(real, fake, target=1.0, loss="bce"):
@@ -57,7 +57,7 @@ def test_every_other_loss_worked_by_hand(loss, of_discriminator, of_generator):
     np.testing.assert_allclose(generator_loss(FAKE, REAL, loss=loss), of_generator, rtol=1e-6)
 
 
-def test_what_is_judged_right_depends_on_where_the_loss_wants_the_logits():
+def test_what_is_correct_depends_on_where_the_loss_wants_the_logits():
     real, fake = jnp.array([2.0, 0.4, -1.0]), jnp.array([-3.0, 0.3, -0.9])
     expected = {
         "bce": ([True, True, False], [True, False, True]),  # on either side of 0
@@ -66,7 +66,7 @@ def test_what_is_judged_right_depends_on_where_the_loss_wants_the_logits():
         "wgan": ([True, True, False],) * 2,  # against each other
         "relativistic": ([True, True, False],) * 2,
     }
-    assert {name: tuple(right.tolist() for right in loss.judged_right(real, fake)) for name, loss in LOSSES.items()} == expected
+    assert {name: tuple(right.tolist() for right in loss.correct(real, fake)) for name, loss in LOSSES.items()} == expected
 
 
 @pytest.mark.parametrize("target", [1.0, 0.9, 0.4])
@@ -77,7 +77,7 @@ def test_the_boundary_is_what_a_discriminator_says_that_knows_nothing(loss, targ
     logits = jnp.linspace(-2, 2, 4001)
     losses = jax.vmap(lambda logit: discriminator_loss(logit[None], logit[None], target, loss))(logits)
     best = logits[losses <= losses.min() + 1e-7].mean()
-    below, above = (LOSSES[loss].judged_right(best + shift, best + shift, target) for shift in (-0.01, 0.01))
+    below, above = (LOSSES[loss].correct(best + shift, best + shift, target) for shift in (-0.01, 0.01))
     assert [*map(bool, below), *map(bool, above)] == [False, True, True, False]
 
 

@@ -3,11 +3,13 @@ import jax.numpy as jnp
 import pytest
 
 from flaxgan.config import Config
-from flaxgan.errors import UserError
 from flaxgan.fields import parse_image_size
+from flaxgan.methods import state_shape
+from flaxgan.methods.gan import create_state
 from flaxgan.models import ARCHITECTURES
 from flaxgan.models.sizes import base_size, stage_widths
-from flaxgan.state import create_state, state_shape
+from flaxgan.rng import Rng
+from flaxgan.system.errors import UserError
 
 
 def count(tree):
@@ -16,7 +18,7 @@ def count(tree):
 
 def test_parameter_counts_are_pytorchs():
     """The DCGAN tutorial's networks have 3,576,704 and 2,765,568 parameters."""
-    state = state_shape(Config(image_size=64, channels=3))
+    state = state_shape(Config.make(image_size=64, channels=3))
     assert count(state.generator.params) == 3_576_704
     assert count(state.discriminator.params) == 2_765_568
 
@@ -24,7 +26,7 @@ def test_parameter_counts_are_pytorchs():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_discriminator_may_have_a_width_of_its_own(architecture):
     wide, narrow, mixed = (
-        state_shape(Config(image_size=16, channels=3, architecture=architecture, **fields))
+        state_shape(Config.make(image_size=16, channels=3, architecture=architecture, **fields))
         for fields in ({"features": 8}, {"features": 4}, {"features": 4, "d_features": 8})
     )
     assert count(wide.discriminator.params) > 2 * count(narrow.discriminator.params)
@@ -74,7 +76,7 @@ def test_shapes(size, channels, architecture, num_classes):
 @pytest.mark.parametrize("size", [(64, 64), (48, 64), (128, 128), (256, 256)])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_larger_sizes_too(size, architecture):
-    config = Config(image_size=size, channels=3, architecture=architecture, attention=min(base_size(size)) * 4)
+    config = Config.make(image_size=size, channels=3, architecture=architecture, attention=min(base_size(size)) * 4)
     state = state_shape(config)
 
     def both(state):
@@ -88,7 +90,7 @@ def test_larger_sizes_too(size, architecture):
 
 @pytest.mark.slow
 def test_weights_begin_as_in_the_paper():
-    state = jax.jit(lambda: create_state(Config(image_size=64, channels=3, features=32)))()
+    state = jax.jit(lambda: create_state(Config.make(image_size=64, channels=3, features=32)))()
     for network in (state.generator, state.discriminator):
         for path, leaf in jax.tree.leaves_with_path(network.params):
             name = path[-1].key
@@ -98,7 +100,7 @@ def test_weights_begin_as_in_the_paper():
 
 
 def test_batch_norm_comes_after_every_discriminator_layer_but_the_first():
-    state = state_shape(Config(image_size=64, channels=3))
+    state = state_shape(Config.make(image_size=64, channels=3))
     widths = [stats["mean"].shape for stats in state.discriminator.batch_stats.values()]
     assert widths == [(128,), (256,), (512,)]
     assert [stats["mean"].shape for stats in state.generator.batch_stats.values()] == [(512,), (256,), (128,), (64,)]
@@ -106,7 +108,7 @@ def test_batch_norm_comes_after_every_discriminator_layer_but_the_first():
 
 def test_running_statistics_converge_to_the_batchs():
     """Fed the same z for long enough, both modes give the same pictures."""
-    network = jax.jit(lambda: create_state(Config(image_size=16, channels=3, features=4, latent_dim=8)).generator)()
+    network = jax.jit(lambda: create_state(Config.make(image_size=16, channels=3, features=4, latent_dim=8)).generator)()
     z = jax.random.normal(jax.random.key(0), (32, 8))
     step, sample = jax.jit(lambda network: network.train_mode(z)), jax.jit(lambda network: network.eval_mode(z))
     fed = network
@@ -121,7 +123,7 @@ def test_running_statistics_converge_to_the_batchs():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_each_ability_is_in_every_architecture(architecture):
     fields = {"conditional": True, "num_classes": 3, "attention": 8, "spectral_norm": True, "dropout": 0.3}
-    config = Config(image_size=16, channels=3, features=4, latent_dim=8, architecture=architecture, **fields)
+    config = Config.make(image_size=16, channels=3, features=4, latent_dim=8, architecture=architecture, **fields)
     state = jax.jit(lambda: create_state(config))()
     g, d = state.generator, state.discriminator
     names = [[path[-1].key for path, _ in jax.tree.leaves_with_path(tree)] for tree in (g.params, d.params, d.batch_stats)]
@@ -133,18 +135,18 @@ def test_each_ability_is_in_every_architecture(architecture):
         return network.train_mode(x, jnp.array(labels), **options)[0]
 
     z, x = jnp.stack([jnp.ones(8), -jnp.ones(8)]), jnp.broadcast_to(jnp.linspace(-1, 1, 16)[:, None], (2, 16, 16, 3))
-    keys = jax.random.split(jax.random.key(0), 2)
+    rng = Rng(jax.random.key(0))
     assert abs(run(g, z, [0, 1])).max() <= 1
     assert abs(run(g, z, [0, 1]) - run(g, z, [1, 0])).max() > 1e-4
     assert abs(run(d, x, [0, 0]) - run(d, x, [1, 1])).max() > 1e-5
-    assert abs(run(d, x, [0, 0]) - run(d, x, [0, 0], keys=keys)).max() > 1e-5, "dropout"
+    assert abs(run(d, x, [0, 0]) - run(d, x, [0, 0], rng=rng)).max() > 1e-5, "dropout"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_logits_are_float32_in_bfloat16_too(architecture):
     """Rounded, many would be the same."""
-    config = Config(image_size=16, channels=3, features=4, architecture=architecture, dtype="bfloat16")
+    config = Config.make(image_size=16, channels=3, features=4, architecture=architecture, dtype="bfloat16")
     discriminator = jax.jit(lambda: create_state(config))().discriminator
     logits = jax.jit(lambda x: discriminator.train_mode(x)[0])(jax.random.normal(jax.random.key(0), (16, 16, 16, 3)))
     assert logits.dtype == jnp.float32 and (logits.astype(jnp.bfloat16) != logits).mean() > 0.5

@@ -1,10 +1,28 @@
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
-from conftest import size_of
+from conftest import ROOT, size_of
 from PIL import Image
 
-from flaxgan.files import replacing
-from flaxgan.plots import GAP, enlarged, grid, grid_shape, name_rows, save_image, save_losses, save_neighbours, save_side_by_side
+from flaxgan.curves import save_losses
+from flaxgan.plots import (
+    GAP,
+    Attempts,
+    enlarged,
+    grid,
+    grid_shape,
+    name_rows,
+    save_image,
+    save_neighbours,
+    save_side_by_side,
+)
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import replacing
 
 
 def test_grid_reads_left_to_right_then_down():
@@ -113,3 +131,51 @@ def test_side_by_side_shows_both(tmp_path, channels):
     pixels = np.asarray(Image.open(tmp_path / "pair.png").convert("L"))
     left, right = np.split(pixels, 2, axis=1)
     assert (left == 0).mean() > 0.4 and (right == 128).mean() > 0.4
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "module://nonexistent", "nonsense"])
+def test_no_backend_of_the_environment_is_asked_for(tmp_path, backend):
+    """In a process of its own: matplotlib looks at the variable once, while it is imported."""
+    code = (
+        "import os, sys; from pathlib import Path; from flaxgan.curves import save_losses; "
+        "save_losses(Path(sys.argv[1]), [], 'title', 100); print(os.environ['MPLBACKEND'])"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "losses.png")]
+    environment = os.environ | {"MPLBACKEND": backend}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (result.stdout.strip(), result.stderr) == (backend, "") and size_of(tmp_path / "losses.png") == (1200, 840)
+
+
+def test_names_are_drawn_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    sheet = grid(np.zeros((2, 16, 16, 1), np.uint8), columns=1)
+    margin = name_rows(sheet, ["iris", "rose"])[:, : -sheet.shape[1]]
+    assert all((row < 128).any() for row in np.array_split(margin, 2))
+
+
+def test_what_fails_to_be_drawn_is_a_warning_once_a_kind(tmp_path, capsys):
+    attempt = Attempts(tmp_path)
+    foreign = FileNotFoundError(errno.ENOENT, "gone", "/fonts/a.ttf")
+    locked = PermissionError(errno.EACCES, "in use", str(tmp_path / "a.png"))
+    for kind, error in (("a.png", ValueError("no\nbackend")), ("a.png", KeyError()), ("b.png", foreign), ("c.png", locked)):
+        with attempt(kind):
+            raise error
+    warnings = capsys.readouterr().err.splitlines()
+    assert [line.split(" (")[0] for line in warnings] == [f"flaxgan: warning: can't draw {kind}.png" for kind in "abc"]
+    assert warnings[0].endswith("(ValueError: no backend)")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (UserError("so"), UserError),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), UserError),
+        (FileNotFoundError(errno.ENOENT, "gone", "run/a.png"), FileNotFoundError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_what_is_no_failure_to_draw_is_raised(tmp_path, monkeypatch, capsys, error, kind):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kind), Attempts(Path("run"))("a.png"):
+        raise error
+    assert capsys.readouterr().err == ""

@@ -8,9 +8,9 @@ from conftest import TINY, size_of, start
 from PIL import Image
 
 from flaxgan.main import main
+from flaxgan.methods.sampling import between, latents, random_classes, spread_classes
 from flaxgan.plots import GAP, enlarged, grid, name_rows
 from flaxgan.sample import main as sample
-from flaxgan.sampling import between, latents, random_classes, spread_classes
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_out_of_memory_is_one_line(run_dir, tmp_path, sample_refused, monkeypatc
     def exhausted(*_, **__):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
 
-    monkeypatch.setattr("flaxgan.sampling.draw", exhausted)
+    monkeypatch.setattr("flaxgan.methods.sampling.draw", exhausted)
     assert "out of memory; wait until" in sample_refused(run_dir, "--output", tmp_path / "a.png")
 
 

@@ -1,4 +1,3 @@
-import dataclasses
 import functools
 
 import jax
@@ -7,22 +6,26 @@ import numpy as np
 import optax
 import pytest
 
-from flaxgan import steps
 from flaxgan.config import Config
-from flaxgan.losses import LOSSES, feature_matching
-from flaxgan.parallel import Trainer
-from flaxgan.sampling import averaged_generator
-from flaxgan.state import TRAINING, create_state, random_key, state_shape
-from flaxgan.steps import preprocess, to_uint8, train_step
+from flaxgan.data import Dataset
+from flaxgan.data.pixels import preprocess, to_uint8
+from flaxgan.methods import gan as steps
+from flaxgan.methods import state_shape
+from flaxgan.methods.augment import adapted_probability
+from flaxgan.methods.gan import create_state, train_step
+from flaxgan.methods.losses import LOSSES, feature_matching
+from flaxgan.methods.sampling import averaged_generator
+from flaxgan.rng import TRAINING, Rng, random_key
+from flaxgan.trainer import Trainer
 
 # Compiled: operation by operation, each would be a compilation of its own.
 train_mode = jax.jit(lambda network, x: network.train_mode(x))
 
-CONFIG = Config(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
-KEYS = jax.random.split(jax.random.key(6), 8)
+CONFIG = Config.make(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
+RNG = Rng(jax.random.key(6))
 discriminator_step, generator_step = (
     jax.jit(
-        lambda state, images, z, step=step, config=CONFIG: step(state, images, None, z, KEYS[: len(z)], config),
+        lambda state, images, z, step=step, config=CONFIG: step(state, {"image": images, "z": z}, RNG, config),
         static_argnames="config",
     )
     for step in (steps.discriminator_step, steps.generator_step)
@@ -127,14 +130,13 @@ def test_accuracies_count_logits_on_the_right_side(state, images, z):
 
 @pytest.mark.slow
 def test_train_step_composes_the_two_and_counts(state, images):
-    step = jax.jit(functools.partial(train_step, config=dataclasses.replace(CONFIG, flip=False)))
-    once, metrics = step(state, images)
+    step = jax.jit(functools.partial(train_step, config=CONFIG.replace(flip=False)))
+    once, metrics = step(state, {"image": images})
     assert int(once.step) == 1
     assert set(metrics) == {"d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy"}
-    again, _ = step(state, images)
+    again, _ = step(state, {"image": images})
     assert same(once, again), "the same state and pictures give the same next state"
-    key = jax.random.split(jax.random.fold_in(random_key(0, TRAINING), 0))[0]
-    z = jax.random.normal(key, (8, 8))
+    z = Rng(random_key(0, TRAINING)).fold(0).fold(0).normal((8, 8))
     expected, d_metrics = discriminator_step(state, preprocess(images), z)
     expected, g_metrics = generator_step(expected, preprocess(images), z)
     np.testing.assert_allclose([metrics["d_loss"], metrics["g_loss"]], [d_metrics["d_loss"], g_metrics["g_loss"]], rtol=1e-5)
@@ -146,7 +148,8 @@ def test_train_step_composes_the_two_and_counts(state, images):
 @pytest.mark.slow
 def test_randomness_follows_seed_and_step(state, images):
     step = jax.jit(functools.partial(train_step, config=CONFIG))
-    first, other_step, other_seed = (step(s, images)[1] for s in (state, state.replace(step=7), state.replace(seed=jnp.uint32(1))))
+    states = (state, state.replace(step=7), state.replace(seed=jnp.uint32(1)))
+    first, other_step, other_seed = (step(state, {"image": images})[1] for state in states)
     assert len({float(metrics["d_loss"]) for metrics in (first, other_step, other_seed)}) == 3
 
 
@@ -159,12 +162,12 @@ ORDER = np.stack([np.random.default_rng(step).permutation(50)[:16] for step in r
 
 def trained(num_devices, steps_per_dispatch=1, **fields):
     """-> (state, metrics of each step, FLOP of a step on a device) after four steps, on the host."""
-    config = dataclasses.replace(CONFIG, **({"batch_size": 16} | fields))
-    trainer = Trainer(config, jax.devices()[:num_devices], PICTURES, LABELS, steps_per_dispatch)
+    config = CONFIG.replace(**({"batch_size": 16} | fields))
+    trainer = Trainer(config, jax.devices()[:num_devices], Dataset.of(PICTURES, LABELS, ("a", "b", "c")), steps_per_dispatch)
     state, rows = trainer.create_state(), []
     for start in range(0, 4, steps_per_dispatch):
         indices = ORDER[start : start + steps_per_dispatch]
-        state, metrics = trainer.train_steps(state, indices)
+        state, metrics = trainer.train_steps(state, trainer.dataset.rows(indices))
         rows += zip(*(np.asarray(values) for values in metrics.values()), strict=True)
     return jax.device_get(state), np.array(rows), trainer.program.cost_analysis()["flops"]
 
@@ -202,14 +205,14 @@ def test_eight_devices_agree_with_one_and_share_its_work(on_one_device, fields):
 @pytest.mark.slow
 def test_parts_of_a_batch_add_up_to_the_mean_over_them(state, images, z):
     """Every part has batch statistics of its own: the gradient is the mean of theirs, exactly."""
-    whole, metrics = discriminator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, accumulate=2))
+    whole, metrics = discriminator_step(state, preprocess(images), z, config=CONFIG.replace(accumulate=2))
     parts = [discriminator_step(state, preprocess(images)[i::2], z[i::2]) for i in range(2)]
     for name in metrics:
         np.testing.assert_allclose(metrics[name], np.mean([part[name] for _, part in parts]), rtol=1e-6)
     mean = jax.tree.map(lambda *leaves: sum(leaves) / 2, *(optax.tree.get(s.discriminator.opt_state, "mu") for s, _ in parts))
     close(optax.tree.get(whole.discriminator.opt_state, "mu"), mean, 1e-7)
 
-    whole, _ = generator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, accumulate=2))
+    whole, _ = generator_step(state, preprocess(images), z, config=CONFIG.replace(accumulate=2))
     parts = [generator_step(state, preprocess(images)[i::2], z[i::2])[0] for i in range(2)]
     mean = jax.tree.map(lambda *leaves: sum(leaves) / 2, *(optax.tree.get(s.generator.opt_state, "mu") for s in parts))
     close(optax.tree.get(whole.generator.opt_state, "mu"), mean, 1e-7)
@@ -231,8 +234,8 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32(on_one_device):
 @pytest.mark.slow
 def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated():
     """Matrix products in a compiled step, by hand: each pass through a layer, or gradient of it, is `cost` products."""
-    config = Config(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
-    trainer = Trainer(config, jax.devices()[:1], np.zeros((64, 32, 32, 3), np.uint8))
+    config = Config.make(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
+    trainer = Trainer(config, jax.devices()[:1], Dataset.of(np.zeros((64, 32, 32, 3), np.uint8)))
     products = trainer.program.as_text().count(" dot(")
     # Two inner layers, by F(4x4, 2x2) where there are outputs enough, else by F(2x2, 2x2); that of three channels; the dense one.
     filtered, filtered_of_both, gathered, dense = 25 + 9, 25 + 25, 1, 1
@@ -249,13 +252,12 @@ def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated()
 @pytest.mark.slow
 def test_abilities_that_are_off_cost_nothing(images):
     """The compiled step has as many operations as one written out here, that knows of no ability."""
-    config = dataclasses.replace(CONFIG, flip=False, ema=0)
+    config = CONFIG.replace(flip=False, ema=0)
     state = jax.jit(lambda: create_state(config))()
 
     def written_out(state, images):
-        key = jax.random.fold_in(random_key(state.seed, TRAINING), state.step)
-        z = jax.random.normal(jax.random.split(key)[0], (8, 8))
-        g, d, reals = state.generator, state.discriminator, preprocess(images)
+        z = Rng(random_key(state.seed, TRAINING)).fold(state.step).fold(0).normal((8, 8))
+        g, d, reals = state.generator, state.discriminator, preprocess(images["image"])
         fakes, pullback, g_stats = jax.vjp(lambda p: g.replace(params=p).train_mode(z)[:2], g.params, has_aux=True)
 
         def d_loss(params):
@@ -272,16 +274,16 @@ def test_abilities_that_are_off_cost_nothing(images):
         return state, metrics | {"g_loss": loss}
 
     def operations(step, state):
-        return sum(" = " in line for line in jax.jit(step).lower(state, images).compile().as_text().splitlines())
+        return sum(" = " in line for line in jax.jit(step).lower(state, {"image": images}).compile().as_text().splitlines())
 
     plain = operations(written_out, state)
     assert operations(functools.partial(train_step, config=config), state) == plain
-    more = dataclasses.replace(config, augment="color", feature_matching=0.1)
+    more = config.replace(augment="color", feature_matching=0.1)
     assert operations(functools.partial(train_step, config=more), state) > plain
 
 
 def test_the_average_halves_in_a_half_life_and_forgets_the_beginning():
-    config = dataclasses.replace(CONFIG, ema=80)  # ten steps of 8
+    config = CONFIG.replace(ema=80)  # ten steps of 8
     params, zeros = {"w": jnp.ones(3)}, {"w": jnp.zeros(3)}
     average = zeros
     for step in range(1000, 1010):
@@ -294,7 +296,7 @@ def test_the_average_halves_in_a_half_life_and_forgets_the_beginning():
 def test_the_averaged_generator_is_sampled_with_statistics_of_its_own(state, images):
     step = jax.jit(functools.partial(train_step, config=CONFIG))
     for _ in range(3):
-        state, _ = step(state, images)
+        state, _ = step(state, {"image": images})
     network = averaged_generator(state.generator, state.ema_params, {})
     assert same(network.params, state.ema_params) and not same(network.params, state.generator.params)
     z = jax.random.normal(jax.random.key(9), (1024, 8))
@@ -306,7 +308,7 @@ def test_the_averaged_generator_is_sampled_with_statistics_of_its_own(state, ima
 
 @pytest.mark.slow
 def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
-    config = dataclasses.replace(CONFIG, conditional=True, num_classes=2)
+    config = CONFIG.replace(conditional=True, num_classes=2)
     state = jax.jit(lambda: create_state(config))()
     table = state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"]
     state.ema_params["BatchNormOfClass_0"]["bias"]["embedding"] = table + jnp.array([[0.0], [100.0]])  # z makes no difference
@@ -324,10 +326,10 @@ def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
 def test_the_discriminator_judges_nothing_but_what_it_is_shown(state, images, z, monkeypatch, name):
     """Shown grey pictures only, its loss is the same whatever the pictures are, and the generator learns nothing."""
     asked = []
-    monkeypatch.setattr(steps, "seen", lambda x, keys, **how: asked.append(how) or jnp.zeros_like(x))
-    config = dataclasses.replace(CONFIG, augment="color,cutout", augment_target=0.8, instance_noise=0.1, loss="relativistic")
+    monkeypatch.setattr(steps, "augmented", lambda x, rng, **how: asked.append(how) or jnp.zeros_like(x))
+    config = CONFIG.replace(augment="color,cutout", augment_target=0.8, instance_noise=0.1, loss="relativistic")
     state = state.replace(augment_probability=0.25)
-    step = jax.jit(lambda images, z: getattr(steps, name)(state, preprocess(images), None, z, KEYS, config))
+    step = jax.jit(lambda images, z: getattr(steps, name)(state, {"image": preprocess(images), "z": z}, RNG, config))
     (after, metrics), (_, others) = step(images, z), step(255 - images, -z)
     assert len(asked) == 2, "real and generated pictures"
     assert all(how["augmentations"] == ("color", "cutout") and how["noise"] is not None for how in asked)
@@ -339,19 +341,19 @@ def test_the_discriminator_judges_nothing_but_what_it_is_shown(state, images, z,
 
 @pytest.mark.slow
 def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_accuracy(images):
-    config = dataclasses.replace(CONFIG, augment="cutout", augment_target=0.8)
+    config = CONFIG.replace(augment="cutout", augment_target=0.8)
     for share, accuracy, want in (
         (0.25, 1.0, 0.25 + 0.2 * 8 / 10_000),
         (0.25, 0.5, 0.25 - 0.3 * 8 / 10_000),
         (0.0, 0.7, 0.0),
         (1.0, 0.9, 1.0),
     ):
-        assert float(steps.adapted_probability(jnp.float32(share), jnp.float32(accuracy), config)) == pytest.approx(want, abs=1e-7)
+        assert float(adapted_probability(jnp.float32(share), jnp.float32(accuracy), 0.8, 8)) == pytest.approx(want, abs=1e-7)
 
     state, step = jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
     state = state.replace(augment_probability=jnp.float32(0.5))
     for _ in range(2):
-        before, (state, metrics) = float(state.augment_probability), step(state, images)
+        before, (state, metrics) = float(state.augment_probability), step(state, {"image": images})
         excess = float(metrics["d_real_accuracy"]) - 0.8
         assert metrics["augment_probability"] == before != state.augment_probability
         assert float(state.augment_probability) == pytest.approx(before + excess * 8 / 10_000, abs=1e-7)
@@ -361,7 +363,7 @@ def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_acc
 def test_dropout_is_on_in_both_steps(images, z):
     losses = []
     for dropout in (0.0, 0.3):
-        config = dataclasses.replace(CONFIG, dropout=dropout)
+        config = CONFIG.replace(dropout=dropout)
         state = jax.jit(lambda config=config: create_state(config))()
         both = [step(state, preprocess(images), z, config=config)[1] for step in (discriminator_step, generator_step)]
         losses.append((both[0]["d_loss"], both[1]["g_loss"]))
@@ -374,7 +376,7 @@ def test_feature_matching_is_added_to_what_the_generator_minimises(state, images
     of_real, of_fakes = (train_mode(d, x)[2]["last"][0] for x in (preprocess(images), train_mode(state.generator, z)[0]))
     distance = feature_matching(of_real, of_fakes)
     plain, matching = (
-        generator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, feature_matching=weight))[1]["g_loss"]
+        generator_step(state, preprocess(images), z, config=CONFIG.replace(feature_matching=weight))[1]["g_loss"]
         for weight in (0.0, 3.0)
     )
     assert distance > 1e-3
@@ -384,35 +386,30 @@ def test_feature_matching_is_added_to_what_the_generator_minimises(state, images
 @pytest.mark.slow
 def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images):
     """Two steps on half the pictures each, by hand, are --d-steps 2 on all of them."""
-    config = dataclasses.replace(CONFIG, batch_size=4, d_steps=2, flip=False, ema=0)
-    after, metrics = jax.jit(functools.partial(train_step, config=config))(state.replace(ema_params=None), images)
-    key = jax.random.fold_in(random_key(0, TRAINING), 0)
-    z, keys = jax.random.normal(jax.random.split(key)[0], (8, 8)), jax.random.split(jax.random.fold_in(key, 2), 8)
-    expected = state
+    config = CONFIG.replace(batch_size=4, d_steps=2, flip=False, ema=0)
+    after, metrics = jax.jit(functools.partial(train_step, config=config))(state.replace(ema_params=None), {"image": images})
+    z, expected = Rng(random_key(0, TRAINING)).fold(0).fold(0).normal((8, 8)), state
     for part in range(2):
-        own = slice(part, None, 2)
-        x = preprocess(images)[own]
-        expected, d_metrics = jax.jit(functools.partial(steps.discriminator_step, config=config))(
-            expected, x, None, z[own], keys[own]
-        )
-    expected, g_metrics = jax.jit(functools.partial(steps.generator_step, config=config))(expected, x, None, z[own], keys[own])
+        own = {"image": preprocess(images)[part::2], "z": z[part::2]}
+        expected, d_metrics = jax.jit(functools.partial(steps.discriminator_step, config=config))(expected, own, RNG)
+    expected, g_metrics = jax.jit(functools.partial(steps.generator_step, config=config))(expected, own, RNG)
     np.testing.assert_allclose([metrics["d_loss"], metrics["g_loss"]], [d_metrics["d_loss"], g_metrics["g_loss"]], rtol=1e-4)
     close(optax.tree.get(after.generator.opt_state, "mu"), optax.tree.get(expected.generator.opt_state, "mu"), 1e-5)
 
 
 def test_instance_noise_falls_to_nothing(state):
-    config = dataclasses.replace(CONFIG, instance_noise=0.4, instance_noise_images=80)
-    grey, keys, levels = jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64), []
+    config = CONFIG.replace(instance_noise=0.4, instance_noise_images=80)
+    grey, levels = jnp.zeros((64, 16, 16, 3)), []
     for step in (0, 5, 10, 20, 2**31 // config.batch_size + 1):
         as_seen = steps.discriminator_view(state.replace(step=jnp.int32(step)), config)
-        levels.append(float(as_seen(grey, keys).std()))
+        levels.append(float(as_seen(grey, RNG).std()))
     np.testing.assert_allclose(levels, [0.4, 0.2, 0, 0, 0], rtol=0.02)
 
 
 @pytest.mark.slow
 def test_a_penalty_is_added_to_what_the_discriminator_minimises(state, images, z):
     """One that is far too heavy makes each step a step down the penalty."""
-    config = dataclasses.replace(CONFIG, r1=1e4, ema=0)
+    config = CONFIG.replace(r1=1e4, ema=0)
     state = jax.jit(lambda: create_state(config))()
     first = discriminator_step(state, preprocess(images), z, config=config)
     second = discriminator_step(first[0], preprocess(images), z, config=config)
@@ -422,7 +419,7 @@ def test_a_penalty_is_added_to_what_the_discriminator_minimises(state, images, z
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "others"), [("r1", "generated"), ("r2", "real")])
 def test_a_penalty_is_taken_at_its_own_kind_of_pictures(images, z, name, others):
-    config = dataclasses.replace(CONFIG, **{name: 1.0})
+    config = CONFIG.replace(**{name: 1.0})
     state, real = jax.jit(lambda: create_state(config))(), preprocess(images)
     changed = (real, -z) if others == "generated" else (-real, z)
     penalty, same_penalty, other = (
@@ -435,17 +432,17 @@ def test_a_penalty_is_taken_at_its_own_kind_of_pictures(images, z, name, others)
 @pytest.mark.slow
 def test_label_smoothing_reaches_the_loss(state, images, z):
     """Of the real ones' target 0.9: softplus(-l) + 0.1 l is the cross-entropy with it, worked by hand."""
-    config = dataclasses.replace(CONFIG, label_smoothing=0.1)
+    config = CONFIG.replace(label_smoothing=0.1)
     plain, smoothed = (discriminator_step(state, preprocess(images), z, config=c)[1]["d_loss"] for c in (CONFIG, config))
     real_logits = train_mode(state.discriminator, preprocess(images))[0]
     np.testing.assert_allclose(smoothed - plain, 0.1 * real_logits.mean(), rtol=1e-3)
-    low = discriminator_step(state, preprocess(images), z, config=dataclasses.replace(CONFIG, label_smoothing=0.9))[1]
+    low = discriminator_step(state, preprocess(images), z, config=CONFIG.replace(label_smoothing=0.9))[1]
     assert low["d_real_accuracy"] == 1 and low["d_fake_accuracy"] == 0, "all logits are above log(0.1 / 1.9)"
 
 
 @pytest.mark.slow
 def test_each_network_has_its_own_rate_and_both_decays():
-    config = dataclasses.replace(CONFIG, d_learning_rate=1e-2, g_learning_rate=1e-4, beta1=0.25, beta2=0.75, features=1)
+    config = CONFIG.replace(d_learning_rate=1e-2, g_learning_rate=1e-4, beta1=0.25, beta2=0.75, features=1)
     state = jax.jit(lambda: create_state(config))()
     for network, rate in ((state.discriminator, 1e-2), (state.generator, 1e-4)):
         before, ones = network.params, jax.tree.map(jnp.ones_like, network.params)
@@ -456,7 +453,7 @@ def test_each_network_has_its_own_rate_and_both_decays():
 
 
 def test_spectral_norm_is_the_discriminators():
-    state = state_shape(dataclasses.replace(CONFIG, spectral_norm=True))
+    state = state_shape(CONFIG.replace(spectral_norm=True))
     names = {network: str(jax.tree.structure(getattr(state, network).batch_stats)) for network in ("generator", "discriminator")}
     assert "singular" in names["discriminator"] and "singular" not in names["generator"]
 
@@ -465,11 +462,11 @@ def test_spectral_norm_is_the_discriminators():
 @pytest.mark.parametrize("d_steps", [1, 2])
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_learning_rates_fall_to_nothing_at_the_end_of_the_run(images, schedule, d_steps):
-    config = dataclasses.replace(CONFIG, schedule=schedule, ema=0, d_steps=d_steps)
+    config = CONFIG.replace(schedule=schedule, ema=0, d_steps=d_steps)
     state = jax.jit(lambda: create_state(config, total_steps=4))()
     step, moved = jax.jit(functools.partial(train_step, config=config)), []
     for _ in range(5):
-        after, _ = step(state, images)
+        after, _ = step(state, {"image": images})
         differences = jax.tree.map(lambda a, b: float(abs(a - b).max()), after, state)
         moved.append([max(jax.tree.leaves(network.params)) for network in (differences.generator, differences.discriminator)])
         state = after
@@ -499,7 +496,7 @@ def test_everything_together_on_eight_devices_agrees_with_one(monkeypatch):
     monkeypatch.setattr(
         steps,
         "adapted_probability",
-        lambda probability, accuracy, _: probability + 0.05 * (1 + accuracy),  # soon on
+        lambda probability, accuracy, *_: probability + 0.05 * (1 + accuracy),  # soon on
     )
     on_eight, on_one = trained(8, parallelism="pmap", **EVERYTHING), trained(1, data_home="device", **EVERYTHING)
     agree(on_eight, on_one)
@@ -509,7 +506,7 @@ def test_everything_together_on_eight_devices_agrees_with_one(monkeypatch):
 
 def made(**fields):
     """Another network -> its configuration, state and step."""
-    config = dataclasses.replace(CONFIG, **fields)
+    config = CONFIG.replace(**fields)
     return config, jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
 
 
@@ -517,10 +514,9 @@ def made(**fields):
 def test_pictures_are_mirrored_in_training(images):
     _, state, step = made(ema=0)
     _, _, plain = made(ema=0, flip=False)
-    key = jax.random.fold_in(random_key(0, TRAINING), 0)
-    mirrored = np.asarray(jax.random.bernoulli(jax.random.split(key)[1], shape=(8,)))
+    mirrored = np.asarray(Rng(random_key(0, TRAINING)).fold(0).fold(1).bernoulli(0.5, (8,)))
     by_hand = np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
-    got, want, other = (float(f(state, x)[1]["d_loss"]) for f, x in ((step, images), (plain, by_hand), (plain, images)))
+    got, want, other = (float(f(state, {"image": x})[1]["d_loss"]) for f, x in ((step, images), (plain, by_hand), (plain, images)))
     assert 0 < mirrored.sum() < 8 and got == pytest.approx(want, rel=1e-5) and abs(got - other) > 1e-4
 
 
@@ -528,10 +524,9 @@ def test_pictures_are_mirrored_in_training(images):
 def test_labels_reach_the_step_each_beside_its_own_picture(images):
     config, state, step = made(conditional=True, num_classes=3, flip=False, ema=0)
     labels = jnp.arange(8, dtype=jnp.int32) % 3
-    got = step(state, images, labels)[1]["d_loss"]
-    key = jax.random.fold_in(random_key(0, TRAINING), 0)
-    z, keys = jax.random.normal(jax.random.split(key)[0], (8, 8)), jax.random.split(key, 8)
-    by_hand = jax.jit(lambda labels: steps.discriminator_step(state, preprocess(images), labels, z, keys, config)[1]["d_loss"])
+    got = step(state, {"image": images, "label": labels})[1]["d_loss"]
+    batch = {"image": preprocess(images), "z": Rng(random_key(0, TRAINING)).fold(0).fold(0).normal((8, 8))}
+    by_hand = jax.jit(lambda labels: steps.discriminator_step(state, batch | {"label": labels}, RNG, config)[1]["d_loss"])
     np.testing.assert_allclose(got, by_hand(labels), rtol=1e-6)
     assert abs(got - by_hand(labels * 0)) > 1e-4
 
@@ -541,14 +536,14 @@ def test_labels_reach_the_step_each_beside_its_own_picture(images):
 def test_the_average_takes_in_the_new_weights_at_its_half_life(d_steps, images):
     _, state, step = made(ema=80, d_steps=d_steps, batch_size=8 // d_steps)
     state = state.replace(step=jnp.int32(20))  # still on the ramp: a half-life of 0.05 * 21 * 8 pictures
-    after, _ = step(state, images)
+    after, _ = step(state, {"image": images})
     decay = 0.5 ** (8 / (0.05 * 21 * 8))
     for old, new, got in zip(*map(jax.tree.leaves, (state.ema_params, after.generator.params, after.ema_params)), strict=True):
         np.testing.assert_allclose(got, decay * old + (1 - decay) * new, rtol=0, atol=1e-6)
 
 
 def test_the_half_life_is_in_pictures_whatever_the_d_steps():
-    config = dataclasses.replace(CONFIG, ema=80, d_steps=2)  # five steps of 16
+    config = CONFIG.replace(ema=80, d_steps=2)  # five steps of 16
     average = jnp.zeros(())
     for step in range(1000, 1005):
         average = steps.update_ema(average, jnp.ones(()), jnp.int32(step), config)
@@ -558,13 +553,13 @@ def test_the_half_life_is_in_pictures_whatever_the_d_steps():
 def test_instance_noise_counts_all_pictures():
     config, state, _ = made(instance_noise=0.4, instance_noise_images=160, d_steps=2)
     seen = steps.discriminator_view(state.replace(step=jnp.int32(5)), config)
-    np.testing.assert_allclose(seen(jnp.zeros((64, 16, 16, 3)), jax.random.split(jax.random.key(3), 64)).std(), 0.2, rtol=0.03)
+    np.testing.assert_allclose(seen(jnp.zeros((64, 16, 16, 3)), RNG).std(), 0.2, rtol=0.03)
 
 
 @pytest.mark.slow
 def test_without_augmentations_the_share_stands_still(images):
     _, state, step = made(augment="none", augment_target=0.8)
-    after, metrics = step(state.replace(augment_probability=jnp.float32(0.5)), images)
+    after, metrics = step(state.replace(augment_probability=jnp.float32(0.5)), {"image": images})
     assert after.augment_probability == 0.5 and "augment_probability" not in metrics
 
 

@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from flaxgan.errors import UserError
-from flaxgan.metrics.weights import LEGACY_MAGIC, published_weights, read_tensors, read_weights
+from flaxgan.pretrained.weights import LEGACY_MAGIC, published_weights, read_tensors, read_weights
+from flaxgan.system.errors import UserError
 
 NUMBERS = np.arange(12, dtype=np.float32)
 RAW = NUMBERS.tobytes()

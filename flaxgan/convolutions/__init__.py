@@ -4,16 +4,16 @@ XLA's CPU gradients of them are some twenty times slower than the matrix product
 matrix products. Kernels are (4, 4, in, out) whatever the lowering, so that a checkpoint moves freely.
 """
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
 from flaxgan.convolutions import stride1
-from flaxgan.convolutions.filtering import F2, F4
 from flaxgan.convolutions.im2col import IM2COL
 from flaxgan.convolutions.lowering import Lowering
+from flaxgan.convolutions.winograd import F2, F4
 from flaxgan.convolutions.xla import XLA, XLA_IN_BLOCKS
+from flaxgan.system.devices import on_cpu
 
 FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
 MOST_IN_BLOCKS = 64  # up to so many, of 32x32 pixels in float32, an H100 is faster at 2x2 convolutions of 2x2 blocks
@@ -22,11 +22,6 @@ FEW_POSITIONS = 128  # for so few, F2's 9/4 times larger kernel costs more than 
 MANY_POSITIONS = 2048  # for fewer, F4's 25/4 times larger one costs more than it saves over F2
 
 __all__ = ["conv4x4", "conv4x4_transpose", "conv_stride1"]
-
-
-def on_cpu() -> bool:
-    """What this process computes on. lax.platform_dependent would choose later, and trace all choices: a start takes longer."""
-    return jax.default_backend() == "cpu"
 
 
 def _lowering(n: int, h: int, w: int, channels: int, dtype: DTypeLike) -> Lowering:

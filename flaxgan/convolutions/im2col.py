@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.convolutions.lowering import closed
-from flaxgan.convolutions.products import as_rows, from_rows, matrix, multiply, padded, shifted
+from flaxgan.convolutions.matmul import as_rows, from_rows, matrix, multiply, padded, shifted
 
 
 def _columns(x: Array) -> Array:

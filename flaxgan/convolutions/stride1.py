@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from flaxgan.convolutions.products import matrix, multiply
+from flaxgan.convolutions.matmul import matrix, multiply
 
 
 def xla_conv(x: Array, kernel: Array) -> Array:

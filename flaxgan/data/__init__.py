@@ -1,8 +1,9 @@
 """Pictures: any named data set, folder or the built-in flowers -> one uint8 array on disk, and its batches."""
 
-from flaxgan.data.batches import batch_indices, epoch_of, steps_per_epoch
-from flaxgan.data.cache import ImageDataset, prepare
+from flaxgan.data.cache import prepare
+from flaxgan.data.dataset import Dataset
+from flaxgan.data.open import open_source
+from flaxgan.data.order import batch_indices, epoch_of, indices, steps_per_epoch
 from flaxgan.data.source import Source
-from flaxgan.data.sources import open_source
 
-__all__ = ["ImageDataset", "Source", "batch_indices", "epoch_of", "open_source", "prepare", "steps_per_epoch"]
+__all__ = ["Dataset", "Source", "batch_indices", "epoch_of", "indices", "open_source", "prepare", "steps_per_epoch"]

@@ -1,45 +1,67 @@
 """A folder of pictures of any kind, flat or with a sub-folder a class."""
 
+import io
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 from PIL import Image
 
-from flaxgan.data.images import is_grey
-from flaxgan.data.source import Source
-from flaxgan.errors import UserError
+from flaxgan.data.decoding import open_picture
+from flaxgan.data.listing import File, Listing, list_files, open_header
+from flaxgan.data.pixels import is_grey
+from flaxgan.data.reading import enumerated, printable, read_bytes
+from flaxgan.data.source import Source, Unreadable
+from flaxgan.system.errors import UserError
 
-Image.MAX_IMAGE_PIXELS = 2**29  # Pillow refuses twice as many: by default 179 million, which the scan of a painting may have
-
-
-def _looks_like_a_picture(file: Path) -> bool:
-    """By its name, and else by its first bytes."""
-    if Image.registered_extensions().get(file.suffix.lower()) in Image.OPEN:
-        return True
-    try:
-        with Image.open(file):
-            return True
-    except Exception:  # decoders fail in any way they like
-        return False
+SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation"}
 
 
-def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    """All below it but hidden ones, and pipes and the like, which are no files.
+def _below_their_common_folder(paths: Sequence[PurePath]) -> list[PurePath]:
+    """The same paths, relative to the deepest folder that holds all of them."""
+    top = os.path.commonpath([path.parent for path in paths])
+    return [path.relative_to(top) for path in paths]
 
-    `above`: itself and the folders that it lies in, to which a link would lead in a circle.
+
+def _classes(pictures: list[PurePath]) -> tuple[list[str | None], list[str]]:
+    """Each picture's class, all None if there are no classes; and what people should know of it.
+
+    Classes are the first level of sub-folders that tells pictures apart: roses/.. and tulips/.., or data/roses/.., or, within
+    folders that are all named as splits are, train/roses/.. and val/roses/..
     """
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = Path(entry.path)
-            kind = path if entry.is_symlink() else entry  # an entry's comes with its name, where a path's is asked of the disk
-            if entry.name.startswith("."):
-                continue
-            if kind.is_dir():
-                if (folder_itself := path.resolve()) not in above:
-                    yield from _files(path, above | {folder_itself})
-            elif kind.is_file() or not path.exists():  # a link to nowhere, which is named when it can't be read
-                yield path
+    notes, paths = [], _below_their_common_folder(pictures)
+    splits = sorted({path.parts[0] for path in paths})
+    if all(len(path.parts) > 1 for path in paths) and {split.lower() for split in splits} <= SPLITS:
+        paths = _below_their_common_folder([PurePath(*path.parts[1:]) for path in paths])
+        notes.append(f"{enumerated(splits, most=len(SPLITS))} are taken for splits of one data set; the pictures of all are used")
+    beside = [picture for picture, path in zip(pictures, paths, strict=True) if len(path.parts) == 1]
+    names = {path.parts[0] for path in paths if len(path.parts) > 1}
+    if len(names) > 1 and beside:
+        more = f", with {len(beside) - 1} more" if len(beside) > 1 else ""
+        notes.append(f"no classes: {printable(beside[0])} lies beside the class folders{more}; move it into one")
+    if len(names) < 2 or beside:
+        return [None] * len(paths), notes
+    return [path.parts[0] for path in paths], notes
+
+
+def _list_files(root: Path) -> Listing:
+    """Raises UserError if the folder can't be read or holds no files."""
+    try:
+        listing = list_files(root)
+    except Unreadable as error:
+        raise UserError(f"can't read the folder {printable(root)}: {error.kind}") from error
+    if not listing.files:
+        closed = enumerated([path.relative_to(root) for path in listing.closed])
+        why = f"; sub-folders that can't be read: {closed}" if closed else ""
+        raise UserError(f"the folder {printable(root)} holds no pictures{why}")
+    return listing
+
+
+def _is_grey(file: File) -> bool:
+    try:
+        return is_grey(open_header(file.path))
+    except Unreadable:
+        return True
 
 
 def open_folder(root: Path, if_missing: str = "") -> Source:
@@ -49,51 +71,38 @@ def open_folder(root: Path, if_missing: str = "") -> Source:
     """
     try:
         if not root.is_dir():
-            raise UserError(f"there is no folder {root}" + (" (it is a file)" if root.exists() else "") + if_missing)
+            raise UserError(f"there is no folder {printable(root)}{' (it is a file)' if root.exists() else ''}{if_missing}")
         root = root.resolve()
-        files = sorted(_files(root, frozenset({root})))
-    except OSError as error:  # no permission, or too long a name
-        raise UserError(f"can't read the folder {error.filename or root}: {error.strerror}") from error
-    if not files:
-        raise UserError(f"the folder {root} holds no pictures")
-
-    # Classes are the first level of sub-folders that tells pictures apart: data/roses/.. or data/train/roses/..
-    pictures = [file for file in files if _looks_like_a_picture(file)]
-    top = Path(os.path.commonpath([file.parent for file in pictures or files]))
-    classes = {file: file.relative_to(top).parts[0] if file.parent != top else None for file in pictures}
-    class_names = sorted(set(classes.values())) if None not in classes.values() else []
+    except OSError as error:  # too long a name, say
+        raise UserError(f"can't read the folder {printable(root)}: {error.strerror}") from error
+    listing = _list_files(root)
+    files, pictures = listing.files, listing.pictures
+    names = [file.path.relative_to(root) for file in files]
+    classes, notes = _classes([file.path.relative_to(root) for file in pictures]) if pictures else ([], [])
+    class_names = sorted({*classes} - {None})
+    numbers = {name: number for number, name in enumerate(class_names)}
+    labels = {file.path: numbers.get(name, 0) for file, name in zip(pictures, classes, strict=True)}
 
     def read(i: int) -> tuple[Image.Image, int]:
-        with Image.open(files[i]) as picture:
-            picture.load()
-            return picture, class_names.index(classes[files[i]]) if class_names else 0
+        file = files[i]
+        if file.problem:
+            raise Unreadable(*file.problem)
+        return open_picture(io.BytesIO(read_bytes(file.path))), labels.get(file.path, 0)
 
-    def grey_or_unreadable(file: Path) -> bool:
-        try:
-            with Image.open(file) as picture:
-                return is_grey(picture)
-        except Exception:  # decoders fail in any way they like
-            return True
-
-    def stamp(file: Path) -> list[int]:
-        try:
-            stat = file.stat()
-        except OSError:  # a link to nowhere: it will be skipped
-            return []
-        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
-
-    grey = all(map(grey_or_unreadable, files))  # stops at the first in colour
+    grey = all(map(_is_grey, pictures))  # stops at the first in colour
+    if closed := [path.relative_to(root) for path in listing.closed]:
+        notes.append(f"sub-folders that can't be read are left out: {enumerated(closed)}")
     return Source(
         name=root.name[:48] or "root",  # part of longer file names
-        title=str(root),
+        title=printable(root),
         identity=str(root),
-        fingerprint=[class_names, *([str(file.relative_to(root)), *stamp(file)] for file in files)],
+        fingerprint=[class_names, *([str(name), file.stamp, file.problem] for name, file in zip(names, files, strict=True))],
         length=len(files),
         read=read,
-        unreadable=(Exception,),
-        item_name=lambda i: str(files[i].relative_to(root)),
+        item_name=lambda i: str(names[i]),
         class_names=class_names,
         channels=1 if grey else 3,
         image_size=None,
         flip=not grey,
+        notes=notes,
     )

@@ -7,20 +7,40 @@ from typing import Any
 from PIL import Image
 
 
-@dataclasses.dataclass(frozen=True)
+class Unreadable(Exception):
+    """Says why a file is skipped: it holds no picture that can be decoded, or may not be read.
+
+    `kind` names a group of such files, so that it can follow their number ("3 empty"); `detail` says more of this one.
+    `lasting`: whether the file is as unreadable at the next start, unless it has changed by then.
+    """
+
+    def __init__(self, kind: str, detail: str = "", lasting: bool = True):
+        super().__init__(kind, detail)
+        self.kind, self.detail, self.lasting = kind, detail, lasting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
+    """A data set before its pictures are decoded: how many there are, and a function that reads one."""
+
     name: str  # short, for file names
-    title: str  # for messages
-    identity: Any  # JSON: which source this is
-    fingerprint: Any  # JSON: changes when its contents do
     length: int
-    read: Callable[[int], tuple[Image.Image, int]]  # picture i and its label; see unreadable
-    unreadable: tuple[type[Exception], ...]  # what `read` and the conversion may raise for a bad file, which is then skipped
-    item_name: Callable[[int], str]
-    class_names: Sequence[str]
-    channels: int
-    image_size: tuple[int, int] | None  # (height, width), if all pictures share one
-    flip: bool  # whether a mirrored picture is as natural as the original
+    # Picture i, opened but perhaps not yet decoded (see decoding), and its label. Raises Unreadable if it has to be skipped;
+    # everything else that is raised says nothing about the picture.
+    read: Callable[[int], tuple[Image.Image, int]]
+    title: str = ""  # for messages; by default the name
+    identity: Any = None  # JSON: which source this is; by default the name
+    fingerprint: Any = None  # JSON: changes when its contents do
+    item_name: Callable[[int], str] = str
+    class_names: Sequence[str] = ()
+    channels: int = 3
+    image_size: tuple[int, int] | None = None  # (height, width), if all pictures share one
+    flip: bool = True  # whether a mirrored picture is as natural as the original
+    notes: Sequence[str] = ()  # what people should know of how it was understood, a line each
+
+    def __post_init__(self):
+        object.__setattr__(self, "title", self.title or self.name)
+        object.__setattr__(self, "identity", self.name if self.identity is None else self.identity)
 
     def __len__(self) -> int:
         return self.length

@@ -12,9 +12,11 @@ from typing import Any
 
 from PIL import Image
 
+from flaxgan.data.decoding import open_picture
 from flaxgan.data.source import Source
-from flaxgan.data.synthetic_flowers import NAME as BUILT_IN
-from flaxgan.errors import UserError
+from flaxgan.data.synthetic import NAME as BUILT_IN
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import portable
 
 MIRRORED_IS_WRONG = ("mnist", "svhn", "omniglot", "digit", "letters", "smallnorb", "dsprites", "text")
 
@@ -32,7 +34,10 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     except tfds.core.DatasetNotFoundError as error:
         names = [BUILT_IN, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(dataset, names, 1)
-        wanted = "--dataset takes the name of a TFDS data set, a folder's path, or synthetic_flowers"
+        wanted = (
+            "--dataset takes the name of a TFDS data set, the path of a folder or .npz, or synthetic_flowers; "
+            "one of your own has to be added again (--plugin FILE, or in Python flaxgan.DATASETS)"
+        )
         hint = f"did you mean {near[0]}? {wanted}" if near else wanted
         is_folder = os.path.isdir(dataset)
         folder = "and the folder of that name goes without --data-dir" if is_folder else "and there is no folder of that name"
@@ -44,6 +49,11 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     features = info.features if isinstance(info.features, tfds.features.FeaturesDict) else {}
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
         raise UserError(f"{dataset} has no feature 'image', so its pictures can't be found")
+    if find_spec("array_record") is None:
+        raise UserError(
+            f"{dataset}: the files of TFDS data sets are read with array_record, which is not installed; there is none for Windows "
+            "(start flaxgan in WSL there, or give --dataset a folder of pictures); elsewhere pip install array-record"
+        )
     if not builder.is_prepared():
         _prepare(builder, dataset, data_dir)
         builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
@@ -62,18 +72,23 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     has_classes = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
 
     def read(i: int) -> tuple[Image.Image, int]:
-        record = records[i]
-        return Image.open(io.BytesIO(record["image"])), int(record["label"]) if has_classes else 0
+        try:
+            record = records[i]
+        except Exception as error:  # array_record has no errors of its own: it says nothing of a picture
+            reason = (str(error).strip().partition("\n")[0] or type(error).__name__)[:200]
+            raise UserError(
+                f"can't read record {i} of {builder.data_path}: {reason}; see to its drive and start again, or prepare it anew"
+            ) from error
+        return open_picture(io.BytesIO(record["image"])), int(record["label"]) if has_classes else 0
 
     channels = 1 if channels == 1 else 3
     return Source(
-        name=dataset.replace("/", "-").replace(":", "-"),
+        name=portable(dataset),
         title=str(builder.data_path),
         identity=[str(builder.data_path), split],
         fingerprint=[str(info.version), len(records), [[split.name, split.num_bytes] for split in info.splits.values()]],
         length=len(records),
         read=read,
-        unreadable=(Exception,),
         item_name=str,
         class_names=features["label"].names if has_classes else [],
         channels=channels,
@@ -99,7 +114,7 @@ def _prepare(builder: Any, dataset: str, data_dir: str | None) -> None:
         "tfds.builder(sys.argv[1], data_dir=sys.argv[2] or None, file_format='array_record').download_and_prepare()"
     )
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", code, dataset, data_dir or ""]
+    command = [sys.executable, "-P", "-c", code, dataset, data_dir or ""]  # -P: nothing is imported from the working directory
     process = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
     if process.returncode and not builder.is_prepared():  # by another process, which was quicker
         reason = (process.stderr.strip().splitlines() or ["no message"])[-1]

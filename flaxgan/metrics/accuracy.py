@@ -7,20 +7,21 @@ import numpy as np
 from jax import Array
 
 from flaxgan.config import Config
-from flaxgan.losses import LOSSES
+from flaxgan.data.pixels import preprocess
+from flaxgan.methods.gan import GANState, discriminator_view
+from flaxgan.methods.losses import LOSSES
 from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
-from flaxgan.metrics.sets import ImageSet
-from flaxgan.state import JUDGING, GANState, random_key
-from flaxgan.steps import discriminator_view, preprocess
+from flaxgan.metrics.image_sets import ImageSet
+from flaxgan.rng import JUDGING, Rng, random_key
 
 JUDGED = 2048  # pictures of each kind that the discriminator is asked about
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _logits(state: GANState, images: Array, labels: Array | None, key: Array, config: Config) -> Array:
-    """Of a batch of one kind, uint8, as the discriminator saw it in training."""
-    view_keys, keys = jax.random.split(key, (2, len(images)))
-    return state.discriminator.train_mode(discriminator_view(state, config)(preprocess(images), view_keys), labels, keys=keys)[0]
+def _logits(state: GANState, images: Array, labels: Array | None, rng: Rng, config: Config) -> Array:
+    """Return the logits (N,) of a batch of uint8 images, all real or all generated, as the discriminator saw them in training."""
+    view = discriminator_view(state, config)(preprocess(images), rng.fold(0))
+    return state.discriminator.train_mode(view, labels, rng=rng.fold(1))[0]
 
 
 def _pairs(c: Comparison) -> np.ndarray:
@@ -38,7 +39,7 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
 
     So it was in training: metrics.jsonl has the same, but for mirrored pictures, and generated ones of the weights as they are.
     """
-    if c.state is None:
+    if c.state is None or c.config.method != "gan":
         raise NotApplicable("a discriminator's accuracy takes pictures sampled from a run")
     if c.real.image_set.images.shape[1:] != c.generated.images.shape[1:]:
         raise NotMeasured("the real pictures differ in size or channels from those that the run's discriminator was trained on")
@@ -54,11 +55,11 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
         of_batches = []
         for i, rows in enumerate(batches[kind]):
             labels = image_set.labels[rows] if c.config.num_classes else None
-            key = jax.random.fold_in(random_key(c.seed, JUDGING), 2 * i + kind)
-            of_batches.append(np.asarray(_logits(c.state, image_set.images[rows], labels, key, c.config)))
+            rng = Rng(random_key(c.seed, JUDGING)).fold(2 * i + kind)
+            of_batches.append(np.asarray(_logits(c.state, image_set.images[rows], labels, rng, c.config)))
         return np.concatenate(of_batches)
 
-    judged = logits(0, c.real.image_set), logits(1, c.generated), 1 - c.config.label_smoothing
+    judged = logits(0, c.real.image_set), logits(1, c.generated), 1 - c.config.options.label_smoothing
     protocol = {"reference": 0.5, "batch_size": batch, "images_of_each": batches[0].size}
-    shares = (float(right.mean()) for right in LOSSES[c.config.loss].judged_right(*judged))
+    shares = (float(correct.mean()) for correct in LOSSES[c.config.options.loss].correct(*judged))
     return {name: {"value": share} | protocol for name, share in zip(("d_real_accuracy", "d_fake_accuracy"), shares, strict=True)}

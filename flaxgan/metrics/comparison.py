@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from flaxgan.config import Config
+from flaxgan.methods.gan import GANState
 from flaxgan.metrics import neighbours
-from flaxgan.metrics.features import Extractor
+from flaxgan.metrics.image_sets import ImageSet
 from flaxgan.metrics.reference import Reference
-from flaxgan.metrics.sets import ImageSet
-from flaxgan.state import GANState
+from flaxgan.pretrained.extractor import Extractor
 
 Measured = dict[str, Any]  # "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from flaxgan.metrics import inception, neighbours
+from flaxgan.metrics import neighbours
 from flaxgan.metrics.accuracy import accuracy
 from flaxgan.metrics.classes import class_shares
 from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
@@ -12,6 +12,7 @@ from flaxgan.metrics.frechet import frechet_distance, gaussian
 from flaxgan.metrics.inception_score import SPLITS, inception_score
 from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
+from flaxgan.pretrained import inception
 
 CLOSE = 0.01  # a generated picture is called memorised where it is closer to a real one than this share of the real ones are
 DUPLICATE = 1e-3  # real pictures closer than this share of the median distance are one picture twice, and say nothing of CLOSE

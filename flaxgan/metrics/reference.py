@@ -6,11 +6,11 @@ import numpy as np
 
 from flaxgan.metrics import neighbours
 from flaxgan.metrics.classes import Classes, learn
-from flaxgan.metrics.features import Extractor
 from flaxgan.metrics.frechet import Gaussian, frechet, gaussian
+from flaxgan.metrics.image_sets import ImageSet
 from flaxgan.metrics.kernel import mean_within
 from flaxgan.metrics.ms_ssim import pairwise_ms_ssim
-from flaxgan.metrics.sets import ImageSet
+from flaxgan.pretrained.extractor import Extractor
 
 
 class Reference:

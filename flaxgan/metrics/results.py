@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 import flaxgan
-from flaxgan.errors import UserError
-from flaxgan.files import replacing, require_writable
 from flaxgan.metrics.comparison import Comparison, Measured
-from flaxgan.plots import save_neighbours, save_side_by_side
+from flaxgan.metrics.image_sets import described
+from flaxgan.plots import Attempts, save_neighbours, save_side_by_side
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import replacing, require_writable
 
 HALVES = "one half of the real pictures against the other"
 # What a number means in words, and what its reference is, for the table.
@@ -59,9 +60,9 @@ def check_output(path: Path) -> None:
     require_writable(path)
 
 
-def write(path: Path, c: Comparison, measured: dict[str, Measured]) -> None:
-    """The numbers with their protocol: what each set is, the extractor with its weights' SHA-256, the resizing, the seed."""
-    content: dict[str, Any] = {
+def content_of(c: Comparison, measured: dict[str, Measured]) -> dict[str, Any]:
+    """Return the numbers with their protocol: what each set is, the extractor with its weights' SHA-256, resizing, seed."""
+    content = {
         "flaxgan_version": flaxgan.__version__,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "protocol": c.extractor.protocol | {"seed": c.seed, "n_real": len(c.real), "n_generated": len(c.generated)},
@@ -70,23 +71,46 @@ def write(path: Path, c: Comparison, measured: dict[str, Measured]) -> None:
         "metrics": measured,
         "caveats": c.caveats,
     }
+    return json.loads(json.dumps(content))  # with Python's own numbers, as the file has them
+
+
+def report(content: dict[str, Any]) -> str:
+    """Return the numbers as a person reads them: what was compared, a table, and notes."""
+    sets = [f"{side}: {described(content[side])}" for side in ("real", "generated")]
+    extractor = f"extractor: {content['protocol']['extractor']}"
+    notes = [f"note: {caveat}" for caveat in content["caveats"]]
+    return "\n".join([*sets, extractor, "", table(content["metrics"]), *notes])
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write the numbers as JSON."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _names(path: Path) -> list[Path]:
+    """Return where the pictures beside a JSON file are: nearest neighbours, and most and least typical samples."""
+    return [path.with_name(f"{path.stem}_{name}.png") for name in ("neighbours", "typical")]
+
+
+def images_beside(path: Path) -> list[Path]:
+    """Return the pictures that were written beside a JSON file."""
+    return [image for image in _names(path) if image.exists()]
 
 
 PAIRS = 12  # in each row of the picture of neighbours
 SHOWN = 64  # in each grid of typical pictures
 
 
-def save_images(path: Path, c: Comparison) -> list[Path]:
-    """Nearest neighbours, if memorisation was measured, and most and least typical samples, if neighbourhoods were.
+def save_images(path: Path, c: Comparison) -> None:
+    """Write nearest neighbours, if memorisation was measured, and most and least typical samples, if neighbourhoods were.
 
-    Those of an evaluation before are removed: they would not belong to these numbers.
+    Those of an evaluation before are removed: they would not belong to these numbers. What can't be drawn is left out.
     """
-    neighbours, typical = (path.with_name(f"{path.stem}_{name}.png") for name in ("neighbours", "typical"))
+    attempt = Attempts(path.parent)
+    neighbours, typical = _names(path)
     for before in (neighbours, typical):
         before.unlink(missing_ok=True)
-    written = []
     if "nearest_real" in vars(c):
         indices, distances = c.nearest_real
         closest = np.argsort(distances)[:PAIRS]
@@ -97,13 +121,12 @@ def save_images(path: Path, c: Comparison) -> list[Path]:
             name: [(c.generated.images[i], real[i], distances[i]) for i in chosen]
             for name, chosen in (("the closest", closest), ("picked at random", others))
         }
-        written.append(neighbours)
-        save_neighbours(neighbours, rows, distances, c.real.nearest_distances)
+        with attempt(neighbours.name):
+            save_neighbours(neighbours, rows, distances, c.real.nearest_distances)
     if "between" in vars(c):
         order = np.argsort(-c.between.realism)
         count = min(SHOWN, len(order) // 2)
         images = c.generated.images
         grids = {"most typical": images[order[:count]], "least typical": images[order[-count:]]}
-        written.append(typical)
-        save_side_by_side(typical, grids, "generated pictures, by their realism (Kynkäänniemi et al. 2019)")
-    return written
+        with attempt(typical.name):
+            save_side_by_side(typical, grids, "generated pictures, by their realism (Kynkäänniemi et al. 2019)")

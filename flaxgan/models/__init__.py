@@ -1,5 +1,8 @@
 """The networks: a file each architecture, a line in ARCHITECTURES, and its name in config.py."""
 
-from flaxgan.models import dcgan, dense, resnet
+from typing import Any
 
-ARCHITECTURES = {"dcgan": dcgan, "dense": dense, "resnet": resnet}
+from flaxgan.models import dcgan, dense, resnet
+from flaxgan.registry import Registry
+
+ARCHITECTURES: Registry[Any] = Registry("architecture", {"dcgan": dcgan, "dense": dense, "resnet": resnet})

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from flaxgan.convolutions import on_cpu
 from flaxgan.models.layers import Dense
+from flaxgan.system.devices import on_cpu
 
 
 class SelfAttention(nn.Module):

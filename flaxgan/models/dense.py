@@ -12,13 +12,14 @@ from flaxgan.models.attention import SelfAttention
 from flaxgan.models.layers import Conv, Dense, dropout
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
+from flaxgan.rng import Rng
 
 INIT = nn.initializers.glorot_uniform()
 
 
 class Generator(GeneratorNetwork):
     @nn.compact
-    def __call__(self, z: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None) -> Array:
+    def __call__(self, z: Array, labels: Array | None = None, *, train: bool) -> Array:
         height, width = base_size(self.image_size)
         widest = 2 * self.features
         x = Dense(height * width * widest, self.dtype, kernel_init=INIT)(self.with_class(z, labels))
@@ -33,22 +34,13 @@ class Generator(GeneratorNetwork):
 
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
-    def __call__(
-        self,
-        x: Array,
-        labels: Array | None = None,
-        *,
-        train: bool,
-        axis_name: str | None = None,
-        keys: Array | None = None,
-        kinds: int = 1,
-    ) -> Array:
+    def __call__(self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None) -> Array:
         options = (self.dtype, self.spectral_norm)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
             x = Conv(features, *options, INIT, size=5, convolution=conv_down)(x)
             if number > 0:
-                x = self.normalised(x, train, axis_name, kinds)
-            x = dropout(nn.leaky_relu(x, 0.2), self.dropout, keys, number)
+                x = self.normalised(x, train)
+            x = dropout(nn.leaky_relu(x, 0.2), self.dropout, rng, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)
         return self.logits(x, labels, INIT)

@@ -10,7 +10,8 @@ from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
 from flaxgan.convolutions import conv4x4, conv4x4_transpose, conv_stride1
-from flaxgan.convolutions.products import matrix
+from flaxgan.convolutions.matmul import matrix
+from flaxgan.rng import Rng, average
 
 MOMENTUM = 0.9  # what batch norm's running statistics keep of themselves each time
 EPSILON = 1e-5  # added to batch norm's variance
@@ -110,7 +111,7 @@ class BatchNorm(nn.Module):
 
     train: bool
     dtype: DTypeLike
-    axis_name: str | None  # of pmap, whose devices share the statistics
+    axis: str | None = None  # of pmap, whose devices share the statistics
     kinds: int = 1
     affine: bool = True
 
@@ -120,7 +121,7 @@ class BatchNorm(nn.Module):
         running = [self.variable("batch_stats", name, init, (width,)) for name, init in (("mean", jnp.zeros), ("var", jnp.ones))]
         of_kinds = x.reshape(-1, self.kinds, *x.shape[1:])
         if self.train:
-            mean, var = _moments(of_kinds.astype(jnp.float32), self.axis_name)
+            mean, var = _moments(of_kinds.astype(jnp.float32), self.axis)
             if not self.is_initializing():
                 for kind in range(self.kinds):
                     for average, new in zip(running, (mean, var), strict=True):
@@ -143,11 +144,10 @@ class BatchNorm(nn.Module):
         return y.astype(self.dtype).reshape(x.shape)
 
 
-def _moments(x: Array, axis_name: str | None) -> tuple[Array, Array]:
-    """(N, K, ..., C) -> mean and variance (K, C). In one pass over x."""
+def _moments(x: Array, axis: str | None) -> tuple[Array, Array]:
+    """Return mean and variance (K, C) of x (N, K, ..., C), in one pass over it."""
     axes = (0, *range(2, x.ndim - 1))
-    moments = x.mean(axes), jnp.square(x).mean(axes)
-    mean, mean_square = moments if axis_name is None else lax.pmean(moments, axis_name)
+    mean, mean_square = average((x.mean(axes), jnp.square(x).mean(axes)), axis)
     return mean, jnp.maximum(mean_square - jnp.square(mean), 0)
 
 
@@ -157,11 +157,11 @@ class BatchNormOfClass(nn.Module):
     num_classes: int
     train: bool
     dtype: DTypeLike
-    axis_name: str | None
+    axis: str | None = None
 
     @nn.compact
     def __call__(self, x: Array, labels: Array) -> Array:
-        x = BatchNorm(self.train, self.dtype, self.axis_name, affine=False)(x)
+        x = BatchNorm(self.train, self.dtype, self.axis, affine=False)(x)
         scale = nn.Embed(self.num_classes, x.shape[-1], self.dtype, embedding_init=_scale_init, name="scale")(labels)
         bias = nn.Embed(self.num_classes, x.shape[-1], self.dtype, embedding_init=nn.initializers.zeros, name="bias")(labels)
         return x * scale[:, None, None] + bias[:, None, None]
@@ -185,12 +185,11 @@ def half(x: Array) -> Array:
     return nn.avg_pool(x, (2, 2), (2, 2))
 
 
-def dropout(x: Array, rate: float, keys: Array | None, number: int) -> Array:
-    """A share `rate` of all values to 0, the rest scaled up; drawn by the keys (N,) of the pictures. None: nothing.
+def dropout(x: Array, rate: float, rng: Rng | None, number: int) -> Array:
+    """Set a share `rate` of all values to 0 and scale the rest up; without an `rng` return x (N, ...) as it is.
 
     `number`: of this layer among those of its network, so that each draws anew.
     """
-    if not rate or keys is None:
+    if not rate or rng is None:
         return x
-    kept = jax.vmap(lambda key: jax.random.bernoulli(jax.random.fold_in(key, number), 1 - rate, x.shape[1:]))(keys)
-    return jnp.where(kept, x / (1 - rate), 0)
+    return jnp.where(rng.fold(number).bernoulli(1 - rate, x.shape), x / (1 - rate), 0)

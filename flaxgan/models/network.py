@@ -15,25 +15,23 @@ class _Network(nn.Module):
     dtype: DTypeLike = jnp.float32  # what it computes in; parameters are float32
     num_classes: int | None = None  # None: not conditional
     attention: int | None = None  # the resolution with self-attention
+    axis: str | None = None  # of pmap, whose devices share batch statistics
 
     def attends(self, x: Array) -> bool:
         return self.attention == min(x.shape[1:3])
 
 
 class GeneratorNetwork(_Network):
-    """z (N, latent_dim), labels int32 (N,) if conditional -> pictures (N, H, W, C) in (-1, 1), float32.
-
-    `axis_name`: of pmap, whose devices then share their batch statistics.
-    """
+    """A generator: z (N, latent_dim), labels int32 (N,) if conditional -> images (N, H, W, C) in (-1, 1), float32."""
 
     channels: int = 3
     latent_dim: int = 100
 
-    def normalised(self, x: Array, labels: Array | None, train: bool, axis_name: str | None) -> Array:
+    def normalised(self, x: Array, labels: Array | None, train: bool) -> Array:
         """Batch norm, whose scale and bias are each class's own if there are classes."""
         if self.num_classes is None:
-            return BatchNorm(train, self.dtype, axis_name)(x)
-        return BatchNormOfClass(self.num_classes, train, self.dtype, axis_name)(x, labels)
+            return BatchNorm(train, self.dtype, self.axis)(x)
+        return BatchNormOfClass(self.num_classes, train, self.dtype, self.axis)(x, labels)
 
     def with_class(self, z: Array, labels: Array | None) -> Array:
         """z and, if there are classes, an embedding of the class as long as z: (N, latent_dim or twice that)."""
@@ -44,20 +42,20 @@ class GeneratorNetwork(_Network):
 
 
 class DiscriminatorNetwork(_Network):
-    """Pictures (N, H, W, C) in [-1, 1], labels if conditional -> logits (N,), float32, higher for what looks more real.
+    """A discriminator: images (N, H, W, C) in [-1, 1], labels if conditional -> logits (N,), float32, higher for real.
 
-    `keys` (N,): a key a picture, for dropout. Its last features are sown as "features". `axis_name`: as the generator's. `kinds`:
-    so many kinds of pictures take turns in the batch, each with batch statistics of its own.
+    It takes an `rng` for dropout, and sows its last feature map (N, h, w, features) as "features".
     """
 
     norm: str = "batch"  # batch, layer or none
     spectral_norm: bool = False
     dropout: float = 0.0
+    kinds: int = 1  # so many kinds of images take turns in the batch, each with batch statistics of its own
 
-    def normalised(self, x: Array, train: bool, axis_name: str | None, kinds: int) -> Array:
+    def normalised(self, x: Array, train: bool) -> Array:
         """As `norm` says: batch norm, layer norm (over height, width and channels of each picture by itself) or none."""
         if self.norm == "batch":
-            return BatchNorm(train, self.dtype, axis_name, kinds)(x)
+            return BatchNorm(train, self.dtype, self.axis, self.kinds)(x)
         return nn.GroupNorm(num_groups=1, dtype=self.dtype)(x) if self.norm == "layer" else x
 
     def logits(self, x: Array, labels: Array | None, kernel_init: Initializer = DCGAN_INIT) -> Array:

@@ -18,6 +18,7 @@ from flaxgan.models.attention import SelfAttention
 from flaxgan.models.layers import Conv, Dense, dropout, half, twice
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
+from flaxgan.rng import Rng
 
 
 def _init(scale: float) -> Initializer:
@@ -54,7 +55,7 @@ class Block(nn.Module):
 
 class Generator(GeneratorNetwork):
     @nn.compact
-    def __call__(self, z: Array, labels: Array | None = None, *, train: bool, axis_name: str | None = None) -> Array:
+    def __call__(self, z: Array, labels: Array | None = None, *, train: bool) -> Array:
         height, width = base_size(self.image_size)
         widths = stage_widths(self.image_size, self.features)
 
@@ -73,22 +74,13 @@ class Generator(GeneratorNetwork):
 
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
-    def __call__(
-        self,
-        x: Array,
-        labels: Array | None = None,
-        *,
-        train: bool,
-        axis_name: str | None = None,
-        keys: Array | None = None,
-        kinds: int = 1,
-    ) -> Array:
+    def __call__(self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None) -> Array:
         options = (self.dtype, self.spectral_norm)
         widths = stage_widths(self.image_size, self.features)
         x = Conv(widths[0], *options, nn.initializers.lecun_normal())(x)
         for number, features in enumerate([*widths[1:], widths[-1]]):
             x = Block(features, len(widths) + 1, *options, resampling="down")(x)
-            x = dropout(x, self.dropout, keys, number)
+            x = dropout(x, self.dropout, rng, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)
         x = nn.leaky_relu(Block(widths[-1], len(widths) + 1, *options)(x), 0.2)

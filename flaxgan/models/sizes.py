@@ -1,6 +1,6 @@
 """Which sizes of picture the networks can build, and how wide their stages are."""
 
-from flaxgan.errors import UserError
+from flaxgan.system.errors import UserError
 
 MOST_WIDENING = 8  # a stage is at most this many times --features wide, as the paper's at 64x64
 

@@ -7,8 +7,8 @@ import types
 import numpy as np
 import pytest
 
-from flaxgan.metrics import inception
-from flaxgan.metrics.weights import read_tensors
+from flaxgan.pretrained import inception
+from flaxgan.pretrained.weights import read_tensors
 
 
 def pictures(n, size, channels=3, seed=0):

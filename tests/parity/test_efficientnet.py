@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from flaxgan.metrics import efficientnet
-from flaxgan.metrics.weights import read_weights
+from flaxgan.pretrained import efficientnet
+from flaxgan.pretrained.weights import read_weights
 from parity.conftest import pictures
 
 

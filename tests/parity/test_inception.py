@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from flaxgan.metrics import inception
 from flaxgan.metrics.inception_score import inception_score
-from flaxgan.metrics.weights import read_tensors
+from flaxgan.pretrained import inception
+from flaxgan.pretrained.weights import read_tensors
 from parity.conftest import pictures
 
 SIZES = [(28, 28), (64, 64), (300, 200), (299, 299)]

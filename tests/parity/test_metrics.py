@@ -4,10 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from flaxgan.metrics import inception, neighbours
+from flaxgan.metrics import neighbours
 from flaxgan.metrics.frechet import frechet
 from flaxgan.metrics.kernel import mmd2
 from flaxgan.metrics.ms_ssim import ms_ssim
+from flaxgan.pretrained import inception
 from parity.conftest import pictures
 
 RNG = np.random.default_rng(0)

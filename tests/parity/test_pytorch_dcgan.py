@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 def test_losses_of_the_first_steps_agree(size, channels):
     from benchmarks.vs_pytorch import first_losses
 
-    config = Config(image_size=size, channels=channels, features=8, batch_size=8, flip=False)
+    config = Config.make(image_size=size, channels=channels, features=8, batch_size=8, flip=False)
     images = np.random.default_rng(0).integers(0, 256, (8, *size, channels), np.uint8)
     ours, theirs = first_losses(config, images, steps=3)
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)

@@ -1,0 +1,212 @@
+"""Which rows and columns of the measured numbers the documentation shows: NAME of a marker -> Table, of a picture -> Curve."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+Row = dict[str, str]
+QUALITY = "fd kid precision recall"
+HEADINGS = {"fd": "FD", "kid": "KID", "memory_mb": "memory (MB)"}  # of columns that are not called what they are named
+CODE = ("flags", "recipe")  # columns of what is typed
+
+
+def is_any(row: Row) -> bool:
+    """Keep every row."""
+    return True
+
+
+class Table(NamedTuple):
+    """A view of a CSV file; a column that is empty in all of its rows is left out."""
+
+    source: str
+    columns: str  # with blanks between
+    keep: Callable[[Row], bool] = is_any
+    best: bool = False  # of the rows that agree in run and seed only the one with the lowest fd
+    joined: str = ""  # rows that agree in these columns become one, with their values one after the other
+
+
+class Curve(NamedTuple):
+    """The Fréchet distance of each run in a CSV file, over `x`."""
+
+    source: str
+    title: str
+    runs: tuple[str, ...]
+    x: str = "epoch"
+
+
+def _of(folder: str, name: str) -> str:
+    return f"{folder}/results/{name}.csv"
+
+
+def _best(name: str, columns: str = QUALITY) -> Table:
+    return Table(_of("experiments", name), f"run seed epoch {columns}", best=True)
+
+
+def _remedies(*groups: str) -> Table:
+    return Table(
+        _of("experiments", "remedies_32"),
+        "flags note fd kid precision recall feature_distance class_coverage",
+        lambda row: row["group"] in groups,
+        joined="flags note",
+    )
+
+
+def _speed(name: str, columns: str, keep: Callable[[Row], bool] = is_any) -> Table:
+    return Table(_of("benchmarks", name), columns, keep)
+
+
+def _beside_pytorch(machine: str) -> Table:
+    columns = "version note batch dtype step images_per_second ratio start_seconds"
+    return _speed("vs_pytorch", columns, lambda row: machine in row["machine"])
+
+
+SHOWN_FIRST = {  # in README.md: recipe -> checkpoint
+    "flowers_dcgan": "last, 8,189 other samples",
+    "flowers_best": "best, 8,189 other samples",
+    "(on a GPU: wide discriminator, then translation)": "last, 8,189 other samples",
+    "abstract_art_best": "best, 8,189 other samples",
+    "fashion_mnist_best": "best, 10,000 other samples",
+    "own_images": "last",
+}
+
+TABLES = {
+    "overview": Table(
+        _of("experiments", "recipes"),
+        "recipe data fd recall memorised training",
+        lambda row: SHOWN_FIRST.get(row["recipe"]) == row["checkpoint"],
+    ),
+    "recipes": Table(
+        _of("experiments", "recipes"),
+        f"recipe data checkpoint epoch of_epochs images_seen {QUALITY} feature_distance memorised training",
+    ),
+    "flowers_64": _best("flowers_64"),
+    "fashion_mnist": _best("fashion_mnist"),
+    "paintings_64": _best("paintings_64", f"{QUALITY} coverage"),
+    "remedies_two_seeds": _remedies("one change, two seeds"),
+    "remedies_one_seed": _remedies("one change, one seed"),
+    "remedies_batches_of_8": _remedies("batches of 8"),
+    "remedies_first_runs": _remedies("first runs"),
+    "half_width_64": _best("half_width_64"),
+    "long_narrow_32": _best("long_narrow_32", f"{QUALITY} class_coverage class_agreement"),
+    "width_32": _best("width_32", f"{QUALITY} class_coverage class_agreement"),
+    "shifted_32": _best("shifted_32", f"{QUALITY} class_coverage class_agreement"),
+    "no_gain_32": Table(_of("experiments", "no_gain_32"), "run epoch fd class_agreement", joined="run"),
+    "gpu_64": _best("gpu_64", f"seconds {QUALITY} class_coverage class_agreement"),
+    "gpu_first_epochs": _best("gpu_first_epochs"),
+    "few_1020": _best("few_1020"),
+    "few_300": _best("few_300", f"{QUALITY} memorised"),
+    "few_2781": _best("few_2781", "fd kid recall"),
+    "pytorch_h200": _beside_pytorch("H200"),
+    "pytorch_h100": _beside_pytorch("H100"),
+    "pytorch_a": _beside_pytorch("(A)"),
+    "pytorch_b": _beside_pytorch("(B)"),
+    "pytorch_c": _beside_pytorch("(C)"),
+    "gpu_lowerings": _speed(
+        "gpu_lowerings", "change ms_float32_batch_512 ms_bfloat16_batch_512 ms_float32_batch_64 ms_bfloat16_batch_64"
+    ),
+    "gpu_limits": _speed("gpu_limits", "machine dtype milliseconds tflops of_peak_tflops terabytes_per_second of_peak_bandwidth"),
+    "gpu_time": _speed("gpu_limits", "machine dtype milliseconds convolutions reductions elementwise copies dense waiting"),
+    "one_pass": _speed("one_pass", "machine net batch dtype two_passes_ms one_pass_ms speedup images_per_second"),
+    "gpu_blocks": _speed("gpu_blocks", "layers_up_to_channels ms_batch_512 ms_batch_64"),
+    "gpu_batch_norm": _speed("gpu_batch_norm", "batch_norm float32_gigabytes float32_kernels bfloat16_gigabytes bfloat16_kernels"),
+    "gpu_extractor": _speed("gpu_extractor", "way compiling_seconds seconds_of_2048_pictures"),
+    "kept": _speed("changes", "machine net change speed", lambda row: row["kept"] == "yes"),
+    "not_kept": _speed("changes", "machine net change speed", lambda row: row["kept"] == "no"),
+    "cpu_filtering": _speed("cpu_filtering", "layer batch way forward_ms kernel_gradient_ms input_gradient_ms"),
+    "abilities": _speed("abilities", "flags net times_a_plain_step"),
+    "loop": _speed("loop", "machine flags seconds bare_images_per_second training_images_per_second share note"),
+    "startup": _speed("startup", "machine version what seconds note"),
+    "scaling_batch": _speed("scaling", "batch_size images_per_second step_ms memory_mb", lambda row: row["varies"] == "batch_size"),
+    "scaling_size": _speed("scaling", "image_size images_per_second step_ms memory_mb", lambda row: row["varies"] == "image_size"),
+    "scaling_width": _speed("scaling", "features images_per_second step_ms memory_mb", lambda row: row["varies"] == "features"),
+    "scaling_parts": _speed(
+        "scaling", "accumulate version images_per_second step_ms memory_mb", lambda row: row["varies"] == "accumulate"
+    ),
+    "dataset_size": _speed("dataset_size", "pictures version images_per_second step_ms ordering_ms memory_mb"),
+    "widths": _speed("widths", "machine net images_per_second note"),
+    "precision": _speed("precision", "net dtype seed d_loss g_loss"),
+    "extractors": _speed("extractors", "extractor images_per_second ratio"),
+}
+
+CURVES = {
+    "flowers_64": Curve(
+        _of("experiments", "flowers_64"),
+        "Oxford 102 Flowers, 64x64, full width",
+        (
+            "flowers_bce",
+            "flowers_dcgan",
+            "flowers_attention",
+            "flowers_conditional",
+            "flowers_best, generator half as wide",
+            "flowers_best",
+        ),
+    ),
+    "fashion_mnist": Curve(
+        _of("experiments", "fashion_mnist"), "Fashion-MNIST, 28x28", ("fashion_mnist_dcgan", "fashion_mnist_best")
+    ),
+    "paintings_64": Curve(
+        _of("experiments", "paintings_64"),
+        "2,781 abstract paintings, 64x64, full width",
+        (
+            "abstract_art",
+            "small batches alone",
+            "small batches, translation from epoch 122",
+            "small batches, translation from the start",
+            "abstract_art_best",
+        ),
+    ),
+    "long_narrow_32": Curve(
+        _of("experiments", "long_narrow_32"),
+        "Flowers, 32x32, a quarter of the width",
+        (
+            "the plain DCGAN",
+            "flowers_best",
+            "flowers_best, conditional",
+            "conditional, batches of 32, rate 0.0008",
+            "conditional, batches of 16, rate 0.0004",
+        ),
+    ),
+    "width_32": Curve(
+        _of("experiments", "width_32"),
+        "Flowers, 32x32, conditional: widths of generator and discriminator",
+        (
+            "generator 64, discriminator 32",
+            "generator 32, discriminator 32",
+            "generator 64, discriminator 64",
+            "generator 16, discriminator 64",
+            "generator 32, discriminator 64",
+            "generator 32, discriminator 64, without classes",
+        ),
+    ),
+    "shifted_32": Curve(
+        _of("experiments", "shifted_32"),
+        "Flowers, 32x32: when translation begins",
+        (
+            "wide discriminator, from the start",
+            "wide discriminator, never",
+            "wide discriminator, from epoch 50",
+            "wide discriminator, target 0.8",
+            "both 32, never",
+            "both 32, from epoch 50",
+            "both 32, target 0.8",
+        ),
+    ),
+    "gpu_64": Curve(
+        _of("experiments", "gpu_64"),
+        "Flowers, 64x64, full width, one NVIDIA H100",
+        ("the plain DCGAN, float32", "conditional, float32", "wide discriminator, translation from epoch 40, bfloat16"),
+        "seconds",
+    ),
+    "few_1020": Curve(
+        _of("experiments", "few_1020"),
+        "1,020 photographs of flowers, 32x32, half the width",
+        ("no augmentation, 2,000 epochs", "no augmentation, 300 epochs", "color,translation, 600 epochs"),
+    ),
+    "few_300": Curve(
+        _of("experiments", "few_300"),
+        "300 abstract paintings, 32x32, half the width",
+        ("no augmentation", "--augment color,translation", "--augment translation --r1 0.1", "--augment translation"),
+    ),
+    "few_2781": Curve(
+        _of("experiments", "few_2781"), "2,781 paintings, 32x32, half the width", ("no augmentation", "--augment translation")
+    ),
+}

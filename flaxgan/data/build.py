@@ -1,0 +1,118 @@
+"""Every picture of a source, decoded and brought to one size, written into a folder of the cache."""
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from flaxgan.data.decoding import decoding
+from flaxgan.data.fit import enlargement
+from flaxgan.data.outcome import Outcome
+from flaxgan.data.pixels import to_pixels, upright_size
+from flaxgan.data.reading import out_of_memory, printable
+from flaxgan.data.source import Source, Unreadable
+from flaxgan.system.bars import in_notebook, progress_bar
+from flaxgan.system.errors import UserError
+
+AHEAD = 64  # pictures that may be decoded before their turn to be written
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What the pictures are to become."""
+
+    image_size: tuple[int, int]  # (height, width)
+    channels: int
+    fit: str = "crop"
+
+
+def _reserve(file: BinaryIO, size: int) -> None:
+    """Have the disk set the file's space aside, so that a full one is noticed before hours of work. Raises OSError."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # file systems that can't
+            raise
+
+
+def _in_order(call: Callable[[int], Any], count: int) -> Iterator[Any]:
+    """call(0), call(1), ... of several threads, which are never more than AHEAD of what has been taken."""
+    with ThreadPoolExecutor() as pool:
+        pending: deque[Future] = deque()
+        try:
+            for i in range(count):
+                pending.append(pool.submit(call, i))
+                if len(pending) > AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:  # Ctrl-C drops what is not yet begun
+            pool.shutdown(cancel_futures=True)
+
+
+def _write_header(file: BinaryIO, target: Target, pictures: int) -> None:
+    """Of .npy, which has room for any number of pictures: it is as long for one as for many."""
+    shape = (pictures, *target.image_size, target.channels)
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+def build(source: Source, target: Target, folder: Path) -> Outcome:
+    """Write images.npy, labels.npy and meta.json into an empty folder.
+
+    Raises UserError if there is no picture, or one can't be read for reasons that are not its own; OSError if the disk is full.
+    """
+
+    def decode(i: int) -> tuple[np.ndarray, int, float] | Unreadable:
+        try:
+            picture, label = source.read(i)
+            with decoding():
+                size, wanted = upright_size(picture), target.image_size
+                pixels = to_pixels(picture, wanted, target.channels, target.fit)
+            return pixels, label, enlargement(size, wanted, target.fit)
+        except Unreadable as error:
+            return Unreadable(error.kind, error.detail, error.lasting)  # without the frames, which hold the file's bytes
+        except MemoryError as error:
+            raise out_of_memory(f"{printable(source.item_name(i))} of {source.title}") from error
+
+    title = f"preparing {source.name}"
+    if not sys.stderr.isatty() and not in_notebook():
+        print(f"{title}: {len(source)} pictures", flush=True)
+    outcome, sha256 = Outcome(len(source)), hashlib.sha256()
+    labels: list[int] = []
+    enlargements: list[float] = []
+    with (folder / "images.npy").open("wb") as file, contextlib.closing(_in_order(decode, len(source))) as results:
+        _reserve(file, len(source) * int(np.prod(target.image_size)) * target.channels)
+        _write_header(file, target, 0)
+        for i, result in enumerate(progress_bar(results, desc=title, total=len(source), unit=" pictures")):
+            if isinstance(result, Unreadable):
+                outcome.skipped.append((source.item_name(i), result.kind, result.detail))
+                outcome.lasting &= result.lasting
+                continue
+            pixels, label, growth = result
+            file.write(pixels)
+            sha256.update(pixels)
+            labels.extend([label] * len(pixels))
+            enlargements.extend([growth] * (growth > 1))
+        file.truncate()
+        file.seek(0)
+        _write_header(file, target, len(labels))
+    if not labels:
+        raise UserError(f"none of the {len(source)} files in {source.title} is a readable picture: {outcome.reasons}")
+    sha256.update(np.array(labels, np.int32))
+    np.save(folder / "labels.npy", np.array(labels, np.int32))
+    outcome.pictures, outcome.sha256 = len(labels), sha256.hexdigest()
+    outcome.note_enlargements(enlargements, target.image_size)
+    (folder / "meta.json").write_text(json.dumps(dataclasses.asdict(outcome)))
+    return outcome

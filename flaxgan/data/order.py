@@ -1,0 +1,71 @@
+"""The order of the data: a function of (seed, step) alone, so that a resumed run sees what an unbroken one would."""
+
+import math
+
+import numpy as np
+
+from flaxgan.data.dataset import Dataset
+from flaxgan.system.errors import UserError
+
+SECOND = 2**32  # added to the seed for the order of an unpaired data set's second set
+ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
+
+
+def steps_per_epoch(num_images: int, batch_size: int) -> int:
+    """Whole batches in one pass through the data; the ragged last one is dropped. Raises UserError if there is none."""
+    if num_images < batch_size:
+        raise UserError(
+            f"a step takes {batch_size} pictures (--batch-size times --d-steps), and there are {num_images}; lower --batch-size"
+        )
+    return num_images // batch_size
+
+
+def epoch_of(step: int, per_epoch: int) -> int:
+    """Which epoch it is, from 1, when `step` steps are done."""
+    return -(-step // per_epoch)
+
+
+def _hash(x: np.ndarray, key: np.uint64) -> np.ndarray:
+    """The mixer of SplitMix64 (Steele, Lea & Flood 2014)."""
+    x = (x + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + key
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndarray:
+    """Where a permutation of range(size), keyed by (seed, epoch), sends `positions`: costs the same whatever the size.
+
+    A Feistel network on pairs (left, right) of range(a) x range(b), with a * b >= size; what falls outside goes through it
+    again until it is inside (Black & Rogaway 2002, "Ciphers with arbitrary finite domains").
+    """
+    keys = np.random.SeedSequence((seed, epoch)).generate_state(ROUNDS, np.uint64)
+    a = np.uint64(math.isqrt(size - 1) + 1 if size > 1 else 1)
+    b = (np.uint64(size - 1) // a) + np.uint64(1)
+
+    def shuffle(x: np.ndarray) -> np.ndarray:
+        left, right = x % a, x // a
+        for key in keys.reshape(-1, 2):
+            left = (left + _hash(right, key[0]) % a) % a
+            right = (right + _hash(left, key[1]) % b) % b
+        return left + a * right
+
+    x = shuffle(positions.astype(np.uint64))
+    while (outside := x >= size).any():
+        x[outside] = shuffle(x[outside])
+    return x.astype(np.int64)
+
+
+def indices(dataset: Dataset, seed: int, step: int, batch_size: int) -> dict[str, np.ndarray]:
+    """Return which rows of each array step `step` (from 0) trains on: int64 (batch_size,); arrays of one set share them.
+
+    An epoch is one of the first set; the second has epochs and an order of its own.
+    """
+    second = dataset.second and batch_indices(seed + SECOND, step, len(dataset.second), batch_size)
+    return dataset.rows(batch_indices(seed, step, len(dataset), batch_size), second)
+
+
+def batch_indices(seed: int, step: int, num_images: int, batch_size: int) -> np.ndarray:
+    """Which pictures step `step` (from 0) trains on: int64 (batch_size,). Every epoch is a new permutation."""
+    epoch, batch = divmod(step, steps_per_epoch(num_images, batch_size))
+    return permuted(np.arange(batch * batch_size, (batch + 1) * batch_size), num_images, seed, epoch)

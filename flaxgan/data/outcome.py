@@ -1,0 +1,52 @@
+"""What became of a source's files as they were prepared, and what people are told of it."""
+
+import dataclasses
+
+import numpy as np
+
+from flaxgan.data.reading import enumerated, printable
+
+SIDES = (512, 384, 256, 192, 128, 96, 64, 48, 32, 16)  # that the warning of small pictures may propose
+
+
+@dataclasses.dataclass
+class Outcome:
+    """Is kept as JSON beside the prepared pictures, which are several a file with --fit tiles."""
+
+    files: int
+    pictures: int = 0
+    skipped: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)  # name; kind and detail of Unreadable
+    lasting: bool = True  # whether those will be as unreadable at the next start
+    enlarged: int = 0  # files
+    natural_side: int | None = None  # a square size at which nine in ten of those would not be enlarged
+    sha256: str = ""  # of pictures and labels
+
+    def note_enlargements(self, factors: list[float], image_size: tuple[int, int]) -> None:
+        """`factors`: by how much each enlarged picture has grown."""
+        self.enlarged = len(factors)
+        height, width = image_size
+        if factors and height == width:
+            natural = height / np.quantile(factors, 0.9)
+            self.natural_side = next((side for side in SIDES if side <= natural), None)
+
+    @property
+    def reasons(self) -> str:
+        """Why files were skipped: how many for each reason, the first of them, and what was said of the first."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name, kind, detail in self.skipped:
+            groups.setdefault(kind, []).append((name, detail))
+        said = []
+        for kind, group in groups.items():
+            detail = printable(group[0][1])
+            said.append(f"{len(group)} {kind} ({enumerated([name for name, _ in group])})" + (f": {detail}" if detail else ""))
+        return "; ".join(said)
+
+    def lines(self, image_size: tuple[int, int]) -> list[str]:
+        """What people should know before they train on the pictures."""
+        said = [f"warning: skipped {len(self.skipped)} of {self.files} files: {self.reasons}"] if self.skipped else []
+        if self.enlarged:
+            height, width = image_size
+            remedy = f"; --image-size {self.natural_side} would show most of them as they are" if self.natural_side else ""
+            pictures = self.files - len(self.skipped)
+            said.append(f"note: {self.enlarged} of {pictures} pictures are smaller than {height}x{width} and are enlarged{remedy}")
+        return said

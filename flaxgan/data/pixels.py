@@ -1,0 +1,68 @@
+"""Pixels: of one picture of any kind, uint8 of the size asked for; and in networks, float32 in [-1, 1]."""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from PIL import ExifTags, Image, ImageOps
+
+from flaxgan.data.fit import FITS
+
+
+def to_8_bit(picture: Image.Image) -> Image.Image:
+    """Grey of more bits -> 8: integers from 0 to 65535 (of 32 bits, too, as Pillow reads 16-bit PNGs), floats from 0 to 1."""
+    if picture.mode.startswith("I"):
+        return Image.fromarray(np.clip(np.asarray(picture, np.float64) / 257, 0, 255).round().astype(np.uint8))
+    if picture.mode == "F":
+        return Image.fromarray(np.clip(np.asarray(picture) * 255, 0, 255).round().astype(np.uint8))
+    return picture
+
+
+def is_grey(picture: Image.Image) -> bool:
+    """Whether the file's own colour mode is a grey one."""
+    return picture.mode in ("1", "L", "LA", "La", "F") or picture.mode.startswith("I")
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """Turned as EXIF says, if it can be read."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # as with decoders, of damaged data anything is raised
+        return picture
+
+
+def to_mode(picture: Image.Image, channels: int) -> Image.Image:
+    """Upright, transparency composited on white, then grey (1 channel) or RGB (3)."""
+    picture = to_8_bit(upright(picture))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB").convert("L") if channels == 1 else picture.convert("RGB")
+
+
+def upright_size(picture: Image.Image) -> tuple[int, int]:
+    """(height, width), turned as EXIF says; decodes nothing."""
+    height, width = picture.height, picture.width
+    try:
+        # Without "exif" it is TIFF, which Pillow itself turns, or a file whose pixels it would decode to look for more.
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1) if "exif" in picture.info else 1
+    except Exception:  # as in `upright`
+        orientation = 1
+    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+
+
+def to_pixels(picture: Image.Image, image_size: tuple[int, int], channels: int, fit: str = "crop") -> np.ndarray:
+    """Decode, and fit to image_size (height, width) -> uint8 (N, H, W, channels), where N is 1 unless `fit` is tiles."""
+    height, width = image_size
+    views = FITS[fit](to_mode(picture, channels), (width, height))
+    return np.stack([np.asarray(view).reshape(height, width, channels) for view in views])
+
+
+def preprocess(images: Array, mirrored: Array | None = None) -> Array:
+    """Convert uint8 (N, H, W, C) to float32 in [-1, 1]; those of `mirrored`, bool (N,), are mirrored."""
+    x = images.astype(jnp.float32) / 127.5 - 1
+    return x if mirrored is None else jnp.where(mirrored[:, None, None, None], x[:, :, ::-1], x)
+
+
+def to_uint8(x: Array) -> Array:
+    """Convert [-1, 1] to uint8, rounded: the inverse of preprocess."""
+    return jnp.clip(jnp.round((x + 1) * 127.5), 0, 255).astype(jnp.uint8)

@@ -1,0 +1,82 @@
+"""What is wrong with a run, in words: from its pictures, its log and its last evaluation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+LEAST_SHARE = 0.4  # of what real images have: less contrast or variety than this is an illness
+MOST_ROUGHNESS = 3.0  # times that of real images: more is noise
+WINNING = 0.995  # accuracy of a discriminator that has nothing left to learn
+FEWEST_ROWS = 20  # of the log, to judge a discriminator by
+
+
+class Evidence(NamedTuple):
+    """What a run is judged by."""
+
+    real: np.ndarray  # uint8 (N, H, W, C)
+    generated: np.ndarray  # uint8 (M, H, W, C)
+    rows: Sequence[Mapping[str, Any]]  # of metrics.jsonl
+    references: Mapping[str, float]  # of the last evaluation: what real images have
+
+
+def _contrast(images: np.ndarray) -> float:
+    """Return the mean standard deviation of pixels within an image."""
+    return float(images.std((1, 2), dtype=np.float64).mean())
+
+
+def _variety(images: np.ndarray) -> float:
+    """Return the mean standard deviation of a pixel from image to image."""
+    return float(images.std(0, dtype=np.float64).mean())
+
+
+def _roughness(images: np.ndarray) -> float:
+    """Return the mean difference between neighbouring pixels, over the contrast: about 1.1 for white noise."""
+    across, down = (np.abs(np.diff(images.astype(np.float64), axis=axis)).mean() for axis in (2, 1))
+    return float((across + down) / 2 / max(_contrast(images), 1e-6))
+
+
+def _flat(e: Evidence) -> bool:
+    return _contrast(e.generated) < LEAST_SHARE * _contrast(e.real)
+
+
+def _noisy(e: Evidence) -> bool:
+    return _roughness(e.generated) > MOST_ROUGHNESS * _roughness(e.real)
+
+
+def _collapsed(e: Evidence) -> bool:
+    if _variety(e.generated) < LEAST_SHARE * _variety(e.real):
+        return True
+    distances = [row["feature_distance"] for row in e.rows if "feature_distance" in row]
+    return bool(distances) and distances[-1] < LEAST_SHARE * e.references.get("feature_distance", 0)
+
+
+def _discriminator_wins(e: Evidence) -> bool:
+    names = ("d_real_accuracy", "d_fake_accuracy")
+    accuracies = [min(row[name] for name in names) for row in e.rows if all(name in row for name in names)]
+    late = accuracies[len(accuracies) // 2 :]
+    return len(accuracies) >= FEWEST_ROWS and float(np.mean(late)) >= WINNING
+
+
+LONGER = "train longer (--images, --epochs or --hours), with small batches (--batch-size 8)"
+ILLNESSES: dict[str, Callable[[Evidence], bool]] = {
+    f"the pictures are flat or grey, with less than half the contrast of real ones: {LONGER}": _flat,
+    f"the pictures are noise, far rougher than real ones: {LONGER}; if they were better before, the training has diverged: "
+    "a lower --learning-rate": _noisy,
+    "the pictures look alike (mode collapse): --batch-size 8, another --seed, or a lower --d-learning-rate; "
+    "--checkpoint best may be better": _collapsed,
+    "the discriminator was right about every picture throughout, so there was nothing left to learn from: "
+    "--augment translation, or more pictures": _discriminator_wins,
+}
+
+
+def diagnose(
+    real: np.ndarray, generated: np.ndarray, rows: Sequence[Mapping[str, Any]], references: Mapping[str, float] | None = None
+) -> str | None:
+    """Return a line on the worst illness of a run, what it is and which flags help; None for a healthy one.
+
+    `real` and `generated`: uint8 (N, H, W, C), a few dozen of each. `rows`: of metrics.jsonl. `references`: the metrics of
+    real images among themselves, if an evaluation has measured them.
+    """
+    evidence = Evidence(real, generated, rows, references or {})
+    return next((words for words, has in ILLNESSES.items() if has(evidence)), None)

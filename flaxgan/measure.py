@@ -1,0 +1,97 @@
+"""Sets of images measured against each other: a run's against its training data, or any two."""
+
+from pathlib import Path
+from typing import Any
+
+from flaxgan.data.array import checked
+from flaxgan.methods.state import without_optimisers
+from flaxgan.metrics.accuracy import accuracy
+from flaxgan.metrics.comparison import Comparison, NotMeasured
+from flaxgan.metrics.evaluation import METRICS, evaluate
+from flaxgan.metrics.image_sets import ImageSet, open_set, open_training_set, sampled_set
+from flaxgan.metrics.reference import Reference
+from flaxgan.metrics.results import check_output, content_of, save_images, write
+from flaxgan.model import Model, checkpoint_name
+from flaxgan.pretrained.extractor import Extractor, own_devices
+from flaxgan.runs.checkpoint import load
+from flaxgan.runs.folder import load_run, require_apart
+from flaxgan.runs.naming import CheckpointName
+from flaxgan.system.devices import set_up_devices
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import require_outside
+
+
+def compare(
+    run_dir: Path | None,
+    real: Any,
+    generated: Any,
+    *,
+    metrics: list[str] | None,
+    checkpoint: str | int | CheckpointName | None,
+    num: int | None,
+    num_real: int | None,
+    image_size: tuple[int, int] | None,
+    seed: int,
+    extractor: str,
+    inception_weights: str | None,
+    data_dir: str | None,
+    device: str,
+    output: Path | None,
+) -> dict[str, Any]:
+    """Measure, and write `output` with its pictures if it is given; return what the JSON file has. See flaxgan.evaluate."""
+    if unknown := set(metrics or ()) - set(METRICS):
+        raise UserError(f"--metrics {','.join(sorted(unknown))}: there is no such metric; there are {', '.join(METRICS)}")
+    run = load_run(run_dir) if run_dir else None
+    config = run and run.config
+    devices = set_up_devices(device)
+    network = Extractor(extractor, own_devices(), inception_weights)
+    state = load(run, checkpoint_name(checkpoint), devices[0], without_optimisers) if generated is None else None
+    if output:
+        if run:
+            require_apart(output, run_dir, config)
+        places = [place for place in (real, generated) if isinstance(place, Path)]
+        require_outside(output, places, "whose pictures are measured")
+        check_output(output)
+
+    caveats: list[str] = []
+    if real is not None:
+        reals = open_set(real, num_real, image_size, like=config)
+    else:
+        reals = open_training_set(config, run.sha256, data_dir, num_real, caveats)
+    if generated is not None:
+        fakes = open_set(generated, num, image_size)
+    else:
+        fakes = sampled_set(state, config, run.class_counts, seed, num or len(reals))
+    mirror = config.flip if config else reals.images.shape[-1] == 3
+    comparison = Comparison(Reference(reals, network, mirror), fakes, seed, state, config, caveats)
+    measured = evaluate(comparison, metrics)
+    if not measured:
+        raise UserError(f"nothing is measured: {'; '.join(caveats)}")
+    content = content_of(comparison, measured)
+    if output:
+        write(output, content)
+        save_images(output, comparison)
+    return content
+
+
+def _judged(images: Any, labels: Any, model: Model) -> ImageSet:
+    """Return images as the run's discriminator takes them. Raises UserError if they are of another size."""
+    arrays = checked(images, labels, model.class_names if labels is not None else ())
+    if arrays.images.shape[1:] != (*model.config.image_size, model.config.channels):
+        size = "x".join(map(str, (*model.config.image_size, model.config.channels)))
+        raise UserError(f"the discriminator takes images of {size}, and these are {arrays.images.shape[1:]}")
+    if model.config.num_classes and labels is None:
+        raise UserError("the discriminator has learnt classes; give the labels of the images, too: (images, labels)")
+    return ImageSet(arrays.images, "", {}, arrays.labels, arrays.class_names)
+
+
+def discriminator_accuracy(model: Model, real: Any, generated: Any, seed: int) -> dict[str, float]:
+    """Ask the discriminator of a model's run, at the model's step, about images: see flaxgan.discriminator_accuracy."""
+    state = load(model.run, CheckpointName("step", model.step), model.device, without_optimisers)
+    pairs = [x if isinstance(x, tuple) else (x, None) for x in (real, generated)]
+    reals, fakes = (_judged(*pair, model) for pair in pairs)
+    try:
+        measured = accuracy(Comparison(Reference(reals, None, mirror=False), fakes, seed, state, model.config))
+    except NotMeasured as error:
+        raise UserError(str(error)) from error
+    return {name: entry["value"] for name, entry in measured.items()}

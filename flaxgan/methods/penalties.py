@@ -1,0 +1,43 @@
+"""Penalties on the discriminator's gradient: a function each, a line in PENALTIES, and in config.py a flag and a name in PENALTIES.
+
+Each is a mean over pictures of something of that picture's own gradient. Batch norm makes a logit depend on the whole batch, so
+that no such gradient exists: with a penalty the discriminator is normalised in another way (see Config.d_norm).
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from flaxgan.registry import Registry
+from flaxgan.rng import Rng
+
+Logits = Callable[[Array], Array]  # pictures (N, H, W, C) -> (N,), each of its own picture alone
+
+
+def _squared_norms(logits: Logits, x: Array) -> Array:
+    """Of each picture's gradient: (N,)."""
+    return jnp.square(jax.grad(lambda x: logits(x).sum())(x)).sum((1, 2, 3))
+
+
+def r1(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
+    """Half the squared norm at real pictures (Mescheder et al. 2018, equation 9)."""
+    return 0.5 * _squared_norms(logits, real).mean()
+
+
+def r2(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
+    """The same at generated pictures (Mescheder et al. 2018, equation 10)."""
+    return 0.5 * _squared_norms(logits, fake).mean()
+
+
+def gradient_penalty(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
+    """Squared distance of the norm from 1, between real and generated pictures (Gulrajani et al. 2017, equation 3)."""
+    share = rng.uniform((len(real), 1, 1, 1))
+    norms = jnp.sqrt(_squared_norms(logits, share * real + (1 - share) * fake) + 1e-12)  # the root's gradient at 0 is infinite
+    return jnp.square(norms - 1).mean()
+
+
+PENALTIES: Registry[Callable[[Logits, Array, Array, Rng], Array]] = Registry(
+    "penalty", {"r1": r1, "r2": r2, "gradient_penalty": gradient_penalty}
+)

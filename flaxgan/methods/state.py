@@ -1,0 +1,111 @@
+"""What the states of all methods are made of: networks, trained or frozen, and their optimisers."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import optax
+from flax import struct
+from jax import Array
+
+from flaxgan.config import Config
+from flaxgan.rng import Rng
+
+
+class Network(struct.PyTreeNode):
+    """A Linen module with its parameters, batch-norm running statistics and optimiser."""
+
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    module: nn.Module = struct.field(pytree_node=False)
+    tx: optax.GradientTransformation = struct.field(pytree_node=False)
+
+    def train_mode(self, x: Array, labels: Array | None = None, rng: Rng | None = None, **fields: Any) -> tuple[Array, Any, Any]:
+        """Apply with the statistics of this batch -> (output, updated running statistics, features that were sown).
+
+        `labels`: (N,) if conditional. `rng`: for a discriminator's dropout. `fields`: of the module, changed for this call.
+        """
+        module = self.module.clone(**fields) if fields else self.module
+        options = {} if rng is None else {"rng": rng}
+        mutable = ["batch_stats", "features"]
+        output, updates = module.apply(self._variables, x, labels, train=True, mutable=mutable, **options)
+        return output, updates.get("batch_stats", {}), updates.get("features")
+
+    def eval_mode(self, x: Array, labels: Array | None = None) -> Array:
+        """Apply with the running statistics."""
+        return self.module.apply(self._variables, x, labels, train=False)
+
+    @property
+    def _variables(self) -> dict[str, Any]:
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
+    def update(self, grads: Any, batch_stats: Any) -> "Network":
+        """One optimiser step."""
+        updates, opt_state = self.tx.update(grads, self.opt_state, self.params)
+        params = optax.apply_updates(self.params, updates)
+        return self.replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
+
+
+class FrozenNetwork(struct.PyTreeNode):
+    """A Linen module with variables that are neither optimised nor written into checkpoints: create_state makes them anew."""
+
+    variables: Any
+    module: nn.Module = struct.field(pytree_node=False)
+
+
+def networks(state: Any) -> dict[str, Network]:
+    """Return the trained networks of a state, by the names of its fields."""
+    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    return {name: value for name, value in fields.items() if isinstance(value, Network)}
+
+
+def with_axis(state: Any, axis: str | None) -> Any:
+    """Return a state of any kind whose modules average their batch statistics over pmap's `axis`; None: over none."""
+
+    def mapped(node: Any) -> Any:
+        return node.replace(module=node.module.clone(axis=axis)) if isinstance(node, Network) else node
+
+    return jax.tree.map(mapped, state, is_leaf=lambda node: isinstance(node, Network))
+
+
+def without_optimisers(state: Any) -> Any:
+    """Return a state without its networks' optimiser states: what images can be made of, in less memory."""
+    is_network = lambda node: isinstance(node, Network)  # noqa: E731
+    return jax.tree.map(lambda node: node.replace(opt_state=()) if is_network(node) else node, state, is_leaf=is_network)
+
+
+def _is_frozen(node: Any) -> bool:
+    return isinstance(node, FrozenNetwork)
+
+
+def without_frozen(state: Any) -> Any:
+    """Return a state with None in place of its frozen networks: what a checkpoint holds."""
+    return jax.tree.map(lambda node: None if _is_frozen(node) else node, state, is_leaf=_is_frozen)
+
+
+def with_frozen(state: Any, shape: Any, create: Callable[[], Any]) -> Any:
+    """Return a state that a checkpoint held, with the frozen networks of one that `create` makes, where its `shape` has any."""
+    missing = [field.name for field in dataclasses.fields(shape) if _is_frozen(getattr(shape, field.name))]
+    return state.replace(**{name: getattr(create(), name) for name in missing}) if missing else state
+
+
+SCHEDULES = {
+    "constant": lambda rate, steps: rate,
+    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
+    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
+}
+
+
+def adam(config: Config, rate: float, total_updates: int) -> optax.GradientTransformation:
+    """Return Adam with the configuration's decays, whose rate goes as its schedule says over so many updates."""
+    return optax.adam(SCHEDULES[config.schedule](rate, total_updates), b1=config.beta1, b2=config.beta2)
+
+
+def create_network(module: nn.Module, key: Array, x: Array, labels: Array | None, tx: optax.GradientTransformation) -> Network:
+    """Return a network with new weights, for inputs x (N, ...) and, if it is conditional, labels (N,)."""
+    variables = module.init(key, x, labels, train=True)
+    params, batch_stats = variables["params"], variables.get("batch_stats", {})
+    return Network(params=params, batch_stats=batch_stats, opt_state=tx.init(params), module=module, tx=tx)

@@ -1,0 +1,128 @@
+"""The sets of pictures that can be compared: a run's training data, its samples, a folder, an array."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flaxgan.config import Config
+from flaxgan.data import Dataset, open_source, prepare
+from flaxgan.data.array import Arrays, checked, is_array_file, read_arrays
+from flaxgan.data.folder import open_folder
+from flaxgan.data.pixels import upright_size
+from flaxgan.data.source import Source, Unreadable
+from flaxgan.methods import method_of
+from flaxgan.rng import SAMPLING
+from flaxgan.system.errors import UserError
+
+MOST = 10_000  # pictures of a set, unless more are asked for
+SELECTION_SEED = 0  # of the pictures that are taken where there are more
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    images: np.ndarray  # uint8 (N, H, W, C)
+    sha256: str  # tells them from all others
+    protocol: dict[str, Any]  # where they come from
+    labels: np.ndarray | None = None  # int (N,)
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many there were to choose these from."""
+        return self.protocol.get("of", len(self))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def described(protocol: dict[str, Any]) -> str:
+    """Return what a set of images is, on a line."""
+    return ", ".join(f"{name} {value}" for name, value in protocol.items() if name != "sha256")
+
+
+def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
+    """`num` pictures of a set, or all up to MOST, in an order that is random but always the same."""
+    total = len(dataset.images)
+    if total < 2:
+        raise UserError(f"{protocol['source']} holds one picture; a comparison takes at least two")
+    num = min(num or MOST, total)
+    order = np.random.default_rng(SELECTION_SEED).permutation(total)[:num]
+    height, width, channels = dataset.images.shape[1:]
+    return ImageSet(
+        dataset.images[order],
+        hashlib.sha256(json.dumps([dataset.sha256, dataset.images.shape, num, SELECTION_SEED]).encode()).hexdigest(),
+        protocol | {"images": num, "of": total, "size": f"{height}x{width}x{channels}", "sha256": dataset.sha256},
+        dataset.labels[order] if dataset.class_names else None,
+        dataset.class_names,
+    )
+
+
+def training_set(config: Config, dataset: Dataset, num: int | None = None) -> ImageSet:
+    """The pictures that a run is trained on."""
+    return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
+
+
+def open_training_set(config: Config, sha256: str | None, data_dir: str | None, num: int | None, caveats: list[str]) -> ImageSet:
+    """Open the pictures that a run was trained on, whose digest was `sha256`. Raises UserError if they are no longer there."""
+    if config.image_folder and not os.path.exists(config.image_folder):
+        raise UserError(f"the run's pictures are no longer in {config.dataset}; name them, or others to compare with, with --real")
+    source = open_source(config.dataset, data_dir or config.data_dir, config.split)
+    dataset = prepare(source, config.image_size, config.channels, config.fit)
+    if dataset.sha256 != sha256:
+        caveats.append(f"the pictures in {source.title} are no longer the ones that {config.run_dir} was trained on")
+    return training_set(config, dataset, num)
+
+
+def sampled_set(state: Any, config: Config, class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING) -> ImageSet:
+    """Return images that a state's generator makes; if it is conditional, of classes as frequent as `class_counts` says."""
+    method = method_of(config)
+    batch = method.inputs(config, class_counts, seed, num, stream=stream)
+    images = method.sampler(state, config, class_counts)(batch)
+    protocol = {"source": "samples", "step": int(state.step), "seed": seed, "images": num}
+    size = "x".join(map(str, images.shape[1:]))
+    return ImageSet(images, "", protocol | {"size": size}, batch.get("label"), tuple(class_counts))
+
+
+def open_set(
+    pictures: Path | np.ndarray | Arrays, num: int | None, image_size: tuple[int, int] | None, like: Config | None = None
+) -> ImageSet:
+    """Open a folder of pictures of one size, or of any where `image_size` is given; or arrays, in memory or in a file.
+
+    `like`: the configuration of a run, whose size, fit and channels a folder's pictures then get.
+    Raises UserError for anything else.
+    """
+    if isinstance(pictures, Path) and not is_array_file(pictures):
+        source = open_folder(pictures)
+        size = image_size or (like.image_size if like else _common_size(source))
+        channels, fit = (like.channels, like.fit) if like else (source.channels, "crop")
+        return _select(prepare(source, size, channels, fit), num, {"source": str(pictures)})
+    if isinstance(pictures, Path):
+        where, arrays = str(pictures), read_arrays(pictures)
+    else:
+        where, arrays = "an array", pictures if isinstance(pictures, Arrays) else checked(pictures)
+    height, width = arrays.images.shape[1:3]
+    if image_size and (height, width) != image_size:
+        raise UserError(f"{where} holds pictures of {height}x{width}, and arrays are not resized; leave --image-size out")
+    return _select(Dataset.of(*arrays, arrays.sha256), num, {"source": where})
+
+
+def _common_size(source: Source) -> tuple[int, int]:
+    sizes = set()
+    for i in range(len(source)):
+        try:
+            picture, _ = source.read(i)
+        except Unreadable:
+            continue  # `prepare` names it
+        sizes.add(upright_size(picture))
+        if len(sizes) > 1:
+            (height, width), (other_height, other_width) = sorted(sizes)
+            raise UserError(
+                f"the pictures in {source.title} differ in size ({height}x{width}, {other_height}x{other_width}, …); "
+                "give --image-size, to which each is cut and shrunk as for training"
+            )
+    return sizes.pop() if sizes else (1, 1)  # `prepare` says that there is no picture

@@ -1,0 +1,109 @@
+"""A trained generator, loaded to sample from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from flaxgan.config import Config
+from flaxgan.methods import method_of, to_sample
+from flaxgan.methods.sampling import between, first_latents, random_classes
+from flaxgan.request import Label, Request, class_ids
+from flaxgan.runs.checkpoint import load
+from flaxgan.runs.folder import load_run
+from flaxgan.runs.naming import CheckpointName
+from flaxgan.system.devices import explaining_out_of_memory, set_up_devices
+from flaxgan.system.errors import UserError
+
+
+def checkpoint_name(checkpoint: str | int | CheckpointName | None) -> CheckpointName | None:
+    """Return the name of a checkpoint as it may be given. Raises UserError if it is none."""
+    if checkpoint is None or isinstance(checkpoint, CheckpointName):
+        return checkpoint
+    try:
+        return CheckpointName.parse(str(checkpoint))
+    except ValueError as error:
+        raise UserError(f"--checkpoint: {error}") from error
+
+
+class Model:
+    """The generator of a run at one of its checkpoints. Nothing else of the checkpoint is read."""
+
+    @explaining_out_of_memory()
+    def __init__(self, run_dir: str | Path, checkpoint: str | int | CheckpointName | None = None, device: str = "auto"):
+        """Load it: see flaxgan.load. Raises UserError if the folder is no run, or has no such checkpoint."""
+        self.run = load_run(Path(run_dir).expanduser())
+        self.device = set_up_devices(device)[0]
+        config = self.run.config
+        state = load(self.run, checkpoint_name(checkpoint), self.device, to_sample(config))
+        self.step = int(state.step)  # of the checkpoint
+        self._images_of = method_of(config).sampler(state, config, self.run.class_counts)
+
+    @property
+    def config(self) -> Config:
+        """Return the configuration of the run."""
+        return self.run.config
+
+    @property
+    def class_names(self) -> list[str]:
+        """Return the names of the classes that can be asked for, by their numbers; none of an unconditional run."""
+        return [*self.run.class_counts] if self.config.num_classes else []
+
+    def class_ids(self, labels: Label | Sequence[Label]) -> list[int]:
+        """Return the numbers of classes, given by name or number, or as "all". Raises UserError if it has none such."""
+        if not self.config.num_classes:
+            raise UserError(f"--class is for a run that was trained with --conditional, and {self.config.run_dir} was not")
+        return class_ids(labels, self.run.class_counts)
+
+    @explaining_out_of_memory()
+    def sample(
+        self,
+        num: int | None = None,
+        seed: int | None = None,
+        labels: Label | Sequence[Label] | np.ndarray | None = None,
+        truncation: float | None = None,
+        interpolate: Sequence[int] | None = None,
+        frames: int | None = None,
+    ) -> np.ndarray:
+        """Make images: uint8 (N, H, W, C). Image i depends on the seed (default 0) and on i alone, whatever `num` is (default 64).
+
+        `labels`, of a conditional run: a class by name or number; a list of classes, or "all": `num` (default 8) images of
+        each, one class after the other, all from the same z; or an integer array (num,): the class of each image. Without
+        them, classes are as frequent as in the training data.
+        `truncation`: the largest magnitude of a number in z, at least 0.01: more typical images, and less varied ones.
+        `interpolate`: seeds, from the first image of each to that of the next in `frames` (default 16) steps; num and seed
+        are then left out.
+
+        Raises UserError for what contradicts itself, or for classes that the run does not have.
+        """
+        array = isinstance(labels, np.ndarray)
+        if array and num is None and interpolate is None:
+            num = len(labels)
+        request = Request(num=num, seed=seed, labels=labels, truncation=truncation, interpolate=interpolate, frames=frames)
+        seed, latent_dim = seed or 0, self.config.options.latent_dim
+        if interpolate is not None:
+            seed = interpolate[0]
+            z = between([*interpolate], frames or 16, latent_dim, truncation)
+        else:
+            z = first_latents(seed, request.each, latent_dim, truncation=truncation)
+        rows = self._rows(labels, seed, len(z), interpolate is not None)
+        batches = [{"z": z} if row is None else {"z": z, "label": row} for row in rows]
+        return np.concatenate([self._images_of(batch) for batch in batches])
+
+    def _rows(
+        self, labels: Label | Sequence[Label] | np.ndarray | None, seed: int, each: int, one: bool
+    ) -> list[np.ndarray | None]:
+        """Return the labels (each,) of the images of one set of z, and of each further one; `one`: they share a class."""
+        if isinstance(labels, np.ndarray):
+            if labels.shape != (each,):
+                raise UserError(f"labels are an array of shape {labels.shape}, and there are {each} images; give one for each")
+            return [np.array(self.class_ids(labels.tolist()), np.int32)]
+        if labels is not None:
+            return [np.full(each, id, np.int32) for id in self.class_ids(labels)]
+        if not self.config.num_classes:
+            return [None]
+        drawn = random_classes(self.run.class_counts, seed, 1 if one else each)
+        return [np.resize(drawn, each)]
+
+    def __repr__(self) -> str:
+        return f"Model({self.config.run_dir!r}, step {self.step}, {'x'.join(map(str, self.config.image_size))})"

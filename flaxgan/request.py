@@ -1,0 +1,73 @@
+"""What is asked of a trained generator, checked before it is loaded."""
+
+import dataclasses
+import difflib
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from flaxgan.system.errors import UserError
+
+Label = str | int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """Which images to make: see Model.sample. Raises UserError for what contradicts itself."""
+
+    num: int | None = None
+    seed: int | None = None
+    labels: Any = None
+    truncation: float | None = None
+    interpolate: Sequence[int] | None = None
+    frames: int | None = None
+
+    def __post_init__(self):
+        if self.interpolate is not None:
+            if (self.num, self.seed) != (None, None):
+                raise UserError("--interpolate names its own seeds, and --frames its pictures; leave --seed and --num out")
+            if len(self.interpolate) < 2 or any(a == b for a, b in itertools.pairwise(self.interpolate)):
+                raise UserError("--interpolate takes two or more seeds, each another than the one before, as 1,2,3")
+        elif self.frames is not None:
+            raise UserError("--frames is for --interpolate SEED,SEED,...; leave it out, or say --num")
+        if self.truncation is not None and not 0.01 <= self.truncation < math.inf:
+            raise UserError(f"--truncation must be a number, at least 0.01, not {self.truncation}")
+        if not all(1 <= count < 2**32 for count in (self.num, self.frames) if count is not None):
+            raise UserError("--num and --frames are whole numbers from 1 up, below 2**32")
+        if not all(0 <= seed < 2**32 for seed in (self.seed, *(self.interpolate or ())) if seed is not None):
+            raise UserError("a seed is a whole number from 0 up, below 2**32")
+
+    @property
+    def each(self) -> int:
+        """Return how many images there are of each class that is asked for, or in all if none is."""
+        if self.interpolate is not None:
+            return (len(self.interpolate) - 1) * (self.frames or 16) + 1
+        return self.num or (64 if self.labels is None or isinstance(self.labels, int) else 8)
+
+
+def class_ids(asked: Label | Sequence[Label], counts: dict[str, int]) -> list[int]:
+    """Return the numbers of classes that are asked for by name or number; "all" are all that were trained.
+
+    `counts`: how many pictures each class had. Raises UserError for a class that was not trained.
+    """
+    names, trained = [*counts], [id for id, count in enumerate(counts.values()) if count]
+    if asked == "all" and asked not in names:
+        return trained
+    ids = []
+    for word in [asked] if isinstance(asked, str | int) else asked:
+        if word in names:
+            ids.append(names.index(word))
+        elif str(word).isdecimal() and int(word) < len(names):
+            ids.append(int(word))
+        else:
+            near = difflib.get_close_matches(str(word), names, 3)
+            raise UserError(
+                f"--class {word}: there is no such class"
+                + (f"; did you mean {' or '.join(near)}?" if near else ".")
+                + f" There are {len(names)}, by name or number: {', '.join(names[:12])}"
+                + (", …" if len(names) > 12 else "")
+            )
+        if ids[-1] not in trained:
+            raise UserError(f"--class {word}: the run had no picture of that class; name another")
+    return ids

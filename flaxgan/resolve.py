@@ -1,0 +1,81 @@
+"""Fill in what a run's flags leave open, by its preset: from the data, the devices and the time."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+
+from flaxgan.data.survey import survey
+from flaxgan.methods import check
+from flaxgan.presets import Choice, Facts, choose, plan
+from flaxgan.runs.folder import Run
+from flaxgan.system.distributed import from_first
+from flaxgan.system.errors import UserError
+from flaxgan.trainer import Trainer, measured_speed
+
+
+def facts_of(run: Run, devices: Sequence[jax.Device], seconds: float | None) -> Facts:
+    """Return what a preset decides by; `seconds`: left to train in, or None."""
+    looks = survey(run.source)
+    return Facts(
+        num_images=len(run.source),
+        num_classes=len(run.source.class_names),
+        native=run.source.image_size,
+        size=looks.size or (64, 64),
+        drawn=looks.drawn,
+        platform=devices[0].platform,
+        num_devices=len(devices),
+        seconds=seconds,
+    )
+
+
+def resolved(run: Run, facts: Facts) -> Run:
+    """Return the run with all fields filled in that a new run's flags leave open; a resumed one has them.
+
+    Raises UserError if it is to learn classes that the data do not have.
+    """
+    config, source = run.config, run.source
+    if config.conditional and not source.class_names:
+        raise UserError(
+            f"--conditional takes labelled pictures, and {source.title} has no classes; "
+            "a folder's are its sub-folders, at least two, beside which no pictures may lie"
+            + "".join(f"; {note}" for note in source.notes)
+        )
+    if run.resumed:
+        return run
+    run = _with(run, choose(config, run.given, facts))
+    config = run.config
+    check(config)
+    derived = {
+        "channels": config.channels or source.channels,
+        "flip": source.flip if config.flip is None else config.flip,
+        "num_classes": len(source.class_names) if config.conditional else None,
+    }
+    return dataclasses.replace(run, config=config.replace(**derived))
+
+
+def _with(run: Run, chosen: dict[str, Choice]) -> Run:
+    config = run.config.replace(**{name: choice.value for name, choice in chosen.items()})
+    return dataclasses.replace(run, config=config, chosen=run.chosen | chosen)
+
+
+def without_classes(run: Run) -> Run:
+    """Return the run without the classes that its preset chose to learn: some pictures turned out to have none."""
+    chosen = {name: choice for name, choice in run.chosen.items() if name != "conditional"}
+    return dataclasses.replace(run, config=run.config.replace(conditional=False, num_classes=None), chosen=chosen)
+
+
+def is_cut_to_time(run: Run) -> bool:
+    """Tell whether the run's length is to fill its --hours: a resumed run's if they are given anew."""
+    return bool(run.config.hours) and "images" in run.chosen and (not run.resumed or "hours" in run.given)
+
+
+def cut_to_time(run: Run, facts: Facts, trainer: Trainer, done: int) -> Run:
+    """Return the run with a length that fills the time, after `done` steps, by the speed of a few. Waits for the device.
+
+    All processes get the length that the first one finds.
+    """
+    speed = float(from_first(str(measured_speed(trainer))))
+    chosen = plan(run.config, {*run.chosen}, dataclasses.replace(facts, images_per_second=speed))
+    images = chosen["images"].value + done * run.config.images_per_step
+    return _with(run, chosen | {"images": chosen["images"]._replace(value=images)})

@@ -1,0 +1,58 @@
+"""Random numbers for a batch, the same whatever the devices that share it."""
+
+import jax
+from flax import struct
+from jax import Array, lax
+
+# What the random numbers of a seed are for.
+INITIALISING, TRAINING, SAMPLING, SELECTING, CALIBRATING, JUDGING = range(6)
+
+
+def random_key(seed: int | Array, stream: int) -> Array:
+    """Return the key of one of the streams of a seed."""
+    return jax.random.fold_in(jax.random.key(seed), stream)
+
+
+class Rng(struct.PyTreeNode):
+    """A key whose draws have the batch as their first axis.
+
+    Under jit an array spans all devices, and a draw does, too. Under pmap (`axis` is the mapped axis) a device sees its own
+    rows of the batch alone: the draw is made for the whole batch, and the device's rows of it are returned.
+    """
+
+    key: Array
+    axis: str | None = struct.field(pytree_node=False, default=None)
+
+    def fold(self, number: int | Array) -> "Rng":
+        """Return another generator, for what `number` stands for."""
+        return self.replace(key=jax.random.fold_in(self.key, number))
+
+    def uniform(self, shape: tuple[int, ...]) -> Array:
+        """Draw float32 of this shape, (rows, ...), from [0, 1)."""
+        return self._rows(jax.random.uniform(self.key, self._whole(shape)))
+
+    def normal(self, shape: tuple[int, ...]) -> Array:
+        """Draw float32 of this shape, (rows, ...), from N(0, 1)."""
+        return self._rows(jax.random.normal(self.key, self._whole(shape)))
+
+    def bernoulli(self, probability: float, shape: tuple[int, ...]) -> Array:
+        """Draw booleans of this shape, (rows, ...), True with this probability."""
+        return self._rows(jax.random.bernoulli(self.key, probability, self._whole(shape)))
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
+        """Draw int32 of this shape, (rows, ...), from low to high - 1."""
+        return self._rows(jax.random.randint(self.key, self._whole(shape), low, high))
+
+    def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape if self.axis is None else (shape[0] * lax.axis_size(self.axis), *shape[1:])
+
+    def _rows(self, drawn: Array) -> Array:
+        if self.axis is None:
+            return drawn
+        rows = len(drawn) // lax.axis_size(self.axis)
+        return lax.dynamic_slice_in_dim(drawn, lax.axis_index(self.axis) * rows, rows)
+
+
+def average(tree: object, axis: str | None) -> object:
+    """Average gradients, statistics and metrics over the devices of pmap's axis; under jit (None) they are averages already."""
+    return tree if axis is None else lax.pmean(tree, axis)

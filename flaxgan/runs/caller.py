@@ -1,0 +1,31 @@
+"""Who started a training: what is to be called while it runs, and in whose words it is said how to go on."""
+
+import dataclasses
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Caller:
+    """A command, or a program that calls flaxgan.train."""
+
+    resume: Callable[[Path], str]  # folder of the run -> what to type to go on with it,
+    sample: Callable[[Path], str]  # and to sample from it
+    command: str = ""  # as it was typed, for config.json
+    on_log: Callable[[dict[str, Any]], None] | None = None  # is called with each row of the log,
+    on_snapshot: "Callable[[np.ndarray, int], None] | None" = None  # and with images, uint8 (N, H, W, C), and their step
+
+
+def _command(verb: str) -> Callable[[Path], str]:
+    return lambda folder: f"python -m flaxgan.{verb}{shlex.quote(str(folder))}"
+
+
+COMMAND_LINE = Caller(_command("main --run-dir "), _command("sample "))
+PYTHON = Caller(
+    lambda folder: f"flaxgan.train(run_dir={str(folder)!r})", lambda folder: f"flaxgan.load({str(folder)!r}).sample(64)"
+)

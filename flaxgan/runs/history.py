@@ -1,0 +1,58 @@
+"""What a run has logged, as columns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from flaxgan.runs.metrics_log import logged
+
+SPEED = "images_per_second"  # is in each row of the training, and in none of an evaluation
+
+
+class History(Mapping[str, np.ndarray]):
+    """The log of a run, by column: history["d_loss"] is an array with a value for each row, NaN (or NaT) where it has none.
+
+    `rows` are the same as dictionaries, one a logged step and one an evaluation: pandas.DataFrame(history.rows).
+    """
+
+    def __init__(self, rows: Sequence[dict[str, Any]]):
+        """Take the rows of metrics.jsonl, as dictionaries."""
+        self.rows = [*rows]
+        self._names = [*dict.fromkeys(name for row in self.rows for name in row)]
+
+    @classmethod
+    def read(cls, run_dir: Path) -> Self:
+        """Read the log of a run. Raises UserError if it can't be read."""
+        return cls([*logged(run_dir)])
+
+    @property
+    def training(self) -> "History":
+        """Return the rows of logged steps alone: losses, accuracies and speed."""
+        return History([row for row in self.rows if SPEED in row])
+
+    @property
+    def evaluations(self) -> "History":
+        """Return the rows of evaluations alone: a column for each metric."""
+        return History([row for row in self.rows if SPEED not in row])
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return a column: float64, int64 where every row has a whole number, datetime64[s] in UTC for "time"."""
+        if name not in self._names:
+            raise KeyError(f"there is no column {name!r}; there are {', '.join(self._names)}")
+        values = [row.get(name) for row in self.rows]
+        if name == "time":
+            return np.array([(value or "NaT").removesuffix("Z") for value in values], "datetime64[s]")
+        if all(type(value) is int for value in values):
+            return np.array(values, np.int64)
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return f"History({len(self.rows)} rows: {', '.join(self._names)})"

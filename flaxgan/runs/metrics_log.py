@@ -1,0 +1,64 @@
+"""metrics.jsonl: what a run has logged."""
+
+import contextlib
+import datetime
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import replacing
+
+METRICS_FILE = "metrics.jsonl"
+
+
+def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a run, but for lines that are none, as one that was half written. Raises UserError if they can't be read."""
+    path = run_dir / METRICS_FILE
+    try:
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from error
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                yield row
+
+
+def evaluated(run_dir: Path) -> list[int]:
+    """The steps of the evaluations in the log."""
+    return [row["step"] for row in logged(run_dir) if "images_per_second" not in row]
+
+
+class MetricsLog:
+    """metrics.jsonl: a line each logging step, on disk as soon as its losses are known; and one each evaluation."""
+
+    def __init__(self, run_dir: Path, step: int, on_row: Callable[[dict[str, Any]], None] | None = None):
+        """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are dropped.
+
+        `on_row`: is called with each row that is appended.
+        """
+        self._on_row = on_row
+        path = run_dir / METRICS_FILE
+        self.rows = [row for row in logged(run_dir) if row["step"] <= step]
+        with replacing(path) as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        self._file = path.open("a")
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Write a row, with the time in UTC after its counts, and hand it to `on_row`."""
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        row = {"step": row["step"], "time": now} | row
+        self.rows.append(row)
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        if self._on_row:
+            self._on_row(dict(row))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()

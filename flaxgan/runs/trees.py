@@ -1,0 +1,28 @@
+"""Parts of trees, as a checkpoint names them."""
+
+from typing import Any
+
+import jax
+
+
+def _names(path: Any) -> tuple[str, ...]:
+    """Return the keys that lead to a leaf as Orbax writes them, whatever holds it: fields of a class, or a dictionary."""
+    return tuple(str(getattr(key, "name", getattr(key, "key", getattr(key, "idx", None)))) for key in path)
+
+
+def nested(tree: Any) -> dict[str, Any]:
+    """Return the leaves of a tree in dictionaries, which may leave out what a checkpoint has beside them."""
+    tops: dict[str, Any] = {}
+    for path, leaf in jax.tree.leaves_with_path(tree):
+        *above, last = _names(path)
+        node = tops
+        for name in above:
+            node = node.setdefault(name, {})
+        node[last] = leaf
+    return tops
+
+
+def filled(tree: Any, values: Any) -> Any:
+    """Return a tree with the leaves that `values`, dictionaries as `nested` makes them, has in their places."""
+    leaves = {_names(path): leaf for path, leaf in jax.tree.leaves_with_path(values)}
+    return jax.tree.map_with_path(lambda path, _: leaves[_names(path)], tree)

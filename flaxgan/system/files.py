@@ -1,0 +1,79 @@
+"""Files that are there whole or not at all, and folders that one process alone may write to."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flaxgan.system.errors import UserError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` to write to; renamed to it at the end, removed if the writing failed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def portable(name: str) -> str:
+    """Replace, by -, what a name can't have on Windows, and what Orbax can't take in a path: patterns, and what is no text."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*\[\]\ud800-\udfff]', "-", name)
+
+
+def require_writable(path: Path) -> None:
+    """Raises UserError, before anything is computed for it, if the file --output can't be written; its folder is created."""
+    trial = path.with_name(f".{path.name}.trial")
+    try:
+        if path.is_dir():
+            raise UserError(f"--output {path} is a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise UserError(f"--output {path} can't be written: {error.strerror}") from error
+
+
+def require_outside(output: Path, places: Iterable[Path], what: str) -> None:
+    """Raises UserError if --output is one of the files or folders, or lies in one; `what`: why not there."""
+    real = Path(os.path.realpath(output))
+    for place in places:
+        if Path(os.path.realpath(place)) in (real, *real.parents):
+            raise UserError(f"--output {output} is, or lies in, {place}, {what}; name another place")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` against other processes of this host; the system lets go when this one ends, however it ends.
+
+    Raises UserError if another process holds it. Windows has no such lock: there nothing is held, and two trainings in one folder
+    would overwrite each other's files.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{folder} is being trained by another process; wait for it, or name another --run-dir") from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def cache_dir() -> Path:
+    """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder. Raises UserError if there is no such user."""
+    if own := os.environ.get("FLAXGAN_CACHE"):
+        return Path(own)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flaxgan"
+    except RuntimeError as error:
+        raise UserError("there is no home folder to keep prepared pictures in; set FLAXGAN_CACHE to a folder") from error
