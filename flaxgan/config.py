@@ -208,8 +208,8 @@ class Config:
 
     def lengths(self, per_epoch: int) -> dict[str, int]:
         """Return the steps of each flag given that ends the run; the first to end it counts. An epoch has `per_epoch` steps."""
-        ends = {"images": self.images and -(-self.images // self.images_per_step), "max_steps": self.max_steps}
-        ends["epochs"] = self.epochs and self.epochs * per_epoch
+        images, epochs = self.images or 0, self.epochs or 0
+        ends = {"images": -(-images // self.images_per_step), "epochs": epochs * per_epoch, "max_steps": self.max_steps}
         return {flag(name): steps for name, steps in ends.items() if steps}
 
     def steps_every(self, name: str, per_epoch: int) -> int | None:

@@ -78,5 +78,7 @@ def diagnose(
     `real` and `generated`: uint8 (N, H, W, C), a few dozen of each. `rows`: of metrics.jsonl. `references`: the metrics of
     real images among themselves, if an evaluation has measured them.
     """
+    if not len(generated):  # drawing them failed
+        return None
     evidence = Evidence(real, generated, rows, references or {})
     return next((words for words, has in ILLNESSES.items() if has(evidence)), None)

@@ -90,6 +90,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
             )
         run = without_classes(run)
     per_epoch = steps_per_epoch(len(dataset.images), run.config.images_per_step)
+    total = _total_steps(run.config, per_epoch)
     extractor = None
     if first and run.config.evaluate_every:  # before anything is written: its weights may not be there
         extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
@@ -103,11 +104,11 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
         if is_cut_to_time(run):
             left = dataclasses.replace(facts, seconds=max(1.0, deadline - time.monotonic()))
             run = cut_to_time(run, left, Trainer(run.config, devices, dataset), done)
+            total = _total_steps(run.config, per_epoch)
         config = run.config
-        total = _total_steps(config, per_epoch)
+        if first and not run.resumed:
+            run.write_config(dataset, 0, caller.command)
         if first:
-            if not run.resumed:
-                run.write_config(dataset, 0, caller.command)
             remove_grids_after(done, run.folder, per_epoch)
         # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
         is_drawn = grid_after(done, run.folder, per_epoch).exists()
@@ -153,7 +154,7 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
     if not whole and not loop.is_late:
         tell(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:\n{resume}")
         return
-    illness = diagnose(gallery.reals, gallery.generated, log.rows, selection and selection.references) if gallery else None
+    illness = gallery and diagnose(gallery.reals, gallery.generated, log.rows, selection and selection.references)
     if not whole:
         tell(f"--hours {config.hours} are over after step {done} of {total}; to go on: {resume}")
     end = f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"

@@ -101,6 +101,8 @@ class Trainer:
             for array in self.data.values():
                 expect_random_reads(array)
 
+        # The collectives of a CPU's virtual devices wait in threads of one pool, and for ever if later steps fill it.
+        self._is_stuck_ahead = devices[0].platform == "cpu" and len(devices) > 1
         mapped = config.parallelism == "pmap"
         self._batch_shape = (len(devices), self.images_per_step // len(devices)) if mapped else (self.images_per_step,)
         self._programs: dict[tuple[int, int], jax.stages.Compiled] = {}
@@ -152,6 +154,8 @@ class Trainer:
 
         Doesn't wait for the device. The state is donated: use the one returned. `count`: at most steps_per_dispatch.
         """
+        if self._is_stuck_ahead:
+            jax.block_until_ready(state)
         count = len(indices["image"])
         if count == self.steps_per_dispatch:
             return self._program(count, stage)(state, *self._feed(indices))

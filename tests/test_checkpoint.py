@@ -59,6 +59,7 @@ def test_restored_to_the_bit_and_only_the_newest_kept(run_dir, trainer):
             assert got.dtype == want.dtype and (got == want).all()
 
 
+@pytest.mark.slow
 def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, trainer, tmp_path):
     """1 -> 8 -> 2 -> 8 -> 1 devices, a step on each: the same training as on one device."""
     with Checkpoints(run_dir) as checkpoints:

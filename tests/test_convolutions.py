@@ -57,6 +57,7 @@ def test_transposed_convolution(size, lowering):
     agree(functools.partial(convolutions._conv_transpose, lowering), xla_conv_transpose, *inputs(size, (8, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(12, 8), (24, 16), (64, 64)])  # FEW_POSITIONS, more, and MANY_POSITIONS
 @pytest.mark.parametrize("channels", [(3, 16), (16, 3), (16, 8)])
 def test_the_layers_of_this_platform(size, channels):
@@ -72,10 +73,11 @@ def test_bfloat16_is_off_by_less_than_two_roundings(layer, whole):
     assert jnp.square(got - want).mean() <= (2 * 2**-8) ** 2 * jnp.square(want).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
 def test_a_batch_in_parts(monkeypatch, part, whole):
     x, kernel = inputs((8, 12), (3, 5))
-    monkeypatch.setattr(convolutions.filtering, "CACHED", x.nbytes // 8)
+    monkeypatch.setattr(convolutions.winograd, "CACHED", x.nbytes // 8)
     layer, batch = functools.partial(getattr(convolutions, part), convolutions.F4), jnp.concatenate([x, -x, 2 * x])
     assert str(jax.make_jaxpr(layer)(batch, kernel)).count("dot_general[") == 2 * 25
     agree(layer, whole, batch, kernel)
@@ -109,6 +111,7 @@ def test_the_choice_elsewhere(monkeypatch, dtype, most_in_blocks):
     assert chosen == [convolutions.XLA_IN_BLOCKS, convolutions.XLA_IN_BLOCKS, convolutions.XLA]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lowering", LOWERINGS)
 @pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
 def test_gradients_of_gradients(lowering, part, whole):

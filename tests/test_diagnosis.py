@@ -19,6 +19,7 @@ def flowers():
 def test_other_real_pictures_are_healthy(flowers):
     assert diagnose(*flowers, ROWS, {"feature_distance": 10.0}) is None
     assert diagnose(*flowers, []) is None
+    assert diagnose(flowers[0], flowers[1][:0], ROWS) is None, "where none could be drawn"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from flaxgan.metrics.evaluation import METRICS
 from flaxgan.metrics.evaluation import evaluate as measured
 from flaxgan.sample import main as sample
 
+pytestmark = pytest.mark.slow  # the run that most of them measure is trained and evaluated first
+
 BY_RUN = {"d_real_accuracy", "d_fake_accuracy"}
 ALL = {
     *("fd_efficientnet_lite0", "kid_efficientnet_lite0", "precision", "recall", "density", "coverage"),

@@ -111,6 +111,7 @@ def test_pictures_are_judged_in_pairs_of_a_class(compare, monkeypatch):
     assert not evaluate(c, ["accuracy"]) and "no generated picture is of a class" in c.caveats[0]
 
 
+@pytest.mark.slow
 def test_a_discriminator_judges_pictures_as_it_saw_them_in_training():
     """Most of what it does is left out, and pictures are changed so far that there is little to tell them by."""
     config = Config.make(image_size=16, channels=3, features=4, latent_dim=8, flip=False)

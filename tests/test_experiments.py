@@ -12,6 +12,7 @@ from flaxgan.main import main
 RECIPES = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     recipe = importlib.import_module(f"experiments.{name}").CONFIG
@@ -31,6 +32,7 @@ def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     assert (tmp_path / "checkpoints" / "2").is_dir()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_stays_what_it_was_made(tmp_path, pictures):
     recipe = importlib.import_module("experiments.own_images").CONFIG.replace(evaluate_every=None)
     argv = ["--dataset", pictures, "--run-dir", tmp_path, *TINY, "--augment", "color", "--learning-rate", 0.001, "--max-steps", 1]

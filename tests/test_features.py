@@ -50,6 +50,7 @@ def test_resize_is_the_bicubic_one_that_pillow_has(shape):
     np.testing.assert_array_equal(resized[..., 0], resized[..., 2])
 
 
+@pytest.mark.slow
 def test_features_depend_on_the_picture_alone(extractor, flowers):
     features = extractor(flowers[:70], "one device, a ragged batch")
     assert features.shape == (70, 1280) and features.dtype == np.float32
@@ -58,6 +59,7 @@ def test_features_depend_on_the_picture_alone(extractor, flowers):
     np.testing.assert_allclose(every(flowers[30:70], "eight devices"), features[30:], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_mirrored_features_are_those_of_mirrored_pictures(extractor, flowers):
     mirrored = np.ascontiguousarray(flowers[:64, :, ::-1])
     np.testing.assert_array_equal(extractor(flowers[:64], "", mirrored=True), extractor(mirrored, ""))
@@ -77,6 +79,7 @@ def test_features_that_were_cut_short_are_extracted_anew(extractor, flowers, cac
         np.testing.assert_array_equal(extractor.cached(flowers[:8], "pictures of a cut file", ""), first)
 
 
+@pytest.mark.slow
 def test_more_damage_is_further_away(extractor, flowers):
     def damaged(change):
         return np.stack([np.asarray(change(Image.fromarray(image))) for image in flowers])

@@ -145,6 +145,7 @@ def rows(run_dir):
     return [{name: value for name, value in row.items() if name not in ("images_per_second", "time")} for row in rows]
 
 
+@pytest.mark.slow
 def test_it_trains_and_resumes_to_the_bit_through_its_stages(train_two):
     """Ten steps, the second stage from the eighth on; or four, and then the rest."""
     unbroken = train_two("unbroken", "--width", 5, "--max-steps", 10)
@@ -158,6 +159,7 @@ def test_it_trains_and_resumes_to_the_bit_through_its_stages(train_two):
     assert pictures[0] == pictures[1] and (unbroken / "losses.png").exists()
 
 
+@pytest.mark.slow
 def test_a_frozen_network_is_not_in_its_checkpoints(train_two):
     run_dir = train_two("run", "--max-steps", 1)
     with Checkpoints(run_dir) as checkpoints:
@@ -165,6 +167,7 @@ def test_a_frozen_network_is_not_in_its_checkpoints(train_two):
     assert "there" in names and "Dense_1" in names and "grey" not in names.replace("'grey': None", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parallelism", ["jit", "pmap"])
 def test_eight_devices_agree_with_one(train_two, monkeypatch, parallelism):
     one = train_two("one", "--max-steps", 3, "--data-home", "device")
@@ -177,6 +180,7 @@ def test_eight_devices_agree_with_one(train_two, monkeypatch, parallelism):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_its_flags_are_its_own(train_two, refused, pictures, tmp_path):
     run_dir = train_two("run", "--max-steps", 1)
     assert "--width 6 (the run has --width 4)" in refused("--run-dir", run_dir, "--width", 6)

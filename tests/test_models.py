@@ -88,6 +88,7 @@ def test_larger_sizes_too(size, architecture):
     assert (images.shape, logits.shape) == ((2, *size, 3), (2,))
 
 
+@pytest.mark.slow
 def test_weights_begin_as_in_the_paper():
     state = jax.jit(lambda: create_state(Config.make(image_size=64, channels=3, features=32)))()
     for network in (state.generator, state.discriminator):
@@ -118,6 +119,7 @@ def test_running_statistics_converge_to_the_batchs():
     assert not jnp.allclose(sample(network), trained, atol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_each_ability_is_in_every_architecture(architecture):
     fields = {"conditional": True, "num_classes": 3, "attention": 8, "spectral_norm": True, "dropout": 0.3}
@@ -140,6 +142,7 @@ def test_each_ability_is_in_every_architecture(architecture):
     assert abs(run(d, x, [0, 0]) - run(d, x, [0, 0], rng=rng)).max() > 1e-5, "dropout"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_logits_are_float32_in_bfloat16_too(architecture):
     """Rounded, many would be the same."""

@@ -3,6 +3,7 @@
 import json
 import re
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -132,6 +133,12 @@ SMALL = ["--image-size", 16, "--features", 4, "--d-features", 4, "--latent-dim",
 
 
 @pytest.fixture
+def one_device(monkeypatch):
+    """XLA's collectives between virtual devices get stuck where hundreds of steps wait for two cores."""
+    monkeypatch.setattr("flaxgan.loop.set_up_devices", lambda _: jax.devices()[:1])
+
+
+@pytest.fixture
 def few(tmp_path):
     """A flat folder of 12 colourful pictures."""
     folder = tmp_path / "few"
@@ -143,6 +150,7 @@ def few(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_choices_are_printed_kept_and_resumed(tmp_path, few, train):
     run_dir = tmp_path / "run"
     output = train("--dataset", few, "--run-dir", run_dir, "--images", 40, *SMALL)
@@ -159,7 +167,8 @@ def test_choices_are_printed_kept_and_resumed(tmp_path, few, train):
     assert (again["batch_size"], again["chosen"], again["images"]) == (8, config["chosen"], None)
 
 
-def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(tmp_path, few, train):
+@pytest.mark.slow
+def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(tmp_path, few, train, one_device):
     run_dir = tmp_path / "run"
     train("--dataset", few, "--run-dir", run_dir, "--hours", 1e-6, *SMALL)
     before = json.loads((run_dir / "config.json").read_text())
@@ -169,7 +178,8 @@ def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(tmp_path
     assert f"--images {after['images']} (was {before['images']})" in output and after["hours"] == 0.002
 
 
-def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train):
+@pytest.mark.slow
+def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train, one_device):
     run_dir = tmp_path / "run"
     output = train("--dataset", few, "--run-dir", run_dir, "--hours", 0.002, "--epochs", 10**6, *SMALL)
     step = int(re.search(r"--hours 0.002 are over after step (\d+) of 1000000; to go on: .*--run-dir", output)[1])
@@ -178,6 +188,7 @@ def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train):
     assert (run_dir / "generated_images" / f"epoch_{step:04d}.png").exists()
 
 
+@pytest.mark.slow
 def test_dry_run_tells_choices_time_and_memory(tmp_path, few, train):
     output = train("--dataset", few, "--run-dir", tmp_path / "run", "--hours", 0.01, *SMALL, "--dry-run")
     steps, pictures, memory = re.search(r"estimate: ([\d,]+) steps, ([\d,]+) pictures .* ([\d.]+) GiB", output).groups()

@@ -94,6 +94,7 @@ def test_an_older_checkpoint_by_its_step_or_epoch(run_dir, tmp_path):
     assert (newest != older[0]).any() and (older[0] == older[1]).all() and (older[0] == older[2]).all()
 
 
+@pytest.mark.slow
 def test_another_process_needs_the_folder_alone(run_dir, tmp_path):
     """Moved away from where it was trained, its data gone, by a process that did not train it."""
     moved = shutil.copytree(run_dir, tmp_path / "moved")
@@ -207,6 +208,7 @@ def test_truncation_keeps_z_within_and_none_changes_nothing(run_dir, tmp_path):
     assert (plain != near).any()
 
 
+@pytest.mark.slow
 def test_interpolation_goes_from_seed_to_seed_along_the_sphere(run_dir, tmp_path):
     z = between([3, 4, 5], 4, 100)
     ends = np.concatenate([latents(seed, 0, 1, 100) for seed in (3, 4, 5)])

@@ -76,6 +76,7 @@ def adam_first_step(params, grads, rate=2e-4, eps=1e-8):
     return jax.tree.map(lambda p, g: p - rate * g / (abs(g) + eps), params, grads)
 
 
+@pytest.mark.slow
 def test_discriminator_step_is_one_adam_step_on_the_loss_written_out(state, images, z):
     g, d = state.generator, state.discriminator
     fakes = train_mode(g, z)[0]
@@ -102,6 +103,7 @@ def test_running_statistics_take_in_real_then_generated(state, images, z):
     close(after.discriminator.batch_stats, stats, 1e-6)
 
 
+@pytest.mark.slow
 def test_generator_step_is_one_adam_step_through_both_networks(state, images, z):
     g, d = state.generator, state.discriminator
 
@@ -126,6 +128,7 @@ def test_accuracies_count_logits_on_the_right_side(state, images, z):
     assert metrics["d_fake_accuracy"] == (fake_logits < 0).mean()
 
 
+@pytest.mark.slow
 def test_train_step_composes_the_two_and_counts(state, images):
     step = jax.jit(functools.partial(train_step, config=CONFIG.replace(flip=False)))
     once, metrics = step(state, {"image": images})
@@ -142,6 +145,7 @@ def test_train_step_composes_the_two_and_counts(state, images):
         close(optax.tree.get(got.opt_state, "mu"), optax.tree.get(want.opt_state, "mu"), 1e-5)
 
 
+@pytest.mark.slow
 def test_randomness_follows_seed_and_step(state, images):
     step = jax.jit(functools.partial(train_step, config=CONFIG))
     states = (state, state.replace(step=7), state.replace(seed=jnp.uint32(1)))
@@ -173,6 +177,7 @@ def on_one_device():
     return trained(1)
 
 
+@pytest.mark.slow
 def test_neither_the_home_of_the_pictures_nor_the_steps_of_a_dispatch_change_a_bit(on_one_device):
     state, rows, _ = trained(1, data_home="device", steps_per_dispatch=3)
     assert same(state, on_one_device[0]) and (rows == on_one_device[1]).all()
@@ -187,6 +192,7 @@ def agree(got, want):
         close(optax.tree.get(got.opt_state, "mu"), optax.tree.get(want.opt_state, "mu"), 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields", [{"parallelism": "jit"}, {"parallelism": "pmap", "data_home": "device", "steps_per_dispatch": 3}]
 )
@@ -196,6 +202,7 @@ def test_eight_devices_agree_with_one_and_share_its_work(on_one_device, fields):
     assert eight[2] < on_one_device[2] / 6, "what is left beyond an eighth are the parameters' updates"
 
 
+@pytest.mark.slow
 def test_parts_of_a_batch_add_up_to_the_mean_over_them(state, images, z):
     """Every part has batch statistics of its own: the gradient is the mean of theirs, exactly."""
     whole, metrics = discriminator_step(state, preprocess(images), z, config=CONFIG.replace(accumulate=2))
@@ -211,10 +218,12 @@ def test_parts_of_a_batch_add_up_to_the_mean_over_them(state, images, z):
     close(optax.tree.get(whole.generator.opt_state, "mu"), mean, 1e-7)
 
 
+@pytest.mark.slow
 def test_accumulation_on_eight_devices_agrees_with_one():
     agree(trained(8, accumulate=2, parallelism="pmap"), trained(1, accumulate=2))
 
 
+@pytest.mark.slow
 def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32(on_one_device):
     state, rows, _ = trained(1, dtype="bfloat16")
     assert {leaf.dtype for leaf in jax.tree.leaves((state.generator, state.discriminator)) if leaf.ndim} == {np.dtype("float32")}
@@ -222,6 +231,7 @@ def test_bfloat16_computes_in_it_and_keeps_the_rest_in_float32(on_one_device):
     np.testing.assert_allclose(rows, on_one_device[1], rtol=0, atol=0.15)
 
 
+@pytest.mark.slow
 def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated():
     """Matrix products in a compiled step, by hand: each pass through a layer, or gradient of it, is `cost` products."""
     config = Config.make(image_size=32, channels=3, features=8, batch_size=64, flip=False, ema=0)
@@ -239,6 +249,7 @@ def test_the_generator_runs_once_a_step_and_nothing_needless_is_differentiated()
 # What is off unless asked for.
 
 
+@pytest.mark.slow
 def test_abilities_that_are_off_cost_nothing(images):
     """The compiled step has as many operations as one written out here, that knows of no ability."""
     config = CONFIG.replace(flip=False, ema=0)
@@ -281,6 +292,7 @@ def test_the_average_halves_in_a_half_life_and_forgets_the_beginning():
     np.testing.assert_allclose(steps.update_ema(zeros, params, jnp.int32(1), config)["w"], 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_averaged_generator_is_sampled_with_statistics_of_its_own(state, images):
     step = jax.jit(functools.partial(train_step, config=CONFIG))
     for _ in range(3):
@@ -294,6 +306,7 @@ def test_the_averaged_generator_is_sampled_with_statistics_of_its_own(state, ima
     assert averaged_generator(state.generator, None, {}) is state.generator
 
 
+@pytest.mark.slow
 def test_those_statistics_are_of_classes_as_frequent_as_in_the_data(images):
     config = CONFIG.replace(conditional=True, num_classes=2)
     state = jax.jit(lambda: create_state(config))()
@@ -326,6 +339,7 @@ def test_the_discriminator_judges_nothing_but_what_it_is_shown(state, images, z,
     assert not any(leaf.any() for leaf in jax.tree.leaves(optax.tree.get(after.generator.opt_state, "mu")))
 
 
+@pytest.mark.slow
 def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_accuracy(images):
     config = CONFIG.replace(augment="cutout", augment_target=0.8)
     for share, accuracy, want in (
@@ -345,6 +359,7 @@ def test_the_share_that_is_augmented_rises_and_falls_with_the_discriminators_acc
         assert float(state.augment_probability) == pytest.approx(before + excess * 8 / 10_000, abs=1e-7)
 
 
+@pytest.mark.slow
 def test_dropout_is_on_in_both_steps(images, z):
     losses = []
     for dropout in (0.0, 0.3):
@@ -355,6 +370,7 @@ def test_dropout_is_on_in_both_steps(images, z):
     assert (np.not_equal(*losses)).all()
 
 
+@pytest.mark.slow
 def test_feature_matching_is_added_to_what_the_generator_minimises(state, images, z):
     d = state.discriminator
     of_real, of_fakes = (train_mode(d, x)[2]["last"][0] for x in (preprocess(images), train_mode(state.generator, z)[0]))
@@ -367,6 +383,7 @@ def test_feature_matching_is_added_to_what_the_generator_minimises(state, images
     np.testing.assert_allclose(matching - plain, 3 * distance, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_several_discriminator_steps_each_on_pictures_of_their_own(state, images):
     """Two steps on half the pictures each, by hand, are --d-steps 2 on all of them."""
     config = CONFIG.replace(batch_size=4, d_steps=2, flip=False, ema=0)
@@ -389,6 +406,7 @@ def test_instance_noise_falls_to_nothing(state):
     np.testing.assert_allclose(levels, [0.4, 0.2, 0, 0, 0], rtol=0.02)
 
 
+@pytest.mark.slow
 def test_a_penalty_is_added_to_what_the_discriminator_minimises(state, images, z):
     """One that is far too heavy makes each step a step down the penalty."""
     config = CONFIG.replace(r1=1e4, ema=0)
@@ -398,6 +416,7 @@ def test_a_penalty_is_added_to_what_the_discriminator_minimises(state, images, z
     assert 0 < second[1]["d_penalty"] < first[1]["d_penalty"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "others"), [("r1", "generated"), ("r2", "real")])
 def test_a_penalty_is_taken_at_its_own_kind_of_pictures(images, z, name, others):
     config = CONFIG.replace(**{name: 1.0})
@@ -410,6 +429,7 @@ def test_a_penalty_is_taken_at_its_own_kind_of_pictures(images, z, name, others)
     assert abs(penalty / other - 1) > 1e-3
 
 
+@pytest.mark.slow
 def test_label_smoothing_reaches_the_loss(state, images, z):
     """Of the real ones' target 0.9: softplus(-l) + 0.1 l is the cross-entropy with it, worked by hand."""
     config = CONFIG.replace(label_smoothing=0.1)
@@ -420,6 +440,7 @@ def test_label_smoothing_reaches_the_loss(state, images, z):
     assert low["d_real_accuracy"] == 1 and low["d_fake_accuracy"] == 0, "all logits are above log(0.1 / 1.9)"
 
 
+@pytest.mark.slow
 def test_each_network_has_its_own_rate_and_both_decays():
     config = CONFIG.replace(d_learning_rate=1e-2, g_learning_rate=1e-4, beta1=0.25, beta2=0.75, features=1)
     state = jax.jit(lambda: create_state(config))()
@@ -437,6 +458,7 @@ def test_spectral_norm_is_the_discriminators():
     assert "singular" in names["discriminator"] and "singular" not in names["generator"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d_steps", [1, 2])
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_learning_rates_fall_to_nothing_at_the_end_of_the_run(images, schedule, d_steps):
@@ -469,6 +491,7 @@ EVERYTHING = {
 }
 
 
+@pytest.mark.slow
 def test_everything_together_on_eight_devices_agrees_with_one(monkeypatch):
     monkeypatch.setattr(
         steps,
@@ -487,6 +510,7 @@ def made(**fields):
     return config, jax.jit(lambda: create_state(config))(), jax.jit(functools.partial(train_step, config=config))
 
 
+@pytest.mark.slow
 def test_pictures_are_mirrored_in_training(images):
     _, state, step = made(ema=0)
     _, _, plain = made(ema=0, flip=False)
@@ -496,6 +520,7 @@ def test_pictures_are_mirrored_in_training(images):
     assert 0 < mirrored.sum() < 8 and got == pytest.approx(want, rel=1e-5) and abs(got - other) > 1e-4
 
 
+@pytest.mark.slow
 def test_labels_reach_the_step_each_beside_its_own_picture(images):
     config, state, step = made(conditional=True, num_classes=3, flip=False, ema=0)
     labels = jnp.arange(8, dtype=jnp.int32) % 3
@@ -506,6 +531,7 @@ def test_labels_reach_the_step_each_beside_its_own_picture(images):
     assert abs(got - by_hand(labels * 0)) > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d_steps", [1, 2])
 def test_the_average_takes_in_the_new_weights_at_its_half_life(d_steps, images):
     _, state, step = made(ema=80, d_steps=d_steps, batch_size=8 // d_steps)
@@ -530,6 +556,7 @@ def test_instance_noise_counts_all_pictures():
     np.testing.assert_allclose(seen(jnp.zeros((64, 16, 16, 3)), RNG).std(), 0.2, rtol=0.03)
 
 
+@pytest.mark.slow
 def test_without_augmentations_the_share_stands_still(images):
     _, state, step = made(augment="none", augment_target=0.8)
     after, metrics = step(state.replace(augment_probability=jnp.float32(0.5)), {"image": images})

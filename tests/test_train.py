@@ -116,6 +116,7 @@ def test_a_finished_run_says_so_and_does_nothing(run_dir, train):
     assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_more_epochs_are_accepted_and_recorded(run_dir, train):
     output = train("--run-dir", run_dir, "--epochs", 3, "--learning-rate", "1e-4")
     assert "from step 10 on: --epochs 3 (was 2)" in output
@@ -142,6 +143,7 @@ def test_contradictions_are_refused_by_name(run_dir, refused, argv, fields):
     assert (run_dir / "config.json").read_text() == before
 
 
+@pytest.mark.slow
 def test_changed_pictures_are_refused(tmp_path, pictures, train, refused):
     folder, run_dir = shutil.copytree(pictures, tmp_path / "pictures"), tmp_path / "run"
     train("--dataset", folder, "--run-dir", run_dir, "--max-steps", 1, *TINY)
@@ -149,6 +151,7 @@ def test_changed_pictures_are_refused(tmp_path, pictures, train, refused):
     assert "are not those that" in refused("--run-dir", run_dir, "--max-steps", 2)
 
 
+@pytest.mark.slow
 def test_pictures_that_have_moved_are_the_same(run_dir, tmp_path, pictures, train, refused):
     moved, others = shutil.copytree(pictures, tmp_path / "moved"), shutil.copytree(pictures, tmp_path / "others")
     (others / "discs").rename(others / "balls")
@@ -162,6 +165,7 @@ def full(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(run_dir, train, refused, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("flaxgan.runs.snapshots.save_losses", full)
@@ -170,6 +174,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(run_dir, tra
     assert steps(run_dir)[-1] == 20
 
 
+@pytest.mark.slow
 def test_a_falling_rate_falls_over_the_whole_run(tmp_path, pictures, train):
     train("--dataset", pictures, "--run-dir", tmp_path / "run", "--epochs", 3, "--schedule", "linear", *TINY)
     after = [load(load_run(tmp_path / "run"), CheckpointName("step", step), jax.devices()[0]) for step in (5, 10, 15)]
@@ -179,6 +184,7 @@ def test_a_falling_rate_falls_over_the_whole_run(tmp_path, pictures, train):
         assert early > late > 0
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictures):
     """SIGKILL at random steps, between checkpoints two epochs apart; then every leaf and every row must be the same."""
     argv = ["--dataset", pictures, "--epochs", 40, "--checkpoint-every", 2, "--log-every", 3, *TINY]
@@ -214,6 +220,7 @@ def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictur
     assert pictures[0] == pictures[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_the_run_cleanly_and_it_resumes(tmp_path, pictures, number, train):
     run_dir = tmp_path / "run"
@@ -239,6 +246,7 @@ def test_the_last_grid_is_drawn_if_the_run_was_killed_before(run_dir, finished, 
     assert "is finished" in train("--run-dir", run_dir)
 
 
+@pytest.mark.slow
 def test_killed_twice_before_its_first_checkpoint_it_begins_anew(run_dir, finished, train, monkeypatch):
     """A grid may be drawn while its checkpoint is still being written; half a checkpoint is removed at the next start."""
     shutil.rmtree(run_dir / "checkpoints")
@@ -251,6 +259,7 @@ def test_killed_twice_before_its_first_checkpoint_it_begins_anew(run_dir, finish
     assert steps(run_dir) == steps(finished[0])
 
 
+@pytest.mark.slow
 def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, monkeypatch):
     """Stopped in the second epoch, after step 7; then killed at its end, between the figures and the grid."""
     run_dir = tmp_path / "run"
@@ -277,7 +286,7 @@ def test_what_cannot_be_drawn_is_a_warning_and_the_run_goes_on(tmp_path, picture
     kinds = 2 if drawing == "save_image" else 1  # real_images.png, too
     printed = capsys.readouterr()
     assert printed.err.count("warning: can't draw") == printed.err.count("ZeroDivisionError") == kinds, printed.err
-    assert "finished 10 steps" in printed.out and steps(tmp_path) == [5, 10]
+    assert re.search("(finished|ended after) 10 steps", printed.out) and steps(tmp_path) == [5, 10]
     grids = [] if drawing in ("save_image", "Gallery._generated") else ["epoch_0001.png", "epoch_0002.png"]
     assert sorted(path.name for path in (tmp_path / "generated_images").iterdir()) == grids
 
@@ -303,6 +312,7 @@ def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
     assert load_run(tmp_path / "new").config.options.features == 4
 
 
+@pytest.mark.slow
 def test_what_is_changed_on_the_way_is_judged_with_the_runs_own(tmp_path, pictures, train):
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY, "--batch-size", 24)
@@ -354,6 +364,7 @@ def test_what_waits_for_its_losses_is_done_before_later_ones_are_looked_at(monke
     assert done == [4, 8]
 
 
+@pytest.mark.slow
 def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictures, finished, train, monkeypatch):
     """As on a GPU; the epoch of five steps ends within one."""
     counts = []
@@ -372,6 +383,7 @@ def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictur
     np.testing.assert_allclose(got, want, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), ("--ema", 0)])
 def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_path, pictures, train, monkeypatch, flags):
     """And while something may be drawn beside it, the thread that trains gets Python back sooner."""
@@ -403,6 +415,7 @@ def test_rows_of_lost_steps_and_lines_that_are_no_rows_are_dropped(run_dir, trai
     assert [row["step"] for row in rows(run_dir)] == [1, 2, 4, 6, 8, 10, 12, 14, 15]
 
 
+@pytest.mark.slow
 def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, monkeypatch):
     error = refused("--run-dir", run_dir, "--epochs", 9, "--learning-rate", "1e30")
     assert re.search(r"diverged: at step 1\d.*last checkpoint.* is kept.*--learning-rate", error)
@@ -415,7 +428,7 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, 
 
 
 def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
-    output = train("--dataset", pictures, "--run-dir", tmp_path / "run", "--image-size", 64, "--dry-run")
+    output = train("--dataset", pictures, "--run-dir", tmp_path / "run", "--preset", "plain", "--image-size", 64, "--dry-run")
     assert not (tmp_path / "run").exists()
     assert "generator: 3,576,704 parameters" in output and "discriminator: 2,765,568 parameters" in output
     assert re.search(r"ConvTranspose4x4_0/kernel\s+4 x 4 x 512 x 256\s+2,097,152", output)
@@ -465,12 +478,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, pictures, refused, a
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_out_of_memory_names_the_flags_that_help(tmp_path, pictures, refused):
     """More weights than any address space holds."""
     error = refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--features", 1_000_000)
     assert all(name in error for name in ("--batch-size", "--accumulate", "--features", "--image-size", "--dtype"))
 
 
+@pytest.mark.slow
 def test_a_run_in_another_precision_in_parts_and_by_pmap_resumes_plainly(run_dir, train):
     """What the step computes with may change on the way: the state is the same tree."""
     argv = ["--dtype", "bfloat16", "--accumulate", 1, "--parallelism", "pmap", "--data-home", "device"]
@@ -513,6 +528,7 @@ jax.jit(lambda x: x @ x)(1.0 * jax.numpy.ones((64, 64)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="only Linux lets a process have fewer cores, and there must be fewer to have",
@@ -552,6 +568,7 @@ def test_a_folder_that_cannot_hold_checkpoints_is_refused_at_once(tmp_path, pict
     assert "runs/mine -1---" in train("--dataset", folder, *TINY, "--dry-run"), "a run that gets its name from its pictures"
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_before_its_first_step_takes_other_flags(run_dir, train, refused):
     """As one that was short of memory, which its error says to give other flags."""
     other = ["--run-dir", run_dir, "--batch-size", 16, "--image-size", 32]
@@ -567,6 +584,7 @@ def test_a_run_that_ended_before_its_first_step_takes_other_flags(run_dir, train
     assert (config.batch_size, config.image_size, config.options.features, steps(run_dir)[-1]) == (16, (32, 32), 4, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["gone", "locked"])
 def test_what_can_no_longer_be_written_to_is_one_line(tmp_path, pictures, train, refused, monkeypatch, what):
     run_dir = tmp_path / "run"
@@ -601,6 +619,7 @@ def test_only_errors_of_the_runs_own_files_are_the_runs(tmp_path, monkeypatch, p
     run.require_writable()
 
 
+@pytest.mark.slow
 def test_a_class_a_row_in_all_pictures_of_a_run(tmp_path, pictures, train, monkeypatch):
     drawn = []
     monkeypatch.setattr(
@@ -636,6 +655,7 @@ def test_one_process_at_a_time(run_dir, refused):
         assert "being trained by another process" in refused("--run-dir", run_dir, "--epochs", 3)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
     for file in (run_dir / "checkpoints" / "10").rglob("d/*"):
         file.write_bytes(file.read_bytes()[:-50])
@@ -646,6 +666,7 @@ def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
         assert "checkpoints/10 can't be read" in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "argv",
     [
@@ -663,6 +684,7 @@ def test_other_shapes_and_networks_train(tmp_path, pictures, train, argv):
         assert height == 8 * 18 + 2 and width > 8 * 42 + 2, "eight in a row, one class, whatever the shape; beside their name"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "split", "shape"),
     [("oxford_flowers102", "train", (32, 32, 3)), ("fashion_mnist", "test[:1000]", (28, 28, 1))],
@@ -679,6 +701,7 @@ def test_real_pictures_train(tmp_path, real_data, dataset, split, shape):
     assert generator.module.image_size == shape[:2] and generator.module.channels == shape[2]
 
 
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_are_not_saved():
     class Never:
         def save(self, _):
@@ -698,6 +721,7 @@ def test_what_is_abandoned_is_abandoned_through_whatever_catches_errors():
     assert interrupt.name == "SIGTERM"
 
 
+@pytest.mark.slow
 def test_a_run_whose_output_nobody_reads_goes_on(tmp_path, pictures):
     """As after `| head`."""
     run_dir, grid = tmp_path / "run", tmp_path / "grid.png"
