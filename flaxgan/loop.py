@@ -102,13 +102,12 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
         checkpoints = stack.enter_context(Checkpoints(run.folder, run.config.keep_checkpoints))
         done = max(checkpoints.steps(), default=0)
         if is_cut_to_time(run):
-            left = dataclasses.replace(facts, seconds=max(1.0, deadline - time.monotonic()))
-            run = cut_to_time(run, left, Trainer(run.config, devices, dataset), done)
+            run = cut_to_time(run, facts, deadline, Trainer(run.config, devices, dataset), done)
             total = _total_steps(run.config, per_epoch)
         config = run.config
-        if first and not run.resumed:
-            run.write_config(dataset, 0, caller.command)
         if first:
+            if not run.resumed:
+                run.write_config(dataset, 0, caller.command)
             remove_grids_after(done, run.folder, per_epoch)
         # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
         is_drawn = grid_after(done, run.folder, per_epoch).exists()

@@ -1,6 +1,7 @@
 """Fill in what a run's flags leave open, by its preset: from the data, the devices and the time."""
 
 import dataclasses
+import time
 from collections.abc import Sequence
 
 import jax
@@ -70,12 +71,15 @@ def is_cut_to_time(run: Run) -> bool:
     return bool(run.config.hours) and "images" in run.chosen and (not run.resumed or "hours" in run.given)
 
 
-def cut_to_time(run: Run, facts: Facts, trainer: Trainer, done: int) -> Run:
-    """Return the run with a length that fills the time, after `done` steps, by the speed of a few. Waits for the device.
+def cut_to_time(run: Run, facts: Facts, deadline: float, trainer: Trainer, done: int) -> Run:
+    """Return the run with a length that fills the time until `deadline`, of time.monotonic, after `done` steps.
+
+    Times a few steps; waits for the device.
 
     All processes get the length that the first one finds.
     """
     speed = float(from_first(str(measured_speed(trainer))))
-    chosen = plan(run.config, {*run.chosen}, dataclasses.replace(facts, images_per_second=speed))
+    facts = dataclasses.replace(facts, images_per_second=speed, seconds=max(1.0, deadline - time.monotonic()))
+    chosen = plan(run.config, {*run.chosen}, facts)
     images = chosen["images"].value + done * run.config.images_per_step
     return _with(run, chosen | {"images": chosen["images"]._replace(value=images)})

@@ -1,5 +1,6 @@
 """What a configuration comes to, in words: in full for --dry-run, in two lines where a training begins."""
 
+import time
 from typing import Any
 
 import jax
@@ -31,7 +32,7 @@ def summary(run: Run, devices: list[jax.Device]) -> str:
     dataset = Dataset.of(black, np.zeros(len(black), np.int32), tuple(run.source.class_names))
     trainer = Trainer(config, devices, dataset)
     if is_cut_to_time(run):
-        run = cut_to_time(run, facts, trainer, 0)
+        run = cut_to_time(run, facts, time.monotonic() + (facts.seconds or 0), trainer, 0)
         config = run.config
     lines = [f"{name:20} {value}" for name, value in config.to_dict().items()]
     lines.append(f"{'run_dir':20} {run.folder}" + (" (resumed)" if run.resumed else ""))
