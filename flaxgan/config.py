@@ -238,7 +238,7 @@ SHARED = {field.name: field for field in dataclasses.fields(Config) if field.met
 def method_of_folder(run_dir: str | None) -> str | None:
     """Return the method of the run in a folder; None if there is none, or nothing that can be read."""
     try:
-        return json.loads(Path(run_dir or "", "config.json").expanduser().read_text()).get("method")
+        return json.loads(Path(run_dir or os.devnull, "config.json").expanduser().read_text()).get("method")
     except (OSError, ValueError, RuntimeError, AttributeError):  # Run.open says what is wrong
         return None
 
