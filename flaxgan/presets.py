@@ -12,6 +12,7 @@ from flaxgan.models.sizes import base_size
 from flaxgan.system.errors import UserError
 
 IMAGES_PER_ROOT = 12_000  # a run takes this many times the square root of the number of different images
+VERY_FEW_IMAGES = 1_000  # fewer are copied before an adaptive augmentation has set in
 FEW_IMAGES = 20_000  # a discriminator comes to know so few by heart in that time
 IMAGES_PER_CLASS = 5_000  # shown, before classes bring more than they cost (docs/results.md)
 IMAGES_OF_A_SHORT_RUN = 60_000  # at 64x64; in fewer a smaller picture gets further
@@ -101,7 +102,8 @@ def _auto(choices: Choices, facts: Facts) -> None:
         pick("learning_rate", 4e-4 if batch < 32 else 8e-4, "learns sooner so")
     if facts.num_images < FEW_IMAGES and choices.all_free("augment"):
         pick("augment", "translation", "pictures are few")
-        pick("augment_target", 0.8, "only where needed")
+        if facts.num_images >= VERY_FEW_IMAGES:
+            pick("augment_target", 0.8, "only where needed")
     if facts.drawn:
         pick("flip", False, "drawings hold writing")
     planned = facts.seconds and facts.seconds * facts.speed(size)

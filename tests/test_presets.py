@@ -103,6 +103,12 @@ def test_classes_are_learnt_where_there_is_time_for_them():
     assert "conditional" not in chosen(Facts(1000, num_classes=1))
 
 
+def test_few_pictures_are_augmented_as_it_takes_and_very_few_all():
+    made = [chosen(Facts(num_images)) for num_images in (300, 1000, FEW_IMAGES)]
+    assert [own.get("augment") for own in made] == ["translation", "translation", None]
+    assert [own.get("augment_target") for own in made] == [None, 0.8, None]
+
+
 def test_drawings_are_not_mirrored():
     assert chosen(Facts(300, drawn=True))["flip"] is False
     assert "flip" not in chosen(Facts(300))
@@ -157,8 +163,8 @@ def test_choices_are_printed_kept_and_resumed(tmp_path, few, train):
     assert "chosen for 12 pictures" in output and re.search(r"--augment translation +pictures are few\n", output)
     assert "5 steps are too few to see anything but noise; it takes some 500 (--images 4000)" in output
     config = json.loads((run_dir / "config.json").read_text())
-    assert (config["batch_size"], config["augment_target"], config["images"]) == (8, 0.8, 40)
-    assert config["chosen"].keys() == {"batch_size", "learning_rate", "augment", "augment_target", "checkpoint_every"}
+    assert (config["batch_size"], config["augment"], config["images"]) == (8, "translation", 40)
+    assert config["chosen"].keys() == {"batch_size", "learning_rate", "augment", "checkpoint_every"}
     output = train("--run-dir", run_dir, "--images", 64)
     assert "chosen for" not in output and "--images 64 (was 40)" in output
     output = train("--run-dir", run_dir, "--epochs", 9)
