@@ -428,7 +428,8 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, 
 
 
 def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
-    output = train("--dataset", pictures, "--run-dir", tmp_path / "run", "--preset", "plain", "--image-size", 64, "--dry-run")
+    flags = ("--preset", "plain", "--image-size", 64, "--batch-size", 8, "--dry-run")
+    output = train("--dataset", pictures, "--run-dir", tmp_path / "run", *flags)
     assert not (tmp_path / "run").exists()
     assert "generator: 3,576,704 parameters" in output and "discriminator: 2,765,568 parameters" in output
     assert re.search(r"ConvTranspose4x4_0/kernel\s+4 x 4 x 512 x 256\s+2,097,152", output)
