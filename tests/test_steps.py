@@ -15,6 +15,7 @@ from flaxgan.methods.augment import adapted_probability
 from flaxgan.methods.gan import create_state, train_step
 from flaxgan.methods.losses import LOSSES, feature_matching
 from flaxgan.methods.sampling import averaged_generator
+from flaxgan.methods.updates import update_ema
 from flaxgan.rng import TRAINING, Rng, random_key
 from flaxgan.trainer import Trainer
 
@@ -287,9 +288,9 @@ def test_the_average_halves_in_a_half_life_and_forgets_the_beginning():
     params, zeros = {"w": jnp.ones(3)}, {"w": jnp.zeros(3)}
     average = zeros
     for step in range(1000, 1010):
-        average = steps.update_ema(average, params, jnp.int32(step), config)
+        average = update_ema(average, params, jnp.int32(step), config.ema, config.images_per_step)
     np.testing.assert_allclose(average["w"], 0.5, rtol=1e-5)
-    np.testing.assert_allclose(steps.update_ema(zeros, params, jnp.int32(1), config)["w"], 1, atol=1e-5)
+    np.testing.assert_allclose(update_ema(zeros, params, jnp.int32(1), config.ema, config.images_per_step)["w"], 1, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -546,7 +547,7 @@ def test_the_half_life_is_in_pictures_whatever_the_d_steps():
     config = CONFIG.replace(ema=80, d_steps=2)  # five steps of 16
     average = jnp.zeros(())
     for step in range(1000, 1005):
-        average = steps.update_ema(average, jnp.ones(()), jnp.int32(step), config)
+        average = update_ema(average, jnp.ones(()), jnp.int32(step), config.ema, config.images_per_step)
     np.testing.assert_allclose(average, 0.5, rtol=1e-5)
 
 
