@@ -19,7 +19,7 @@ def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     if name != "fashion_mnist_dense":  # one shows that a recipe's evaluation runs; it takes longer than all the rest
         recipe = recipe.replace(evaluate_every=None)
     argv = ["--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 2, "--evaluate-num", 16, *TINY]
-    if recipe.attention:
+    if recipe.options.attention:
         argv += ["--attention", 8]  # what there is at this size
     main([str(arg) for arg in argv], recipe)
     config = json.loads((tmp_path / "config.json").read_text())
