@@ -14,6 +14,7 @@ from flaxgan.metrics.evaluation import evaluate
 from flaxgan.metrics.image_sets import ImageSet, _select
 from flaxgan.metrics.reference import Reference
 from flaxgan.pretrained import efficientnet
+from flaxgan.rng import Rng
 
 
 class Fake:
@@ -80,8 +81,8 @@ def test_accuracy_knows_of_smoothed_targets_and_of_parts(compare, monkeypatch, s
     """Logits of -2, -1, -0.5 and 1 for real pictures: a smoothed target moves the boundary from 0 to log(1/3), -1.1."""
     keys = []
 
-    def logits(state, images, labels, key, config):
-        keys.append(tuple(jax.random.key_data(key).tolist()))
+    def logits(state, images, labels, rng, config):
+        keys.append(tuple(jax.random.key_data(rng.key).tolist()))
         return np.array([-2.0, -1.0, -0.5, 1.0])[images[:, 0, 0, 0]]
 
     monkeypatch.setattr("flaxgan.metrics.accuracy._logits", logits)
@@ -117,7 +118,7 @@ def test_a_discriminator_judges_pictures_as_it_saw_them_in_training():
     config = Config.make(image_size=16, channels=3, features=4, latent_dim=8, flip=False)
     state, images = jax.jit(lambda: create_state(config))(), np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), np.uint8)
     plain, again, noisy, dropped, augmented = (
-        _logits(state, images, None, jax.random.key(1), config.replace(**fields))
+        _logits(state, images, None, Rng(jax.random.key(1)), config.replace(**fields))
         for fields in ({}, {"loss": "hinge"}, {"instance_noise": 3.0}, {"dropout": 0.0, "augment": "none"}, {"augment": "cutout"})
     )
     np.testing.assert_allclose(plain, state.discriminator.train_mode(preprocess(images))[0], rtol=1e-4, atol=1e-6)
@@ -126,7 +127,7 @@ def test_a_discriminator_judges_pictures_as_it_saw_them_in_training():
         assert np.corrcoef(plain, changed)[0, 1] < 0.9
     half = config.replace(dropout=0.5)
     state = jax.jit(lambda: create_state(half))()
-    dropped, others = (_logits(state, images, None, jax.random.key(seed), half) for seed in (1, 2))
+    dropped, others = (_logits(state, images, None, Rng(jax.random.key(seed)), half) for seed in (1, 2))
     assert np.corrcoef(dropped, others)[0, 1] < 0.9
 
 

@@ -121,7 +121,7 @@ UNPAIRED = Dataset({"image": IMAGES}, sha256="a" * 64, second=Dataset({"other": 
 def two(monkeypatch):
     monkeypatch.setitem(METHODS, "two", TWO)
     monkeypatch.setitem(OPTIONS, "two", Options)
-    monkeypatch.setattr("flaxgan.train.prepare", lambda *_: UNPAIRED)
+    monkeypatch.setattr("flaxgan.loop.prepare", lambda *_: UNPAIRED)
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_eight_devices_agree_with_one(train_two, monkeypatch, parallelism):
     config = json.loads((one / "config.json").read_text())
     assert config["method"] == "two"
     eight = train_two("eight", "--max-steps", 3, "--parallelism", parallelism)
-    monkeypatch.setattr("flaxgan.train.set_up_devices", lambda _: jax.devices()[:1])
+    monkeypatch.setattr("flaxgan.loop.set_up_devices", lambda _: jax.devices()[:1])
     one = train_two("really_one", "--max-steps", 3)
     for a, b in zip(leaves(eight), leaves(one), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
