@@ -84,7 +84,7 @@ def train_step(state: TwoState, batch: dict[str, Array], *, config: Config, stag
             fake, there_stats, _ = there.train_mode(batch["image"] + noise)
             again, back_stats, _ = back.train_mode(jnp.concatenate([fake, batch["other"]]))
             grey = lambda x: state.grey.module.apply(state.grey.variables, x)  # noqa: E731
-            kept = jnp.square(grey(fake) - grey(batch["image"])).mean() + jnp.square(fake.mean() - batch["other"].mean())
+            kept = jnp.square(grey(fake) - grey(batch["image"])).mean() + 0.1 * jnp.square(fake - batch["other"]).mean()
             cycle = jnp.square(again[: len(fake)] - batch["image"]).mean()
             return kept + stage * cycle, (there_stats, back_stats, {"kept_loss": kept, "cycle_loss": cycle})
 
