@@ -28,6 +28,8 @@ for module, gone in (
 ):
     for name in gone:
         delattr(module, name)
+if hasattr(os, "process_cpu_count"):  # from Python 3.13 on it has chosen sched_getaffinity by now
+    os.process_cpu_count = os.cpu_count
 platform.libc_ver = lambda *_, **__: ("", "")
 from flaxgan.evaluate import main as evaluate
 from flaxgan.main import main
@@ -46,6 +48,7 @@ thread.join()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [["--data-home", "host"], ["--data-home", "device", "--conditional"]], ids=" ".join)
 def test_a_run_without_what_only_linux_has_and_in_another_thread(tmp_path, pictures, flags):
     run_dir = tmp_path / "run"
