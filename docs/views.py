@@ -78,6 +78,7 @@ TABLES = {
         _of("experiments", "recipes"),
         f"recipe data checkpoint epoch of_epochs images_seen {QUALITY} feature_distance memorised training",
     ),
+    "presets": Table(_of("experiments", "presets"), f"data command images_seen {QUALITY} feature_distance memorised note"),
     "flowers_64": _best("flowers_64"),
     "fashion_mnist": _best("fashion_mnist"),
     "paintings_64": _best("paintings_64", f"{QUALITY} coverage"),
