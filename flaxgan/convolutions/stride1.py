@@ -18,7 +18,7 @@ def xla_conv(x: Array, kernel: Array) -> Array:
 
 @jax.custom_vjp
 def conv(x: Array, kernel: Array) -> Array:
-    """The same, with its own gradients."""
+    """Convolve x (N, H, W, I) with a kernel (odd, odd, I, O) to (N, H, W, O), padding 'SAME', with gradients fast on a CPU."""
     return xla_conv(x, kernel)
 
 

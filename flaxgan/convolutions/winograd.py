@@ -64,7 +64,7 @@ def _transposed(table: Table) -> Table:
 
 
 def _sums(table: Table, pieces: Sequence[Array]) -> list[Array]:
-    """Of the pieces, as each row of the table weighs them."""
+    """Return for each row of a table the sum of the pieces, arrays of one shape, weighted by the row's numbers."""
     return [
         functools.reduce(operator.add, (weight * piece for weight, piece in zip(row, pieces, strict=True) if weight))
         for row in table

@@ -63,7 +63,7 @@ def _in_order(call: Callable[[int], Any], count: int) -> Iterator[Any]:
 
 
 def _write_header(file: BinaryIO, target: Target, pictures: int) -> None:
-    """Of .npy, which has room for any number of pictures: it is as long for one as for many."""
+    """Write the header of a .npy file of uint8 (pictures, H, W, C); it has the same length for any number of pictures."""
     shape = (pictures, *target.image_size, target.channels)
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 

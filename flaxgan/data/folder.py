@@ -18,7 +18,7 @@ SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "tes
 
 
 def _below_their_common_folder(paths: Sequence[PurePath]) -> list[PurePath]:
-    """The same paths, relative to the deepest folder that holds all of them."""
+    """Return the paths relative to the deepest folder that holds all of them."""
     top = os.path.commonpath([path.parent for path in paths])
     return [path.relative_to(top) for path in paths]
 

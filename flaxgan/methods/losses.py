@@ -73,12 +73,15 @@ def linear_generator(real_logits: Array, fake_logits: Array) -> Array:
 
 
 def relativistic_discriminator(real_logits: Array, fake_logits: Array, _: float = 1.0) -> Array:
-    """Of each pair, the real one should look more real (Jolicoeur-Martineau 2018; Huang et al. 2024, equation 2)."""
+    """Return the discriminator's loss on pairs: softplus of the fake logit minus the real one, averaged.
+
+    Source: Jolicoeur-Martineau 2018; Huang et al. 2024, equation 2.
+    """
     return softplus(fake_logits - real_logits).mean()
 
 
 def relativistic_generator(real_logits: Array, fake_logits: Array) -> Array:
-    """Of each pair, the generated one should look more real."""
+    """Return the generator's loss on pairs: softplus of the real logit minus the fake one, averaged (Huang et al. 2024)."""
     return softplus(real_logits - fake_logits).mean()
 
 
