@@ -25,7 +25,7 @@ WARM_UP = 3
 
 
 def seconds(run: Callable[[], Any]) -> float:
-    """Of one call, with all that it leaves to the device."""
+    """Return the seconds that one call takes, with all that it leaves to the device."""
     began = time.perf_counter()
     jax.block_until_ready(run())
     return time.perf_counter() - began

@@ -168,7 +168,7 @@ class Trainer:
 
     @property
     def program(self) -> jax.stages.Compiled:
-        """Of `steps_per_dispatch` steps: for as_text(), cost_analysis() and memory_analysis()."""
+        """Return the compiled program of `steps_per_dispatch` steps: for as_text(), cost_analysis() and memory_analysis()."""
         return self._program(self.steps_per_dispatch)
 
     def of_any_process(self, asked: Any) -> Any:

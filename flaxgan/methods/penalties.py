@@ -17,7 +17,7 @@ Logits = Callable[[Array], Array]  # pictures (N, H, W, C) -> (N,), each of its 
 
 
 def _squared_norms(logits: Logits, x: Array) -> Array:
-    """Of each picture's gradient: (N,)."""
+    """Return the squared norm of each image's own gradient: (N,)."""
     return jnp.square(jax.grad(lambda x: logits(x).sum())(x)).sum((1, 2, 3))
 
 
@@ -27,7 +27,7 @@ def r1(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
 
 
 def r2(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
-    """The same at generated pictures (Mescheder et al. 2018, equation 10)."""
+    """Half the squared norm of the gradient at generated images (Mescheder et al. 2018, equation 10)."""
     return 0.5 * _squared_norms(logits, fake).mean()
 
 

@@ -65,7 +65,7 @@ def _entropy(shares: np.ndarray) -> float:
 
 
 def class_shares(real: Classes, generated: np.ndarray) -> ClassShares:
-    """Of generated pictures, by their features (M, D)."""
+    """Return the classes of generated images and their shares, judged by their features (M, D)."""
     guesses = real.classify(generated)
     shares = np.bincount(guesses, minlength=len(real.shares)) / len(generated)
     coverage = float((shares >= real.shares / 10).mean())

@@ -41,7 +41,7 @@ class Comparison:
 
     @functools.cached_property
     def features(self) -> np.ndarray:
-        """Of the generated pictures."""
+        """Return the features of the generated images: float32 (N, D)."""
         return self.extractor(self.generated.images, "features of generated pictures")
 
     @property
@@ -51,7 +51,7 @@ class Comparison:
 
     @functools.cached_property
     def within(self) -> neighbours.Within:
-        """Of the generated pictures."""
+        """Return how the features of the first `count` generated images lie among each other."""
         if self.count <= neighbours.K_DENSITY:
             raise NotMeasured(f"a neighbourhood takes more than {neighbours.K_DENSITY} pictures of each kind, not {self.count}")
         return neighbours.within(self.features[: self.count])
@@ -64,5 +64,5 @@ class Comparison:
 
     @functools.cached_property
     def nearest_real(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of each generated picture: index among the real ones (from len(real) on, mirrored ones) and distance."""
+        """Return each generated image's nearest real one: its index (from len(real) on, mirrored ones) and the distance."""
         return neighbours.nearest(self.features, self.real.candidates)

@@ -110,7 +110,7 @@ def _classes(c: Comparison) -> dict[str, Measured]:
 
 
 def _per_class(c: Comparison, guesses: np.ndarray) -> Measured:
-    """Of pictures that were asked to be of a class: how many look it, all in all and class by class, beside their KID."""
+    """Return how many images look like the class they were asked for, all in all and class by class, with their KID."""
     asked, per_class = c.generated.labels, {}
     for label, name in enumerate(c.real.image_set.class_names):
         real, own = c.real.features[c.real.image_set.labels == label], asked == label

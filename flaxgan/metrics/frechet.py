@@ -28,7 +28,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 
 
 def gaussian(features: np.ndarray) -> Gaussian:
-    """Of a feature array (N, D), N at least 2."""
+    """Return mean and covariance of features (N, D), N at least 2, taken for Gaussian; computed in float64."""
     mean = features.mean(0, dtype=np.float64)
     blocks = (features[i : i + BLOCK] - mean for i in range(0, len(features), BLOCK))
     return Gaussian(mean, sum(block.T @ block for block in blocks) / (len(features) - 1))

@@ -17,7 +17,7 @@ def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _sums(x: np.ndarray, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Of the kernel over all pairs of x[rows[s]] and y[columns[s]], for each subset s: float64 (S,)."""
+    """Return for each subset s the sum of the kernel over all pairs of x[rows[s]] and y[columns[s]]: float64 (S,)."""
     if len(x) * len(y) > rows.size * columns.shape[1]:
         return np.array([_kernel(x[i], y[j]).sum() for i, j in zip(rows, columns, strict=True)])
     # The subsets overlap so much that the kernel of all pairs, once, is less work.

@@ -46,7 +46,7 @@ class Reference:
         return gaussian(self.features)
 
     def within(self, count: int) -> neighbours.Within:
-        """Of the first `count` pictures."""
+        """Return how the features of the first `count` images lie among each other."""
         if count not in self._within:
             self._within[count] = neighbours.within(self.features[:count])
         return self._within[count]
@@ -81,7 +81,7 @@ class Reference:
 
     @functools.cached_property
     def nearest_distances(self) -> np.ndarray:
-        """Of each picture to the nearest other one, mirrored ones included if asked for: float32 (N,)."""
+        """Return the distance of each image to the nearest other one, mirrored ones included if asked for: float32 (N,)."""
         sets = [self.features, self._mirrored] if self.mirror else [self.features]
         return np.min([neighbours.nearest(self.features, candidates, same=True)[1] for candidates in sets], 0)
 

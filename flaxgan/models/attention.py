@@ -54,9 +54,9 @@ def plainly_attend(queries: Array, keys: Array, values: Array) -> Array:
 
 @jax.custom_vjp
 def attend(queries: Array, keys: Array, values: Array) -> Array:
-    """The same for the CPU, with its gradients in two thirds of the time, differentiable any number of times in reverse.
+    """Attend as plainly_attend does, on a CPU with the gradients in two thirds of the time.
 
-    The weights are kept, as (N, K, Q): so no product has to turn an array as large as they are.
+    Differentiable any number of times in reverse.     The weights are kept, as (N, K, Q): so no product has to turn an array as large as they are.
     """
     return _forward(queries, keys, values)[0]
 

@@ -23,7 +23,7 @@ CHUNKS = 16  # that a device takes one after the other in a dispatch
 
 
 def own_devices() -> list[jax.Device]:
-    """Of this process, to extract on: a CPU's virtual ones would only wait for each other's cores."""
+    """Return this process's devices to extract on: one of a CPU's, whose virtual ones only share its cores."""
     devices = jax.local_devices()
     return devices[:1] if devices[0].platform == "cpu" else devices
 
@@ -70,7 +70,7 @@ class Extractor:
         return features
 
     def cached(self, images: np.ndarray, sha256: str, title: str, mirrored: bool = False) -> np.ndarray:
-        """The same, kept in the cache under `sha256`, which must tell these pictures from all others."""
+        """Return the features of images as a call does, kept in the cache under `sha256`, which must tell these pictures from all others."""
         key = [FORMAT, self.protocol, sha256, mirrored]
         path = cache_dir() / "features" / f"{self.name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npy"
         with contextlib.suppress(OSError, ValueError, EOFError):  # not there yet, or cut short: extracted anew

@@ -94,7 +94,7 @@ class Checkpoints:
             self._manager.close()  # waits for what is being written
 
     def steps(self) -> list[int]:
-        """Of all whole checkpoints, oldest first."""
+        """Return the steps of all whole checkpoints, oldest first."""
         return sorted(self._manager.all_steps())
 
     def remove_after(self, step: int) -> None:
