@@ -56,7 +56,8 @@ def plainly_attend(queries: Array, keys: Array, values: Array) -> Array:
 def attend(queries: Array, keys: Array, values: Array) -> Array:
     """Attend as plainly_attend does, on a CPU with the gradients in two thirds of the time.
 
-    Differentiable any number of times in reverse.     The weights are kept, as (N, K, Q): so no product has to turn an array as large as they are.
+    Differentiable any number of times in reverse. The softmax weights are kept as (N, K, Q):
+    so no product has to turn an array as large as they are.
     """
     return _forward(queries, keys, values)[0]
 

@@ -70,7 +70,7 @@ class Extractor:
         return features
 
     def cached(self, images: np.ndarray, sha256: str, title: str, mirrored: bool = False) -> np.ndarray:
-        """Return the features of images as a call does, kept in the cache under `sha256`, which must tell these pictures from all others."""
+        """Return features as a call does, kept in the cache under `sha256`, which must tell these images from all others."""
         key = [FORMAT, self.protocol, sha256, mirrored]
         path = cache_dir() / "features" / f"{self.name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npy"
         with contextlib.suppress(OSError, ValueError, EOFError):  # not there yet, or cut short: extracted anew
