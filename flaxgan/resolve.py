@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import jax
 
-from flaxgan.data.survey import survey
+from flaxgan.data.survey import Survey, survey
 from flaxgan.methods import check
 from flaxgan.presets import Choice, Facts, choose, plan
 from flaxgan.runs.folder import Run
@@ -16,14 +16,17 @@ from flaxgan.trainer import Trainer, measured_speed
 
 
 def facts_of(run: Run, devices: Sequence[jax.Device], seconds: float | None) -> Facts:
-    """Return what a preset decides by; `seconds`: left to train in, or None."""
-    looks = survey(run.source)
+    """Return what a preset decides by; `seconds`: left to train in, or None.
+
+    Opens a few of the pictures where a preset has yet to choose by them, for a new run.
+    """
+    looks = Survey(run.source.image_size, False) if run.resumed else survey(run.source)
     return Facts(
         num_images=len(run.source),
         num_classes=len(run.source.class_names),
         native=run.source.image_size,
         size=looks.size or (64, 64),
-        drawn=looks.drawn,
+        drawn=looks.drawn and run.config.image_folder is not None,  # of other data it is known what mirroring does
         platform=devices[0].platform,
         num_devices=len(devices),
         seconds=seconds,
@@ -74,9 +77,7 @@ def is_cut_to_time(run: Run) -> bool:
 def cut_to_time(run: Run, facts: Facts, deadline: float, trainer: Trainer, done: int) -> Run:
     """Return the run with a length that fills the time until `deadline`, of time.monotonic, after `done` steps.
 
-    Times a few steps; waits for the device.
-
-    All processes get the length that the first one finds.
+    Times a few steps; waits for the device. All processes get the length that the first one finds.
     """
     speed = float(from_first(str(measured_speed(trainer))))
     facts = dataclasses.replace(facts, images_per_second=speed, seconds=max(1.0, deadline - time.monotonic()))

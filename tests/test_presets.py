@@ -1,5 +1,6 @@
 """What a run does where its flags don't say."""
 
+import dataclasses
 import json
 import re
 
@@ -10,7 +11,9 @@ from PIL import Image
 
 from flaxgan.config import Config
 from flaxgan.presets import FEW_IMAGES, Choices, Facts, choose, plan
+from flaxgan.resolve import facts_of
 from flaxgan.runs.checkpoint import Checkpoints
+from flaxgan.runs.folder import Run
 
 
 def chosen(facts, **given):
@@ -133,6 +136,15 @@ def test_a_choice_is_asked_for_in_one_place():
     assert choices.pick("features", 6, "") == choices["features"] == 5
     assert choices.pick("batch_size", 7, "") == choices["batch_size"] == 7
     assert choices.made.keys() == {"batch_size"}
+
+
+def test_drawings_are_told_in_folders_alone_and_no_picture_is_opened_to_resume(pictures, monkeypatch):
+    """Of the built-in flowers, which are drawn, it is known that they may be mirrored."""
+    new = {name: Run.open({"dataset": str(name)}) for name in (pictures, "synthetic_flowers")}
+    assert [facts_of(run, jax.devices()[:1], None).drawn for run in new.values()] == [True, False]
+    monkeypatch.setattr("flaxgan.resolve.survey", lambda _: 1 / 0)
+    resumed = dataclasses.replace(new[pictures], saved={})
+    assert facts_of(resumed, jax.devices()[:1], None).num_images == 40
 
 
 SMALL = ["--image-size", 16, "--features", 4, "--d-features", 4, "--latent-dim", 8]
