@@ -1,4 +1,4 @@
-"""The networks: a file each architecture, a line in ARCHITECTURES, and its name in config.py."""
+"""The networks: a file each architecture, a line in ARCHITECTURES, and its name in options.py."""
 
 from typing import Any
 
