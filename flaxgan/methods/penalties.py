@@ -1,4 +1,4 @@
-"""Penalties on the discriminator's gradient: a function each, and a line in PENALTIES; in options.py a flag and a name in PENALTIES.
+"""Penalties on the discriminator's gradient: a function each, a line in PENALTIES, and a flag of that name in options.py.
 
 Each is a mean over pictures of something of that picture's own gradient. Batch norm makes a logit depend on the whole batch, so
 that no such gradient exists: with a penalty the discriminator is normalised in another way (see Config.d_norm).
