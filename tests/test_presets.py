@@ -208,7 +208,7 @@ def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train, one_device
 
 @pytest.mark.slow
 def test_dry_run_tells_choices_time_and_memory(tmp_path, few, train):
-    output = train("--dataset", few, "--run-dir", tmp_path / "run", "--hours", 0.01, *SMALL, "--dry-run")
+    output = train("--dataset", few, "--run-dir", tmp_path / "run", "--hours", 0.002, *SMALL, "--dry-run")
     steps, pictures, memory = re.search(r"estimate: ([\d,]+) steps, ([\d,]+) pictures .* ([\d.]+) GiB", output).groups()
     assert int(pictures.replace(",", "")) == 8 * int(steps.replace(",", "")) and float(memory) < 1
     assert "fills the time" in output and not (tmp_path / "run").exists()
