@@ -1,11 +1,15 @@
-"""What pyproject.toml can't say: a wheel has the recipes of experiments/ in flaxgan/recipes. A clone has them where they are."""
+"""What pyproject.toml can't say: a wheel has the recipes of experiments/ in flaxgan/recipes. A
+clone has them where they are.
+"""
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
 
 class WithRecipes(build_py):
-    """Builds the packages; to flaxgan.recipes the modules of experiments/ are added, but for its __init__.py."""
+    """Builds the packages; to flaxgan.recipes the modules of experiments/ are added, but for its
+    __init__.py.
+    """
 
     def find_package_modules(self, package, package_dir):
         """(package, module, file) of each; a source distribution takes the files from here, too."""

@@ -1,1 +1,3 @@
-"""Benchmarks, python -m benchmarks.NAME: each prints a table and writes NAME.json; docs/speed.md shows results/*.csv."""
+"""Benchmarks, python -m benchmarks.NAME: each prints a table and writes NAME.json; docs/speed.md
+shows results/*.csv.
+"""

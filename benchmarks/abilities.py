@@ -1,7 +1,9 @@
-"""What an ability costs: the training step with its flag beside the plain one, in turns: python -m benchmarks.abilities [FLAGS]
+"""What an ability costs: the training step with its flag beside the plain one, in turns: python -m
+benchmarks.abilities [FLAGS]
 
-FLAGS are those of flaxgan.main, and hold for all steps, over --image-size 64 --features 32 --batch-size 16. With --d-steps 2 a step
-sees twice as many pictures. A penalty brings layer norm with it.
+FLAGS are those of flaxgan.main, and hold for all steps, over --image-size 64 --features 32
+--batch-size 16. With --d-steps 2 a step sees twice as many pictures. A penalty brings layer norm
+with it.
 """
 
 import shlex
@@ -42,7 +44,10 @@ ABILITIES = [
 
 
 def resolved(flags: list[str]) -> Config:
-    parser = Parser(prog="python -m benchmarks.abilities", description="What each ability costs, over these flags.")
+    parser = Parser(
+        prog="python -m benchmarks.abilities",
+        description="What each ability costs, over these flags.",
+    )
     add_flags(parser, Config())
     config = Config.make(**{"channels": 3} | vars(parser.parse_args(flags)))
     return config.replace(num_classes=10 if config.options.conditional else None)
@@ -56,7 +61,9 @@ def compare(shared: list[str]) -> list[dict]:
         flags = ability.format(half=min(config.image_size) // 2)
         with_it = training_step(resolved([*shared, *shlex.split(flags)]))
         times = alternate({"plain": plain, "with it": with_it}, ROUNDS)
-        ratios = [own / without for own, without in zip(times["with it"], times["plain"], strict=True)]
+        ratios = [
+            own / without for own, without in zip(times["with it"], times["plain"], strict=True)
+        ]
         rows.append({"flags": flags, "times a plain step": spread(ratios)})
         print(*rows[-1].values(), flush=True)
         del with_it  # its memory, before the next is compiled

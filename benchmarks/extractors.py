@@ -1,7 +1,9 @@
-"""Features a second of EfficientNet-Lite0 beside PyTorch's, with the same weights: python -m benchmarks.extractors
+"""Features a second of EfficientNet-Lite0 beside PyTorch's, with the same weights: python -m
+benchmarks.extractors
 
-Needs the extra `parity` (PyTorch and efficientnet-lite-pytorch). Both take 64x64 pictures that are already resized to 224x224 for
-PyTorch, and uint8 64x64 ones for ours, so that ours does the resizing besides.
+Needs the extra `parity` (PyTorch and efficientnet-lite-pytorch). Both take 64x64 pictures that are
+already resized to 224x224 for PyTorch, and uint8 64x64 ones for ours, so that ours does the
+resizing besides.
 """
 
 import argparse
@@ -55,7 +57,10 @@ def main() -> None:
     for other in others:
         np.testing.assert_allclose(ours, other, rtol=0, atol=1e-4 * abs(ours).max())
     times = alternate(contenders, args.rounds)
-    best = min((name for name in times if name.startswith("PyTorch")), key=lambda name: statistics.median(times[name]))
+    best = min(
+        (name for name in times if name.startswith("PyTorch")),
+        key=lambda name: statistics.median(times[name]),
+    )
     rows = [
         {
             "": name,

@@ -1,8 +1,10 @@
-"""How near the training step is to what the device can do, and where its time goes: python -m benchmarks.limits
+"""How near the training step is to what the device can do, and where its time goes: python -m
+benchmarks.limits
 
-The 64x64 DCGAN, width 64. Limits are measured: a large matrix product, and a large array read and written. The step's operations
-are counted by XLA in the program that the CPU would run for a GPU's convolutions, since on a GPU it leaves out cuDNN's; its bytes
-in the device's own program, those of every kernel's arguments and results. The profile is of a GPU only.
+The 64x64 DCGAN, width 64. Limits are measured: a large matrix product, and a large array read and
+written. The step's operations are counted by XLA in the program that the CPU would run for a GPU's
+convolutions, since on a GPU it leaves out cuDNN's; its bytes in the device's own program, those of
+every kernel's arguments and results. The profile is of a GPU only.
 """
 
 import argparse
@@ -35,11 +37,16 @@ KERNELS = {  # by name, the first that fits
 
 def times(run: Callable[[], Any]) -> list[float]:
     """Seconds a call."""
-    return [value / CALLS for value in alternate({"calls": lambda: [run() for _ in range(CALLS)][-1]})["calls"]]
+    return [
+        value / CALLS
+        for value in alternate({"calls": lambda: [run() for _ in range(CALLS)][-1]})["calls"]
+    ]
 
 
 def most_operations(dtype: str, size: int) -> float:
-    """A second, in a matrix product, as the layers round it (TF32 on a GPU that has it, for float32)."""
+    """A second, in a matrix product, as the layers round it (TF32 on a GPU that has it, for
+    float32).
+    """
     a = jax.random.normal(jax.random.key(0), (size, size), dtype)
     product = jax.jit(jnp.matmul)
     return 2 * size**3 / statistics.median(times(lambda: product(a, a)))
@@ -62,7 +69,11 @@ def profile(run: Callable[[], Any]) -> dict[str, float]:
         for plane in jax.profiler.ProfileData.from_file(str(path)).planes:
             for line in plane.lines if "GPU" in plane.name else ():
                 for event in line.events if line.name.startswith("Stream") else ():
-                    kind = next(kind for kind, names in KERNELS.items() if re.search(names, event.name, re.IGNORECASE))
+                    kind = next(
+                        kind
+                        for kind, names in KERNELS.items()
+                        if re.search(names, event.name, re.IGNORECASE)
+                    )
                     spent[kind] += event.duration_ns
                     ends += [event.start_ns, event.start_ns + event.duration_ns]
     span = max(ends, default=0) - min(ends, default=0)
@@ -72,7 +83,8 @@ def profile(run: Callable[[], Any]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.limits", description="How near the training step is to what the device can do."
+        prog="python -m benchmarks.limits",
+        description="How near the training step is to what the device can do.",
     )
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 512])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
@@ -84,12 +96,19 @@ def main() -> None:
     for dtype in args.precisions:
         limit = most_operations(dtype, 8192 if on_gpu else 2048)
         for batch_size in args.batch_sizes:
-            config = Config.make(image_size=64, channels=3, flip=False, batch_size=batch_size, dtype=dtype)
+            config = Config.make(
+                image_size=64, channels=3, flip=False, batch_size=batch_size, dtype=dtype
+            )
             trainer, run = trainer_and_step(config)
             measured = [value / trainer.steps_per_dispatch for value in times(run)]
             plain = config.replace(dtype="float32")  # the CPU would count its conversions, too
-            operations = Trainer(plain, jax.devices("cpu")[:1], Dataset.of(random_images(plain))).program.cost_analysis()["flops"]
-            took, moved = statistics.median(measured), trainer.program.cost_analysis()["bytes accessed"]
+            operations = Trainer(
+                plain, jax.devices("cpu")[:1], Dataset.of(random_images(plain))
+            ).program.cost_analysis()["flops"]
+            took, moved = (
+                statistics.median(measured),
+                trainer.program.cost_analysis()["bytes accessed"],
+            )
             rows.append(
                 {
                     "precision": dtype,

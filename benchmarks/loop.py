@@ -1,8 +1,9 @@
-"""Training end to end (data, log, checkpoints, pictures, curves) beside the bare step: python -m benchmarks.loop [FLAGS]
+"""Training end to end (data, log, checkpoints, pictures, curves) beside the bare step: python -m
+benchmarks.loop [FLAGS]
 
-FLAGS are those of flaxgan.main. A shared machine changes its speed within minutes, so the two take turns, with the training's clock
-stopped while the bare step is timed: the share is that of the time that as many bare steps would have taken at the pace measured
-just before and just after.
+FLAGS are those of flaxgan.main. A shared machine changes its speed within minutes, so the two take
+turns, with the training's clock stopped while the bare step is timed: the share is that of the time
+that as many bare steps would have taken at the pace measured just before and just after.
 """
 
 import itertools
@@ -19,7 +20,8 @@ from benchmarks.timing import finish, seconds, spread
 from flaxgan.main import main as train
 from flaxgan.trainer import Trainer
 
-TURN = 4  # seconds of each: beside them what it takes to fill an emptied queue of the device's is nothing
+# seconds of each: beside them what it takes to fill an emptied queue of the device's is nothing
+TURN = 4
 
 
 class Timed(Trainer):
@@ -31,7 +33,8 @@ class Timed(Trainer):
         super().__init__(*args, **options)
         Timed.last = self
         self.began = None
-        self.steps, self.bare = [], []  # of each turn: the training's steps; and before it, seconds of a bare one
+        # of each turn: the training's steps; and before it, seconds of a bare one
+        self.steps, self.bare = [], []
         self.spare = self.create_state()  # of the bare steps
 
     def time_bare(self, state) -> float:
@@ -67,7 +70,10 @@ class Timed(Trainer):
     def expected(self) -> float:
         """Seconds that the training's steps would have taken as bare ones."""
         return sum(
-            steps * (before + after) / 2 for steps, (before, after) in zip(self.steps, itertools.pairwise(self.bare), strict=True)
+            steps * (before + after) / 2
+            for steps, (before, after) in zip(
+                self.steps, itertools.pairwise(self.bare), strict=True
+            )
         )
 
 

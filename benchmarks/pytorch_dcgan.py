@@ -1,4 +1,6 @@
-"""The DCGAN and its training step in PyTorch: as flaxgan.models and flaxgan.methods.gan have them."""
+"""The DCGAN and its training step in PyTorch: as flaxgan.models and flaxgan.methods.gan have
+them.
+"""
 
 from typing import Any
 
@@ -20,11 +22,24 @@ class Generator(nn.Module):
     def __init__(self, config: Config, channels: int):
         super().__init__()
         *widths, width = stage_widths(config.image_size, config.options.features)
-        layers = [nn.ConvTranspose2d(config.options.latent_dim, width, base_size(config.image_size), bias=False)]
+        layers = [
+            nn.ConvTranspose2d(
+                config.options.latent_dim, width, base_size(config.image_size), bias=False
+            )
+        ]
         for features in reversed(widths):
-            layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, features, 4, 2, 1, bias=False)]
+            layers += [
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+                nn.ConvTranspose2d(width, features, 4, 2, 1, bias=False),
+            ]
             width = features
-        layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh()]
+        layers += [
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False),
+            nn.Tanh(),
+        ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
@@ -37,9 +52,15 @@ class Discriminator(nn.Module):
         width, *widths = stage_widths(config.image_size, config.options.features)
         layers = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
         for features in widths:
-            layers += [nn.Conv2d(width, features, 4, 2, 1, bias=False), nn.BatchNorm2d(features), nn.LeakyReLU(0.2)]
+            layers += [
+                nn.Conv2d(width, features, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(features),
+                nn.LeakyReLU(0.2),
+            ]
             width = features
-        self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, base_size(config.image_size), bias=False))
+        self.layers = nn.Sequential(
+            *layers, nn.Conv2d(width, 1, base_size(config.image_size), bias=False)
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layers(x).flatten()
@@ -47,9 +68,13 @@ class Discriminator(nn.Module):
 
 @torch.no_grad()
 def copy_weights(module: nn.Module, network: Network, base: tuple[int, int]) -> None:
-    """Linen's parameters -> PyTorch's: kernels (H, W, I, O), and the dense layer as a convolution of the whole feature map."""
+    """Linen's parameters -> PyTorch's: kernels (H, W, I, O), and the dense layer as a convolution
+    of the whole feature map.
+    """
     dense = np.asarray(network.params["Dense_0"]["kernel"])
-    convolutions = [layer["kernel"] for name, layer in network.params.items() if name.startswith("Conv")]
+    convolutions = [
+        layer["kernel"] for name, layer in network.params.items() if name.startswith("Conv")
+    ]
     norms = [layer for name, layer in network.params.items() if name.startswith("BatchNorm")]
     if isinstance(module, Generator):
         weights = [_tensor(dense.reshape(len(dense), *base, -1), 0, 3, 1, 2)]
@@ -60,15 +85,26 @@ def copy_weights(module: nn.Module, network: Network, base: tuple[int, int]) -> 
     layers = [layer for layer in module.layers if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
     for layer, weight in zip(layers, weights, strict=True):
         layer.weight.copy_(weight)
-    for layer, norm in zip((layer for layer in module.layers if isinstance(layer, nn.BatchNorm2d)), norms, strict=True):
+    for layer, norm in zip(
+        (layer for layer in module.layers if isinstance(layer, nn.BatchNorm2d)), norms, strict=True
+    ):
         layer.weight.copy_(_tensor(norm["scale"], 0))
         layer.bias.copy_(_tensor(norm["bias"], 0))
 
 
 class TorchTrainer:
-    """A training step of PyTorch, from the weights of a state of flaxgan. `compile`: a mode of torch.compile, or None."""
+    """A training step of PyTorch, from the weights of a state of flaxgan. `compile`: a mode of
+    torch.compile, or None.
+    """
 
-    def __init__(self, config: Config, state: Any, channels_last: bool = True, compile: str | None = None, bfloat16: bool = False):
+    def __init__(
+        self,
+        config: Config,
+        state: Any,
+        channels_last: bool = True,
+        compile: str | None = None,
+        bfloat16: bool = False,
+    ):
         torch.backends.cudnn.benchmark = True
         self.latent_dim, self.compiled = config.options.latent_dim, bool(compile)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -80,7 +116,11 @@ class TorchTrainer:
             module = kind(config, config.channels)
             copy_weights(module, network, base)
             module.to(self.device, memory_format=self.memory_format)
-            options = {"lr": config.learning_rate, "betas": (config.beta1, config.beta2), "fused": True}
+            options = {
+                "lr": config.learning_rate,
+                "betas": (config.beta1, config.beta2),
+                "fused": True,
+            }
             self.optimisers.append(torch.optim.Adam(module.parameters(), **options))
             module = torch.compile(module, mode=compile) if compile else module
             if kind is Generator:
@@ -89,14 +129,25 @@ class TorchTrainer:
                 self.discriminator = module
 
     def step(self, images: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """uint8 images (N, H, W, C), z (N, latent_dim), both on the device -> (d_loss, g_loss), not waited for."""
+        """uint8 images (N, H, W, C), z (N, latent_dim), both on the device -> (d_loss, g_loss), not
+        waited for.
+        """
         g_optimiser, d_optimiser = self.optimisers
         if self.compiled:
             torch.compiler.cudagraph_mark_step_begin()
         with self.autocast:
-            real = images.permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=self.memory_format)
+            real = (
+                images.permute(0, 3, 1, 2)
+                .float()
+                .div(127.5)
+                .sub(1)
+                .contiguous(memory_format=self.memory_format)
+            )
             fake = self.generator(z)
-            real_logits, fake_logits = self.discriminator(real).float(), self.discriminator(fake.detach()).float()
+            real_logits, fake_logits = (
+                self.discriminator(real).float(),
+                self.discriminator(fake.detach()).float(),
+            )
             d_loss = softplus(-real_logits).mean() + softplus(fake_logits).mean()
         d_optimiser.zero_grad(set_to_none=True)
         d_loss.backward()
@@ -114,7 +165,11 @@ class TorchTrainer:
         return torch.tensor(array, device=self.device)
 
     def steps(self, num: int, images: torch.Tensor) -> float:
-        """`num` steps on one batch, each with new z -> the last d_loss, having waited for the device."""
+        """`num` steps on one batch, each with new z -> the last d_loss, having waited for the
+        device.
+        """
         for _ in range(num):
-            d_loss, _ = self.step(images, torch.randn(len(images), self.latent_dim, device=self.device))
+            d_loss, _ = self.step(
+                images, torch.randn(len(images), self.latent_dim, device=self.device)
+            )
         return d_loss.item()

@@ -1,7 +1,9 @@
-"""Speed and memory as the work grows: python -m benchmarks.scaling [batch] [image_size] [features] [accumulate] [pictures]
+"""Speed and memory as the work grows: python -m benchmarks.scaling [batch] [image_size] [features]
+[accumulate] [pictures]
 
-Memory is what XLA plans for the step on one device: arguments, results and everything between. The data sets of the last
-table are sparse memory-mapped files: what is measured is the order of the data and the gathering, not a disk.
+Memory is what XLA plans for the step on one device: arguments, results and everything between. The
+data sets of the last table are sparse memory-mapped files: what is measured is the order of the
+data and the gathering, not a disk.
 """
 
 import argparse
@@ -21,10 +23,14 @@ from flaxgan.trainer import Trainer
 BASE = Config.make(image_size=64, channels=3, features=32, batch_size=32, flip=True)
 SERIES = {
     "batch": [{"batch_size": n} for n in (16, 32, 64, 128)],
-    "image_size": [{"image_size": (n, n), "batch_size": 16, "features": 16} for n in (32, 64, 128, 256)],
+    "image_size": [
+        {"image_size": (n, n), "batch_size": 16, "features": 16} for n in (32, 64, 128, 256)
+    ],
     "features": [{"features": n} for n in (16, 32, 64)],
     "accumulate": [{"batch_size": 64, "accumulate": n} for n in (1, 2, 4, 8)],
-    "pictures": [{"image_size": (32, 32), "features": 8, "num": n} for n in (10**4, 10**5, 10**6, 10**7)],
+    "pictures": [
+        {"image_size": (32, 32), "features": 8, "num": n} for n in (10**4, 10**5, 10**6, 10**7)
+    ],
 }
 
 
@@ -47,13 +53,21 @@ def measure(fields: dict, rounds: int) -> dict:
             steps = range(step, step + trainer.steps_per_dispatch)
             indices = np.stack([batch_indices(0, k, num, config.batch_size) for k in steps])
             feed_seconds.append((time.perf_counter() - began) / trainer.steps_per_dispatch)
-            step += 7 * num // config.batch_size // 3 + trainer.steps_per_dispatch  # into other epochs, too
+            # into other epochs, too
+            step += 7 * num // config.batch_size // 3 + trainer.steps_per_dispatch
             state, metrics = trainer.train_steps(state, trainer.dataset.rows(indices))
             return metrics
 
-        times = [value / trainer.steps_per_dispatch for value in alternate({"step": run}, rounds)["step"]]
+        times = [
+            value / trainer.steps_per_dispatch for value in alternate({"step": run}, rounds)["step"]
+        ]
     plan = trainer.program.memory_analysis()
-    planned = plan.argument_size_in_bytes + plan.output_size_in_bytes - plan.alias_size_in_bytes + plan.temp_size_in_bytes
+    planned = (
+        plan.argument_size_in_bytes
+        + plan.output_size_in_bytes
+        - plan.alias_size_in_bytes
+        + plan.temp_size_in_bytes
+    )
     return {
         **{name: value[0] if isinstance(value, tuple) else value for name, value in fields.items()},
         "images/s": spread([config.batch_size / value for value in times]),
@@ -65,14 +79,24 @@ def measure(fields: dict, rounds: int) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description="Speed and memory as the work grows.")
-    parser.add_argument("series", nargs="*", metavar="SERIES", help=f"some of {', '.join(SERIES)} (default: all)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scaling", description="Speed and memory as the work grows."
+    )
+    parser.add_argument(
+        "series", nargs="*", metavar="SERIES", help=f"some of {', '.join(SERIES)} (default: all)"
+    )
     series = parser.parse_args().series or [*SERIES]
     if unknown := set(series) - set(SERIES):
         parser.error(f"there is no series {', '.join(unknown)}; there are {', '.join(SERIES)}")
     set_up_devices("auto")
     for name in series:
-        finish(f"scaling_{name}", [measure(fields, 5 * ROUNDS if name == "pictures" else ROUNDS) for fields in SERIES[name]])
+        finish(
+            f"scaling_{name}",
+            [
+                measure(fields, 5 * ROUNDS if name == "pictures" else ROUNDS)
+                for fields in SERIES[name]
+            ],
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""From the command to the first step, cold and warm, and --help: python -m benchmarks.startup [FLAGS of flaxgan.main]"""
+"""From the command to the first step, cold and warm, and --help: python -m benchmarks.startup
+[FLAGS of flaxgan.main]
+"""
 
 import os
 import subprocess
@@ -17,19 +19,34 @@ def first_step(flags: list[str], cache: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "run" / "metrics.jsonl"
         began = time.perf_counter()
-        command = [sys.executable, "-m", "flaxgan.main", *flags, "--max-steps", "1", "--run-dir", str(log.parent)]
-        process = subprocess.Popen(command, env=os.environ | {"FLAXGAN_CACHE": cache}, stdout=subprocess.DEVNULL)
+        command = [
+            sys.executable,
+            "-m",
+            "flaxgan.main",
+            *flags,
+            "--max-steps",
+            "1",
+            "--run-dir",
+            str(log.parent),
+        ]
+        process = subprocess.Popen(
+            command, env=os.environ | {"FLAXGAN_CACHE": cache}, stdout=subprocess.DEVNULL
+        )
         while process.poll() is None and not (log.exists() and log.stat().st_size):
             time.sleep(0.01)
         took = time.perf_counter() - began
         if process.wait() or not log.exists():
-            raise SystemExit("the training command failed, or did no step; this takes the flags of flaxgan.main")
+            raise SystemExit(
+                "the training command failed, or did no step; this takes the flags of flaxgan.main"
+            )
     return took
 
 
 def help_seconds() -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "flaxgan.main", "--help"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "flaxgan.main", "--help"], check=True, stdout=subprocess.DEVNULL
+    )
     return time.perf_counter() - began
 
 
@@ -39,7 +56,10 @@ def main() -> None:
         cold = first_step(flags, cache)
         warm = [first_step(flags, cache) for _ in range(WARM_ROUNDS)]
     rows = [
-        {"what": "first step, cold: pictures drawn or decoded, step compiled", "seconds": f"{cold:.1f} (once)"},
+        {
+            "what": "first step, cold: pictures drawn or decoded, step compiled",
+            "seconds": f"{cold:.1f} (once)",
+        },
         {"what": "first step, warm", "seconds": spread(warm)},
         {"what": "--help", "seconds": spread([help_seconds() for _ in range(WARM_ROUNDS)])},
     ]

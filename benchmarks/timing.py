@@ -1,4 +1,6 @@
-"""Honest timing: contenders take turns, so that a busy machine slows all of them alike; medians, and their spread."""
+"""Honest timing: contenders take turns, so that a busy machine slows all of them alike; medians,
+and their spread.
+"""
 
 import datetime
 import json
@@ -33,17 +35,25 @@ def seconds(run: Callable[[], Any]) -> float:
 
 def random_images(config: Config) -> np.ndarray:
     """uint8 (batch_size, H, W, C)."""
-    return np.random.default_rng(0).integers(0, 256, (config.batch_size, *config.image_size, config.channels), np.uint8)
+    return np.random.default_rng(0).integers(
+        0, 256, (config.batch_size, *config.image_size, config.channels), np.uint8
+    )
 
 
 def trainer_and_step(config: Config) -> tuple[Trainer, Callable[[], Any]]:
-    """A call makes as many steps of flaxgan's as a dispatch does on this device, on random pictures (and classes)."""
+    """A call makes as many steps of flaxgan's as a dispatch does on this device, on random pictures
+    (and classes).
+    """
     images = random_images(config)
     classes = tuple(map(str, range(config.num_classes or 0)))
-    dataset = Dataset.of(images, np.arange(len(images), dtype=np.int32) % max(1, len(classes)), classes)
+    dataset = Dataset.of(
+        images, np.arange(len(images), dtype=np.int32) % max(1, len(classes)), classes
+    )
     trainer = Trainer(config, set_up_devices(config.device)[:1], dataset)
     state = trainer.create_state()
-    indices = np.arange(config.images_per_step)[None].repeat(trainer.steps_per_dispatch, 0) % len(images)
+    indices = np.arange(config.images_per_step)[None].repeat(trainer.steps_per_dispatch, 0) % len(
+        images
+    )
 
     def run() -> Any:
         nonlocal state
@@ -58,7 +68,8 @@ def training_step(config: Config) -> Callable[[], Any]:
 
 
 def elsewhere(build: Callable[[], Callable[[], Any]]) -> Callable[[], None]:
-    """The call that build() gives, in a process of its own: with memory and threads of its own, as when it trains by itself.
+    """The call that build() gives, in a process of its own: with memory and threads of its own, as
+    when it trains by itself.
 
     It is built and called once before this returns. Raises RuntimeError with what was raised there.
     """
@@ -95,9 +106,12 @@ def _serve(connection: Connection, build: Callable[[], Callable[[], Any]]) -> No
             connection.send(f"{type(error).__name__}: {str(error)[:200]}")
 
 
-def alternate(contenders: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of each call. Before the rounds WARM_UP calls aren't counted, which compile and take memory from the system, and in
-    each turn one, which finds the caches and the threads as another contender left them: while training no step does."""
+def alternate(
+    contenders: dict[str, Callable[[], Any]], rounds: int = ROUNDS
+) -> dict[str, list[float]]:
+    """Seconds of each call. Before the rounds WARM_UP calls aren't counted, which compile and take
+    memory from the system, and in each turn one, which finds the caches and the threads as another
+    contender left them: while training no step does."""
     for run in contenders.values():
         for _ in range(WARM_UP):
             seconds(run)
@@ -111,12 +125,19 @@ def alternate(contenders: dict[str, Callable[[], Any]], rounds: int = ROUNDS) ->
 
 def spread(values: list[float], digits: int = 3) -> str:
     """'median (lowest to highest)'."""
-    return f"{statistics.median(values):.{digits}g} ({min(values):.{digits}g} to {max(values):.{digits}g})"
+    return (
+        f"{statistics.median(values):.{digits}g} ({min(values):.{digits}g} to"
+        f" {max(values):.{digits}g})"
+    )
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    lines = [
+        list(rows[0]),
+        ["---"] * len(rows[0]),
+        *([str(value) for value in row.values()] for row in rows),
+    ]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -135,9 +156,19 @@ def finish(name: str, rows: list[dict[str, Any]], output: Path | None = None, **
         "device": f"{len(jax.devices())} {device.device_kind}",
         "host": f"{_processor()}, {len(jax.local_devices())} devices, {platform.platform()}",
         "date": datetime.date.today().isoformat(),
-        "versions": {"flaxgan": flaxgan.__version__, "jax": jax.__version__, "python": platform.python_version()} | more,
+        "versions": (
+            {
+                "flaxgan": flaxgan.__version__,
+                "jax": jax.__version__,
+                "python": platform.python_version(),
+            }
+            | more
+        ),
     }
-    print(f"\n{table(rows)}\n\n{about['device']}; {about['host']}; {about['date']}; {about['versions']}")
+    print(
+        f"\n{table(rows)}\n\n{about['device']}; {about['host']}; {about['date']};"
+        f" {about['versions']}"
+    )
     path = output or Path(f"{name}.json")
     path.write_text(json.dumps({"benchmark": name, **about, "rows": rows}, indent=2) + "\n")
     print(f"written to {path}")

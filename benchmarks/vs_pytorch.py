@@ -1,7 +1,8 @@
-"""flaxgan's training step beside PyTorch's, the same DCGAN from the same weights: python -m benchmarks.vs_pytorch
+"""flaxgan's training step beside PyTorch's, the same DCGAN from the same weights: python -m
+benchmarks.vs_pytorch
 
-Needs the extra `bench` (PyTorch). Each has a process of its own, and they take turns. What is compiled is compiled before, and
-reported apart.
+Needs the extra `bench` (PyTorch). Each has a process of its own, and they take turns. What is
+compiled is compiled before, and reported apart.
 """
 
 import argparse
@@ -19,7 +20,16 @@ import numpy as np
 import torch
 
 from benchmarks.pytorch_dcgan import TorchTrainer
-from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, random_images, spread, table, training_step
+from benchmarks.timing import (
+    ROUNDS,
+    alternate,
+    elsewhere,
+    finish,
+    random_images,
+    spread,
+    table,
+    training_step,
+)
 from flaxgan.config import Config
 from flaxgan.data import Dataset
 from flaxgan.methods.gan import create_state
@@ -27,11 +37,15 @@ from flaxgan.rng import TRAINING, Rng, random_key
 from flaxgan.system.devices import set_up_devices
 from flaxgan.trainer import STEPS_PER_DISPATCH, Trainer
 
-TOLERANCE = 1e-4  # relative; of the first step, whose g_loss already sees one update of the discriminator
+# relative; of the first step, whose g_loss already sees one update of the discriminator
+TOLERANCE = 1e-4
 
 
-def first_losses(config: Config, images: np.ndarray, steps: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """(ours, PyTorch's): d_loss and g_loss of the first steps, from the same weights, pictures and z; (steps, 2) each.
+def first_losses(
+    config: Config, images: np.ndarray, steps: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """(ours, PyTorch's): d_loss and g_loss of the first steps, from the same weights, pictures and
+    z; (steps, 2) each.
 
     In full float32: by default both round what goes into a GPU's matrix products to TF32.
     """
@@ -48,39 +62,58 @@ def _first_losses(config: Config, images: np.ndarray, steps: int) -> tuple[np.nd
     ours, theirs = [], []
     for step in range(steps):
         z = np.asarray(
-            Rng(random_key(config.seed, TRAINING)).fold(step).fold(0).normal((config.batch_size, config.options.latent_dim))
+            Rng(random_key(config.seed, TRAINING))
+            .fold(step)
+            .fold(0)
+            .normal((config.batch_size, config.options.latent_dim))
         )
-        state, metrics = trainer.train_steps(state, trainer.dataset.rows(np.arange(config.batch_size)[None]))
+        state, metrics = trainer.train_steps(
+            state, trainer.dataset.rows(np.arange(config.batch_size)[None])
+        )
         ours.append([float(metrics[name][0]) for name in ("d_loss", "g_loss")])
-        losses = torch_trainer.step(torch_trainer.put(images[: config.batch_size]), torch_trainer.put(z))
+        losses = torch_trainer.step(
+            torch_trainer.put(images[: config.batch_size]), torch_trainer.put(z)
+        )
         theirs.append([loss.item() for loss in losses])
     return np.array(ours), np.array(theirs)
 
 
 def theirs(config: Config, steps: int, channels_last: bool, mode: str | None) -> Callable[[], Any]:
-    """PyTorch, which waits for the device after the last of its steps; with the memory settings that help on the CPU, too."""
+    """PyTorch, which waits for the device after the last of its steps; with the memory settings
+    that help on the CPU, too.
+    """
     set_up_devices("auto")
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU that has it, as is JAX's default
     torch.backends.cudnn.allow_tf32 = True
-    torch_trainer = TorchTrainer(config, create_state(config), channels_last, mode, config.dtype == "bfloat16")
+    torch_trainer = TorchTrainer(
+        config, create_state(config), channels_last, mode, config.dtype == "bfloat16"
+    )
     images = torch_trainer.put(random_images(config))
     return lambda: torch_trainer.steps(steps, images)
 
 
-def compare(config: Config, steps: int, rounds: int, modes: list[str], precisions: list[str], only: str) -> list[dict]:
+def compare(
+    config: Config, steps: int, rounds: int, modes: list[str], precisions: list[str], only: str
+) -> list[dict]:
     builds = {}
     for dtype in precisions:
         own = config.replace(dtype=dtype)
         builds[f"flaxgan {dtype}"] = functools.partial(training_step, own)
         for channels_last, mode in itertools.product((False, True), (None, *modes)):
-            name = f"PyTorch {dtype} {'channels_last' if channels_last else 'NCHW'}" + (f", compiled ({mode})" if mode else "")
+            name = f"PyTorch {dtype} {'channels_last' if channels_last else 'NCHW'}" + (
+                f", compiled ({mode})" if mode else ""
+            )
             builds[name] = functools.partial(theirs, own, steps, channels_last, mode)
     builds = {name: build for name, build in builds.items() if re.search(only, name)}
     for dtype in precisions:
         if len({name.split()[0] for name in builds if name.split()[1] == dtype}) < 2:
-            raise SystemExit(f"--only {only} leaves nothing to compare in {dtype}; the names begin with flaxgan or PyTorch")
+            raise SystemExit(
+                f"--only {only} leaves nothing to compare in {dtype}; the names begin with flaxgan"
+                " or PyTorch"
+            )
     contenders, built = {}, {}
-    for name, build in builds.items():  # one by one: each tries a GPU's convolutions, and chooses badly if another is at work
+    # one by one: each tries a GPU's convolutions, and chooses badly if another is at work
+    for name, build in builds.items():
         began = time.perf_counter()
         try:
             contenders[name] = elsewhere(build)
@@ -101,7 +134,9 @@ def compare(config: Config, steps: int, rounds: int, modes: list[str], precision
                 "step": name,
                 "images/s": spread([config.batch_size / value for value in values]),
                 "steps/s": f"{1 / statistics.median(values):.3g}",
-                "ratio to PyTorch's best": spread(ratios) if name.startswith("flaxgan") else "best" if name == best else "",
+                "ratio to PyTorch's best": (
+                    spread(ratios) if name.startswith("flaxgan") else "best" if name == best else ""
+                ),
                 "to start, build and compile (s)": f"{built[name]:.0f}",
             }
         )
@@ -110,25 +145,54 @@ def compare(config: Config, steps: int, rounds: int, modes: list[str], precision
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.vs_pytorch", description=__doc__)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", help="(default: 64 128, and 512 on a GPU)")
+    parser.add_argument(
+        "--batch-sizes", type=int, nargs="+", help="(default: 64 128, and 512 on a GPU)"
+    )
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--modes", nargs="*", help="of torch.compile (default: default, and reduce-overhead on a GPU)")
-    parser.add_argument("--only", default="", metavar="REGEX", help="leave out contenders whose names don't match, as slower ones")
+    parser.add_argument(
+        "--modes",
+        nargs="*",
+        help="of torch.compile (default: default, and reduce-overhead on a GPU)",
+    )
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="REGEX",
+        help="leave out contenders whose names don't match, as slower ones",
+    )
     args = parser.parse_args()
 
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # this process and those of all contenders share a GPU
+    # this process and those of all contenders share a GPU
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     platform = set_up_devices("auto")[0].platform
     config = Config.make(image_size=64, channels=3, flip=False)
     flaxgan, pytorch = first_losses(config, random_images(config))
-    print(f"d_loss and g_loss of the first step: flaxgan {flaxgan.tolist()}, PyTorch {pytorch.tolist()}", flush=True)
+    print(
+        f"d_loss and g_loss of the first step: flaxgan {flaxgan.tolist()}, PyTorch"
+        f" {pytorch.tolist()}",
+        flush=True,
+    )
     if not np.allclose(flaxgan, pytorch, rtol=TOLERANCE, atol=0):
         raise SystemExit("the two do not compute the same: their losses differ")
-    modes = args.modes if args.modes is not None else ["default"] if platform == "cpu" else ["default", "reduce-overhead"]
+    modes = (
+        args.modes
+        if args.modes is not None
+        else ["default"]
+        if platform == "cpu"
+        else ["default", "reduce-overhead"]
+    )
     rows = []
     for batch_size in args.batch_sizes or ([64, 128] if platform == "cpu" else [64, 128, 512]):
         sized = config.replace(batch_size=batch_size)
-        new = compare(sized, 1 if platform == "cpu" else STEPS_PER_DISPATCH, args.rounds, modes, args.precisions, args.only)
+        new = compare(
+            sized,
+            1 if platform == "cpu" else STEPS_PER_DISPATCH,
+            args.rounds,
+            modes,
+            args.precisions,
+            args.only,
+        )
         print(table(new), flush=True)
         rows += new
     finish("vs_pytorch", rows, torch=torch.__version__, torch_threads=torch.get_num_threads())

@@ -1,11 +1,14 @@
-"""Which rows and columns of the measured numbers the documentation shows: NAME of a marker -> Table, of a picture -> Curve."""
+"""Which rows and columns of the measured numbers the documentation shows: NAME of a marker ->
+Table, of a picture -> Curve.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 Row = dict[str, str]
 QUALITY = "fd kid precision recall"
-HEADINGS = {"fd": "FD", "kid": "KID", "memory_mb": "memory (MB)"}  # of columns that are not called what they are named
+# of columns that are not called what they are named
+HEADINGS = {"fd": "FD", "kid": "KID", "memory_mb": "memory (MB)"}
 CODE = ("flags", "recipe")  # columns of what is typed
 
 
@@ -21,7 +24,8 @@ class Table(NamedTuple):
     columns: str  # with blanks between
     keep: Callable[[Row], bool] = is_any
     best: bool = False  # of the rows that agree in run and seed only the one with the lowest fd
-    joined: str = ""  # rows that agree in these columns become one, with their values one after the other
+    # rows that agree in these columns become one, with their values one after the other
+    joined: str = ""
 
 
 class Curve(NamedTuple):
@@ -76,9 +80,13 @@ TABLES = {
     ),
     "recipes": Table(
         _of("experiments", "recipes"),
-        f"recipe data checkpoint epoch of_epochs images_seen {QUALITY} feature_distance memorised training",
+        f"recipe data checkpoint epoch of_epochs images_seen {QUALITY} feature_distance memorised"
+        " training",
     ),
-    "presets": Table(_of("experiments", "presets"), f"data command images_seen {QUALITY} feature_distance memorised note"),
+    "presets": Table(
+        _of("experiments", "presets"),
+        f"data command images_seen {QUALITY} feature_distance memorised note",
+    ),
     "flowers_64": _best("flowers_64"),
     "fashion_mnist": _best("fashion_mnist"),
     "paintings_64": _best("paintings_64", f"{QUALITY} coverage"),
@@ -90,7 +98,9 @@ TABLES = {
     "long_narrow_32": _best("long_narrow_32", f"{QUALITY} class_coverage class_agreement"),
     "width_32": _best("width_32", f"{QUALITY} class_coverage class_agreement"),
     "shifted_32": _best("shifted_32", f"{QUALITY} class_coverage class_agreement"),
-    "no_gain_32": Table(_of("experiments", "no_gain_32"), "run epoch fd class_agreement", joined="run"),
+    "no_gain_32": Table(
+        _of("experiments", "no_gain_32"), "run epoch fd class_agreement", joined="run"
+    ),
     "gpu_64": _best("gpu_64", f"seconds {QUALITY} class_coverage class_agreement"),
     "gpu_first_epochs": _best("gpu_first_epochs"),
     "few_1020": _best("few_1020"),
@@ -102,27 +112,60 @@ TABLES = {
     "pytorch_b": _beside_pytorch("(B)"),
     "pytorch_c": _beside_pytorch("(C)"),
     "gpu_lowerings": _speed(
-        "gpu_lowerings", "change ms_float32_batch_512 ms_bfloat16_batch_512 ms_float32_batch_64 ms_bfloat16_batch_64"
+        "gpu_lowerings",
+        "change ms_float32_batch_512 ms_bfloat16_batch_512 ms_float32_batch_64"
+        " ms_bfloat16_batch_64",
     ),
-    "gpu_limits": _speed("gpu_limits", "machine dtype milliseconds tflops of_peak_tflops terabytes_per_second of_peak_bandwidth"),
-    "gpu_time": _speed("gpu_limits", "machine dtype milliseconds convolutions reductions elementwise copies dense waiting"),
-    "one_pass": _speed("one_pass", "machine net batch dtype two_passes_ms one_pass_ms speedup images_per_second"),
+    "gpu_limits": _speed(
+        "gpu_limits",
+        "machine dtype milliseconds tflops of_peak_tflops terabytes_per_second of_peak_bandwidth",
+    ),
+    "gpu_time": _speed(
+        "gpu_limits",
+        "machine dtype milliseconds convolutions reductions elementwise copies dense waiting",
+    ),
+    "one_pass": _speed(
+        "one_pass", "machine net batch dtype two_passes_ms one_pass_ms speedup images_per_second"
+    ),
     "gpu_blocks": _speed("gpu_blocks", "layers_up_to_channels ms_batch_512 ms_batch_64"),
-    "gpu_batch_norm": _speed("gpu_batch_norm", "batch_norm float32_gigabytes float32_kernels bfloat16_gigabytes bfloat16_kernels"),
+    "gpu_batch_norm": _speed(
+        "gpu_batch_norm",
+        "batch_norm float32_gigabytes float32_kernels bfloat16_gigabytes bfloat16_kernels",
+    ),
     "gpu_extractor": _speed("gpu_extractor", "way compiling_seconds seconds_of_2048_pictures"),
     "kept": _speed("changes", "machine net change speed", lambda row: row["kept"] == "yes"),
     "not_kept": _speed("changes", "machine net change speed", lambda row: row["kept"] == "no"),
-    "cpu_filtering": _speed("cpu_filtering", "layer batch way forward_ms kernel_gradient_ms input_gradient_ms"),
-    "abilities": _speed("abilities", "flags net times_a_plain_step"),
-    "loop": _speed("loop", "machine flags seconds bare_images_per_second training_images_per_second share note"),
-    "startup": _speed("startup", "machine version what seconds note"),
-    "scaling_batch": _speed("scaling", "batch_size images_per_second step_ms memory_mb", lambda row: row["varies"] == "batch_size"),
-    "scaling_size": _speed("scaling", "image_size images_per_second step_ms memory_mb", lambda row: row["varies"] == "image_size"),
-    "scaling_width": _speed("scaling", "features images_per_second step_ms memory_mb", lambda row: row["varies"] == "features"),
-    "scaling_parts": _speed(
-        "scaling", "accumulate version images_per_second step_ms memory_mb", lambda row: row["varies"] == "accumulate"
+    "cpu_filtering": _speed(
+        "cpu_filtering", "layer batch way forward_ms kernel_gradient_ms input_gradient_ms"
     ),
-    "dataset_size": _speed("dataset_size", "pictures version images_per_second step_ms ordering_ms memory_mb"),
+    "abilities": _speed("abilities", "flags net times_a_plain_step"),
+    "loop": _speed(
+        "loop", "machine flags seconds bare_images_per_second training_images_per_second share note"
+    ),
+    "startup": _speed("startup", "machine version what seconds note"),
+    "scaling_batch": _speed(
+        "scaling",
+        "batch_size images_per_second step_ms memory_mb",
+        lambda row: row["varies"] == "batch_size",
+    ),
+    "scaling_size": _speed(
+        "scaling",
+        "image_size images_per_second step_ms memory_mb",
+        lambda row: row["varies"] == "image_size",
+    ),
+    "scaling_width": _speed(
+        "scaling",
+        "features images_per_second step_ms memory_mb",
+        lambda row: row["varies"] == "features",
+    ),
+    "scaling_parts": _speed(
+        "scaling",
+        "accumulate version images_per_second step_ms memory_mb",
+        lambda row: row["varies"] == "accumulate",
+    ),
+    "dataset_size": _speed(
+        "dataset_size", "pictures version images_per_second step_ms ordering_ms memory_mb"
+    ),
     "widths": _speed("widths", "machine net images_per_second note"),
     "precision": _speed("precision", "net dtype seed d_loss g_loss"),
     "extractors": _speed("extractors", "extractor images_per_second ratio"),
@@ -142,7 +185,9 @@ CURVES = {
         ),
     ),
     "fashion_mnist": Curve(
-        _of("experiments", "fashion_mnist"), "Fashion-MNIST, 28x28", ("fashion_mnist_dcgan", "fashion_mnist_best")
+        _of("experiments", "fashion_mnist"),
+        "Fashion-MNIST, 28x28",
+        ("fashion_mnist_dcgan", "fashion_mnist_best"),
     ),
     "paintings_64": Curve(
         _of("experiments", "paintings_64"),
@@ -194,20 +239,35 @@ CURVES = {
     "gpu_64": Curve(
         _of("experiments", "gpu_64"),
         "Flowers, 64x64, full width, one NVIDIA H100",
-        ("the plain DCGAN, float32", "conditional, float32", "wide discriminator, translation from epoch 40, bfloat16"),
+        (
+            "the plain DCGAN, float32",
+            "conditional, float32",
+            "wide discriminator, translation from epoch 40, bfloat16",
+        ),
         "seconds",
     ),
     "few_1020": Curve(
         _of("experiments", "few_1020"),
         "1,020 photographs of flowers, 32x32, half the width",
-        ("no augmentation, 2,000 epochs", "no augmentation, 300 epochs", "color,translation, 600 epochs"),
+        (
+            "no augmentation, 2,000 epochs",
+            "no augmentation, 300 epochs",
+            "color,translation, 600 epochs",
+        ),
     ),
     "few_300": Curve(
         _of("experiments", "few_300"),
         "300 abstract paintings, 32x32, half the width",
-        ("no augmentation", "--augment color,translation", "--augment translation --r1 0.1", "--augment translation"),
+        (
+            "no augmentation",
+            "--augment color,translation",
+            "--augment translation --r1 0.1",
+            "--augment translation",
+        ),
     ),
     "few_2781": Curve(
-        _of("experiments", "few_2781"), "2,781 paintings, 32x32, half the width", ("no augmentation", "--augment translation")
+        _of("experiments", "few_2781"),
+        "2,781 paintings, 32x32, half the width",
+        ("no augmentation", "--augment translation"),
     ),
 }

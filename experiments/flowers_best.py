@@ -2,16 +2,22 @@
 
     python -m flaxgan.main --recipe flowers_best --data-dir FOLDER
 
-In a short run the number of steps counts most, so small batches come nearest on a CPU. For a longer run add --conditional
---batch-size 32 --learning-rate 0.0008; --features 32 --d-features 64 is nearly as good and faster. On a GPU other flags do more
-(docs/results.md, Flowers at 64x64 and On a GPU).
+In a short run the number of steps counts most, so small batches come nearest on a CPU. For a longer
+run add --conditional --batch-size 32 --learning-rate 0.0008; --features 32 --d-features 64 is
+nearly as good and faster. On a GPU other flags do more (docs/results.md, Flowers at 64x64 and On a
+GPU).
 """
 
 from flaxgan.config import Config
 from flaxgan.main import main
 
 CONFIG = Config.make(
-    preset="plain", dataset="oxford_flowers102", image_size=64, batch_size=8, learning_rate=0.0004, evaluate_every=5
+    preset="plain",
+    dataset="oxford_flowers102",
+    image_size=64,
+    batch_size=8,
+    learning_rate=0.0004,
+    evaluate_every=5,
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Oxford 102 Flowers at 64x64: flowers_best with classes, so that each of the 102 kinds can be asked for.
+"""Oxford 102 Flowers at 64x64: flowers_best with classes, so that each of the 102 kinds can be
+asked for.
 
     python -m flaxgan.main --recipe flowers_conditional --data-dir FOLDER
     python -m flaxgan.sample RUN --class all --output classes.png

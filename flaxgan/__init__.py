@@ -39,14 +39,27 @@ __all__ = [
 ]
 _FROM = {  # the modules that have them, imported when they are first asked for
     **dict.fromkeys(("discriminator_accuracy", "evaluate", "grid", "load", "train"), "api"),
-    **{"Config": "config", "Model": "model", "Run": "run", "UserError": "system.errors", "Source": "data.source"},
-    **{"DATASETS": "data.open", "LOSSES": "methods.losses", "Loss": "methods.losses", "PENALTIES": "methods.penalties"},
+    **{
+        "Config": "config",
+        "Model": "model",
+        "Run": "run",
+        "UserError": "system.errors",
+        "Source": "data.source",
+    },
+    **{
+        "DATASETS": "data.open",
+        "LOSSES": "methods.losses",
+        "Loss": "methods.losses",
+        "PENALTIES": "methods.penalties",
+    },
     **{"AUGMENTATIONS": "methods.augment", "ARCHITECTURES": "models"},
 }
 
 
 class _Package(types.ModuleType):
-    """Keeps the function `evaluate` where the command of that name, a module of this package, has been imported."""
+    """Keeps the function `evaluate` where the command of that name, a module of this package, has
+    been imported.
+    """
 
     def __getattr__(self, name: str) -> Any:
         if name not in _FROM:

@@ -10,7 +10,8 @@ from flaxgan.flags import Parser
 from flaxgan.recipes import summaries
 from flaxgan.system.errors import exit_on_user_error
 
-COMMANDS = {"train": "main", "sample": "sample", "evaluate": "evaluate"}  # of the program flaxgan, and their modules
+# of the program flaxgan, and their modules
+COMMANDS = {"train": "main", "sample": "sample", "evaluate": "evaluate"}
 
 
 def _listed(lines: dict[str, str]) -> str:
@@ -32,8 +33,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(
         prog="python -m flaxgan",
         usage="python -m flaxgan.COMMAND [FLAGS]",
-        description=f"{flaxgan.__doc__}\n\ncommands, each of which has a --help:\n{_listed(commands)}",
-        epilog=f"recipes, each for python -m flaxgan.main --recipe NAME [FLAGS]:\n{_listed(summaries())}",
+        description=(
+            f"{flaxgan.__doc__}\n\ncommands, each of which has a --help:\n{_listed(commands)}"
+        ),
+        epilog=(
+            "recipes, each for python -m flaxgan.main --recipe NAME"
+            f" [FLAGS]:\n{_listed(summaries())}"
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")

@@ -1,4 +1,6 @@
-"""What a program or a notebook calls: import flaxgan. Each function imports what it takes when it is called."""
+"""What a program or a notebook calls: import flaxgan. Each function imports what it takes when it
+is called.
+"""
 
 import difflib
 import os
@@ -34,13 +36,15 @@ def train(
 ) -> "Run":
     """Train a new run, or go on with the one in `run_dir`; return it, finished or interrupted.
 
-    `dataset`: a folder of pictures, a .npy or .npz file, the name of a TFDS data set, an array of uint8 (N, H, W, C) or
-    (N, H, W) with `labels`, whole numbers (N,), and `class_names` if it has classes, or a data set of your own.
-    `fields`: the flags of the command line by name, as image_size=64, epochs=25, run_dir="runs/mine".
-    `recipe`: the name of a measured configuration, and `config`: another run's config.json; a new run starts from it.
-    `on_log`: is called with each row of the log. `on_snapshot`: with generated images, uint8 (64, H, W, C), and their step.
+    `dataset`: a folder of pictures, a .npy or .npz file, the name of a TFDS data set, an array of
+    uint8 (N, H, W, C) or (N, H, W) with `labels`, whole numbers (N,), and `class_names` if it has
+    classes, or a data set of your own. `fields`: the flags of the command line by name, as
+    image_size=64, epochs=25, run_dir="runs/mine". `recipe`: the name of a measured configuration,
+    and `config`: another run's config.json; a new run starts from it. `on_log`: is called with each
+    row of the log. `on_snapshot`: with generated images, uint8 (64, H, W, C), and their step.
 
-    Ctrl-C, or interrupting the kernel, saves the run and returns it. Raises UserError, a ValueError, for what can be mended.
+    Ctrl-C, or interrupting the kernel, saves the run and returns it. Raises UserError, a
+    ValueError, for what can be mended.
     """
     say("flaxgan: starting ...", flush=True)  # the imports take seconds
     from flaxgan.runs.caller import PYTHON
@@ -49,7 +53,9 @@ def train(
     if dataset is not None:
         given["dataset"] = _named(dataset, labels, class_names)
     elif labels is not None or len(class_names):
-        raise UserError("labels and class_names belong to a dataset that is an array; give that too")
+        raise UserError(
+            "labels and class_names belong to a dataset that is an array; give that too"
+        )
     _require_known(given)
     base = starting_fields(recipe, config and Path(config), given)
     command = f"flaxgan.train({', '.join(f'{name}={value!r}' for name, value in given.items())})"
@@ -57,7 +63,9 @@ def train(
 
 
 def start(given: dict[str, Any], base: dict[str, Any], caller: "Caller", **asked: Any) -> "Run":
-    """Train as the fields say that are `given`, on top of those of `base` if the run is new; return the run."""
+    """Train as the fields say that are `given`, on top of those of `base` if the run is new; return
+    the run.
+    """
     import dataclasses
 
     from flaxgan.loop import train
@@ -73,7 +81,9 @@ def start(given: dict[str, Any], base: dict[str, Any], caller: "Caller", **asked
 
 
 def dry_run(given: dict[str, Any], base: dict[str, Any]) -> str:
-    """Return the resolved configuration of a run that would be started so, its networks and what it takes; write nothing."""
+    """Return the resolved configuration of a run that would be started so, its networks and what it
+    takes; write nothing.
+    """
     from flaxgan.runs.folder import Run as Start
     from flaxgan.summary import summary
     from flaxgan.system.devices import set_up_devices
@@ -82,8 +92,11 @@ def dry_run(given: dict[str, Any], base: dict[str, Any]) -> str:
     return summary(new, set_up_devices(new.config.device))
 
 
-def starting_fields(recipe: str | None, config: Path | None, given: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that a new run starts from: of a recipe, of another run's config.json, or none.
+def starting_fields(
+    recipe: str | None, config: Path | None, given: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the fields that a new run starts from: of a recipe, of another run's config.json, or
+    none.
 
     Raises UserError if there is no such recipe or file, or if both are named.
     """
@@ -91,17 +104,21 @@ def starting_fields(recipe: str | None, config: Path | None, given: dict[str, An
     from flaxgan.runs.provenance import fields_of_file
 
     if recipe and config:
-        raise UserError("--recipe and --config both say what a new run starts from; leave one of them out")
+        raise UserError(
+            "--recipe and --config both say what a new run starts from; leave one of them out"
+        )
     if recipe:
         return open_recipe(recipe)[0].chosen()
     return fields_of_file(config, given) if config else {}
 
 
-def load(run_dir: PathLike, checkpoint: str | int | None = None, *, device: str = "auto") -> "Model":
+def load(
+    run_dir: PathLike, checkpoint: str | int | None = None, *, device: str = "auto"
+) -> "Model":
     """Load the generator of a run, to sample from.
 
-    `checkpoint`: "best", which evaluation chose; a step, as 5000; an epoch, as "epoch:20"; None is the newest.
-    Raises UserError if the folder is no run, or has no such checkpoint.
+    `checkpoint`: "best", which evaluation chose; a step, as 5000; an epoch, as "epoch:20"; None is
+    the newest. Raises UserError if the folder is no run, or has no such checkpoint.
     """
     from flaxgan.model import Model
 
@@ -125,23 +142,30 @@ def evaluate(
     device: str = "auto",
     output: PathLike | None = None,
 ) -> dict[str, Any]:
-    """Measure a run's images against its training data, or any two sets of images; return what the JSON file has.
+    """Measure a run's images against its training data, or any two sets of images; return what the
+    JSON file has.
 
-    That is a dict with "protocol", "real", "generated", "metrics" (each with its "value" and "reference") and "caveats".
-    `real`, `generated`: a folder, a .npy or .npz, or an array of uint8 (N, H, W, C), instead of the run's.
-    `metrics`: some of fd, kid, precision, recall, ... (default: all that apply). The others are as the flags of
-    python -m flaxgan.evaluate; `output`: a .json file to write, with pictures beside it.
+    That is a dict with "protocol", "real", "generated", "metrics" (each with its "value" and
+    "reference") and "caveats". `real`, `generated`: a folder, a .npy or .npz, or an array of uint8
+    (N, H, W, C), instead of the run's. `metrics`: some of fd, kid, precision, recall, ... (default:
+    all that apply). The others are as the flags of python -m flaxgan.evaluate; `output`: a .json
+    file to write, with pictures beside it.
 
     Raises UserError if the sets can't be read or compared.
     """
-    _require_sets(run_dir is not None, real is not None, generated is not None, checkpoint, image_size)
+    _require_sets(
+        run_dir is not None, real is not None, generated is not None, checkpoint, image_size
+    )
     from flaxgan.measure import compare
     from flaxgan.system.devices import explaining_out_of_memory
 
     with explaining_full_disk(), explaining_out_of_memory():
         return compare(
             None if run_dir is None else Path(run_dir).expanduser(),
-            *(Path(x).expanduser() if isinstance(x, str | os.PathLike) else x for x in (real, generated)),
+            *(
+                Path(x).expanduser() if isinstance(x, str | os.PathLike) else x
+                for x in (real, generated)
+            ),
             metrics=metrics.split(",") if isinstance(metrics, str) else metrics and [*metrics],
             checkpoint=checkpoint,
             num=num,
@@ -156,12 +180,16 @@ def evaluate(
         )
 
 
-def discriminator_accuracy(model: "Model", real: Any, generated: Any, *, seed: int = 0) -> dict[str, float]:
-    """Return the shares of real and of generated images that the discriminator of a model's run takes for what they are.
+def discriminator_accuracy(
+    model: "Model", real: Any, generated: Any, *, seed: int = 0
+) -> dict[str, float]:
+    """Return the shares of real and of generated images that the discriminator of a model's run
+    takes for what they are.
 
-    `real`, `generated`: arrays of uint8 (N, H, W, C) of the run's size; of a conditional run, tuples (images, labels).
-    0.5 for both is a discriminator that guesses. It sees images as in training: in batches of one kind, and augmented.
-    Raises UserError for images of another size, or without labels where there are classes.
+    `real`, `generated`: arrays of uint8 (N, H, W, C) of the run's size; of a conditional run,
+    tuples (images, labels). 0.5 for both is a discriminator that guesses. It sees images as in
+    training: in batches of one kind, and augmented. Raises UserError for images of another size, or
+    without labels where there are classes.
     """
     from flaxgan.measure import discriminator_accuracy
     from flaxgan.system.devices import explaining_out_of_memory
@@ -171,9 +199,11 @@ def discriminator_accuracy(model: "Model", real: Any, generated: Any, *, seed: i
 
 
 def grid(images: "np.ndarray", columns: int | None = None, scale: int = 1) -> "Image.Image":
-    """Lay images, uint8 (N, H, W, C) or (N, H, W), beside each other; return a Pillow image, which a notebook shows.
+    """Lay images, uint8 (N, H, W, C) or (N, H, W), beside each other; return a Pillow image, which
+    a notebook shows.
 
-    `columns`: how many beside each other (default: as square as it gets). `scale`: how many times as large they are.
+    `columns`: how many beside each other (default: as square as it gets). `scale`: how many times
+    as large they are.
     """
     from PIL import Image
 
@@ -185,15 +215,25 @@ def grid(images: "np.ndarray", columns: int | None = None, scale: int = 1) -> "I
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Return a field's value as configurations have it: paths as text, NumPy's numbers as Python's, a size as a pair."""
+    """Return a field's value as configurations have it: paths as text, NumPy's numbers as Python's,
+    a size as a pair.
+    """
     if name == "image_size" and not isinstance(value, str):
         sides = [value] * 2 if not hasattr(value, "__len__") else value
         return tuple(int(side) for side in sides)
-    return os.fspath(value) if isinstance(value, os.PathLike) else value.item() if hasattr(value, "item") else value
+    return (
+        os.fspath(value)
+        if isinstance(value, os.PathLike)
+        else value.item()
+        if hasattr(value, "item")
+        else value
+    )
 
 
 def _named(dataset: Any, labels: Any, class_names: Sequence[str]) -> str:
-    """Return what a run calls its data set: as it is given, the file that an array is stored in, or the name of your own."""
+    """Return what a run calls its data set: as it is given, the file that an array is stored in, or
+    the name of your own.
+    """
     from flaxgan.data.array import store
     from flaxgan.data.open import DATASETS
     from flaxgan.data.source import Source
@@ -204,7 +244,10 @@ def _named(dataset: Any, labels: Any, class_names: Sequence[str]) -> str:
     if not isinstance(dataset, str | os.PathLike):
         return str(store(dataset, labels, class_names))
     if labels is not None or len(class_names):
-        raise UserError("labels and class_names belong to a dataset that is an array; a folder or file has its own")
+        raise UserError(
+            "labels and class_names belong to a dataset that is an array; a folder or file has"
+            " its own"
+        )
     return os.fspath(dataset)
 
 
@@ -217,15 +260,27 @@ def _require_known(given: dict[str, Any]) -> None:
     known = [name for name, field in fields_of(method).items() if field.metadata["flag"]]
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, [*known, "labels", "recipe", "config", "on_log", "on_snapshot"], 3)
-            raise UserError(f"train has no {name}" + (f"; did you mean {' or '.join(near)}?" if near else " (see docs/cli.md)"))
+            near = difflib.get_close_matches(
+                name, [*known, "labels", "recipe", "config", "on_log", "on_snapshot"], 3
+            )
+            raise UserError(
+                f"train has no {name}"
+                + (f"; did you mean {' or '.join(near)}?" if near else " (see docs/cli.md)")
+            )
 
 
 def _require_sets(run: bool, real: bool, generated: bool, checkpoint: Any, image_size: Any) -> None:
-    """Raise UserError for arguments of evaluate that name too few sets, or contradict each other."""
+    """Raise UserError for arguments of evaluate that name too few sets, or contradict each
+    other.
+    """
     if not run and not (real and generated):
         raise UserError("name a RUN_DIR, or both --real and --generated")
     if generated and checkpoint is not None:
-        raise UserError("--checkpoint says which samples of the run, and --generated names other pictures; leave one out")
+        raise UserError(
+            "--checkpoint says which samples of the run, and --generated names other pictures;"
+            " leave one out"
+        )
     if image_size and not (real or generated):
-        raise UserError("--image-size is for the folders that --real and --generated name; leave it out")
+        raise UserError(
+            "--image-size is for the folders that --real and --generated name; leave it out"
+        )

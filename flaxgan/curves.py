@@ -36,15 +36,26 @@ def _draw_curve(axes: "Axes", rows: Sequence[dict[str, Any]], name: str) -> None
     steps = np.array([row["step"] for row in rows if name in row])
     values = np.array([row[name] for row in rows if name in row])
     window = max(1, len(values) // 40)
-    (line,) = axes.plot(steps, _smoothed(values, window) if len(values) else [], "-" if window > 1 else ".-", label=name)
+    (line,) = axes.plot(
+        steps,
+        _smoothed(values, window) if len(values) else [],
+        "-" if window > 1 else ".-",
+        label=name,
+    )
     if window > 1:
         axes.plot(steps, values, color=line.get_color(), alpha=0.25, linewidth=0.8)
 
 
 def curves(rows: Sequence[dict[str, Any]], title: str, per_epoch: int) -> "Figure":
     """Draw losses, accuracies and, if there are any, evaluations over steps and epochs."""
-    drawn = [[name for name in names if any(name in row for row in rows)] for names in PANELS.values()]
-    panels = [(label, names) for i, (label, names) in enumerate(zip(PANELS, drawn, strict=True)) if names or i < ALWAYS]
+    drawn = [
+        [name for name in names if any(name in row for row in rows)] for names in PANELS.values()
+    ]
+    panels = [
+        (label, names)
+        for i, (label, names) in enumerate(zip(PANELS, drawn, strict=True))
+        if names or i < ALWAYS
+    ]
     figure = new_figure(10, 1 + 3 * len(panels), title)
     all_axes = figure.subplots(len(panels), 1, sharex=True)
     for axes, (label, names) in zip(all_axes, panels, strict=True):
@@ -61,7 +72,9 @@ def curves(rows: Sequence[dict[str, Any]], title: str, per_epoch: int) -> "Figur
             axes.set_ylim(min(0, low), max(0, 1.03 * high))
     all_axes[1].axhline(0.5, color="gray", linestyle=":", linewidth=1)
     all_axes[-1].set_xlabel("step")
-    top = all_axes[0].secondary_xaxis("top", functions=(lambda step: step / per_epoch, lambda epoch: epoch * per_epoch))
+    top = all_axes[0].secondary_xaxis(
+        "top", functions=(lambda step: step / per_epoch, lambda epoch: epoch * per_epoch)
+    )
     top.set_xlabel("epoch")
     return figure
 

@@ -31,7 +31,9 @@ def _variety(images: np.ndarray) -> float:
 
 
 def _roughness(images: np.ndarray) -> float:
-    """Return the mean difference between neighbouring pixels, over the contrast: about 1.1 for white noise."""
+    """Return the mean difference between neighbouring pixels, over the contrast: about 1.1 for
+    white noise.
+    """
     across, down = (np.abs(np.diff(images.astype(np.float64), axis=axis)).mean() for axis in (2, 1))
     return float((across + down) / 2 / max(_contrast(images), 1e-6))
 
@@ -53,32 +55,50 @@ def _collapsed(e: Evidence) -> bool:
 
 def _discriminator_wins(e: Evidence) -> bool:
     names = ("d_real_accuracy", "d_fake_accuracy")
-    accuracies = [min(row[name] for name in names) for row in e.rows if all(name in row for name in names)]
+    accuracies = [
+        min(row[name] for name in names) for row in e.rows if all(name in row for name in names)
+    ]
     late = accuracies[len(accuracies) // 2 :]
     return len(accuracies) >= FEWEST_ROWS and float(np.mean(late)) >= WINNING
 
 
 LONGER = "train longer (--images, --epochs or --hours), with small batches (--batch-size 8)"
-ILLNESSES: dict[str, Callable[[Evidence], bool]] = {
-    f"the pictures are flat or grey, with less than half the contrast of real ones: {LONGER}": _flat,
-    f"the pictures are noise, far rougher than real ones: {LONGER}; if they were better before, the training has diverged: "
-    "a lower --learning-rate": _noisy,
-    "the pictures look alike (mode collapse): --batch-size 8, another --seed, or a lower --d-learning-rate; "
-    "--checkpoint best may be better": _collapsed,
-    "the discriminator was right about every picture throughout, so there was nothing left to learn from: "
-    "--augment translation, or more pictures": _discriminator_wins,
-}
+ILLNESSES: tuple[tuple[Callable[[Evidence], bool], str], ...] = (
+    (
+        _flat,
+        f"the pictures are flat or grey, with less than half the contrast of real ones: {LONGER}",
+    ),
+    (
+        _noisy,
+        f"the pictures are noise, far rougher than real ones: {LONGER}; if they were better"
+        " before, the training has diverged: a lower --learning-rate",
+    ),
+    (
+        _collapsed,
+        "the pictures look alike (mode collapse): --batch-size 8, another --seed, or a lower"
+        " --d-learning-rate; --checkpoint best may be better",
+    ),
+    (
+        _discriminator_wins,
+        "the discriminator was right about every picture throughout, so there was nothing left"
+        " to learn from: --augment translation, or more pictures",
+    ),
+)
 
 
 def diagnose(
-    real: np.ndarray, generated: np.ndarray, rows: Sequence[Mapping[str, Any]], references: Mapping[str, float] | None = None
+    real: np.ndarray,
+    generated: np.ndarray,
+    rows: Sequence[Mapping[str, Any]],
+    references: Mapping[str, float] | None = None,
 ) -> str | None:
-    """Return a line on the worst illness of a run, what it is and which flags help; None for a healthy one.
+    """Return a line on the worst illness of a run, what it is and which flags help; None for a
+    healthy one.
 
-    `real` and `generated`: uint8 (N, H, W, C), a few dozen of each. `rows`: of metrics.jsonl. `references`: the metrics of
-    real images among themselves, if an evaluation has measured them.
+    `real` and `generated`: uint8 (N, H, W, C), a few dozen of each. `rows`: of metrics.jsonl.
+    `references`: the metrics of real images among themselves, if an evaluation has measured them.
     """
     if not len(generated):  # drawing them failed
         return None
     evidence = Evidence(real, generated, rows, references or {})
-    return next((words for words, has in ILLNESSES.items() if has(evidence)), None)
+    return next((words for has, words in ILLNESSES if has(evidence)), None)

@@ -10,29 +10,52 @@ from flaxgan.system.errors import exit_on_user_error
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python -m flaxgan.evaluate", description="Measure how good generated pictures are.")
+    parser = Parser(
+        prog="python -m flaxgan.evaluate", description="Measure how good generated pictures are."
+    )
     add = parser.add_argument
-    add("run_dir", type=path, nargs="?", metavar="RUN_DIR", help="a run: its samples against its training data")
+    add(
+        "run_dir",
+        type=path,
+        nargs="?",
+        metavar="RUN_DIR",
+        help="a run: its samples against its training data",
+    )
     add(
         "--real",
         type=path,
         metavar="PATH",
         help="real pictures instead of those: a folder, or uint8 (N, H, W, C) in a .npy or .npz",
     )
-    add("--generated", type=path, metavar="PATH", help="pictures to measure instead of a run's samples: a folder, .npy or .npz")
+    add(
+        "--generated",
+        type=path,
+        metavar="PATH",
+        help="pictures to measure instead of a run's samples: a folder, .npy or .npz",
+    )
     add(
         "--num",
         type=whole_number(2),
         metavar="INT",
-        help="how many generated pictures (default: of a run as many as real ones, of --generated all, but at most 10000)",
+        help=(
+            "how many generated pictures (default: of a run as many as real ones, of --generated"
+            " all, but at most 10000)"
+        ),
     )
-    add("--num-real", type=whole_number(2), metavar="INT", help="how many real pictures (default: all, but at most 10000)")
+    add(
+        "--num-real",
+        type=whole_number(2),
+        metavar="INT",
+        help="how many real pictures (default: all, but at most 10000)",
+    )
     add(
         "--metrics",
         type=lambda text: text.split(","),
         metavar="NAMES",
-        help="some of fd,kid,precision,recall,density,coverage,diversity,classes,memorisation,accuracy,inception_score "
-        "(default: all that apply)",
+        help=(
+            "some of fd,kid,precision,recall,density,coverage,diversity,classes,memorisation,"
+            "accuracy,inception_score (default: all that apply)"
+        ),
     )
     add(
         "--image-size",
@@ -40,8 +63,19 @@ def _parser() -> Parser:
         metavar="SIZE",
         help="cut and shrink folders' pictures to this (default: --real as the run's)",
     )
-    add("--seed", type=whole_number(0), default=0, metavar="INT", help="decides z and random subsets (default: 0)")
-    add("--output", type=path, metavar="FILE", help="a .json; pictures go beside it (default: evaluation.json in the run)")
+    add(
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        metavar="INT",
+        help="decides z and random subsets (default: 0)",
+    )
+    add(
+        "--output",
+        type=path,
+        metavar="FILE",
+        help="a .json; pictures go beside it (default: evaluation.json in the run)",
+    )
     add_flags_of_a_reader(parser, "extractor", "inception_weights", "data_dir")
     return parser
 

@@ -24,7 +24,8 @@ class Rule(NamedTuple):
 
 
 COUNT = Rule(lambda value: 1 <= value < 2**31, "must be at least 1, below 2**31")
-WIDTH = Rule(lambda value: 1 <= value < 2**20, "must be at least 1, below 2**20")  # XLA aborts on sizes that overflow
+# XLA aborts on sizes that overflow
+WIDTH = Rule(lambda value: 1 <= value < 2**20, "must be at least 1, below 2**20")
 POSITIVE = Rule(lambda value: 0 < value < math.inf, "must be a positive number")
 WEIGHT = Rule(lambda value: 0 <= value < math.inf, "must be finite and not negative")
 SHARE = Rule(lambda value: 0 <= value < 1, "must lie in [0, 1)")
@@ -34,16 +35,24 @@ ANY = Rule(lambda value: True, "")
 def parse_image_size(text: str) -> tuple[int, int]:
     """'64' -> (64, 64); '48x64' -> (48, 64), height first."""
     sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= LONGEST_SIDE for side in sides):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size up to {LONGEST_SIDE}; write 64, or HEIGHTxWIDTH as in 48x64")
+    if len(sides) > 2 or not all(
+        side.isdecimal() and 1 <= int(side) <= LONGEST_SIDE for side in sides
+    ):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size up to {LONGEST_SIDE}; write 64, or HEIGHTxWIDTH as in 48x64"
+        )
     return int(sides[0]), int(sides[-1])
 
 
 def parse_period(text: str) -> str:
-    """Read how often something is done: '5' -> '5 epochs'; '500 steps' or '500steps' -> '500 steps'."""
+    """Read how often something is done: '5' -> '5 epochs'; '500 steps' or '500steps' -> '500
+    steps'.
+    """
     match = re.fullmatch(r"\s*(\d+)\s*(epochs?|steps?)?\s*", text, re.IGNORECASE | re.ASCII)
     if not match or not 1 <= int(match[1]) < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a period; write epochs, as 5, or steps, as '500 steps'")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a period; write epochs, as 5, or steps, as '500 steps'"
+        )
     unit = "step" if (match[2] or "").lower().startswith("step") else "epoch"
     return f"{int(match[1])} {unit}{'' if int(match[1]) == 1 else 's'}"
 
@@ -67,39 +76,58 @@ def option(
 ) -> Any:
     """Declare a field that is a flag too, unless `flag` is False.
 
-    `fixed`: a resumed run can't change it (see Run.open).
-    `saved`: in the run's config.json; not so what says where the run or a file is, and which processes train it.
-    `extensible`: it also takes names that code outside the package has added to a Registry.
+    `fixed`: a resumed run can't change it (see Run.open). `saved`: in the run's config.json; not so
+    what says where the run or a file is, and which processes train it. `extensible`: it also takes
+    names that code outside the package has added to a Registry.
     """
-    metadata = {"help": help, "rule": rule, "fixed": fixed, "parse": parse, "saved": saved, "flag": flag}
+    metadata = {
+        "help": help,
+        "rule": rule,
+        "fixed": fixed,
+        "parse": parse,
+        "saved": saved,
+        "flag": flag,
+    }
     metadata["extensible"] = extensible
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def check(fields: Any) -> None:
-    """Raise UserError if a field of a dataclass of options is of another type than declared, or breaks its rule."""
+    """Raise UserError if a field of a dataclass of options is of another type than declared, or
+    breaks its rule.
+    """
     for field in dataclasses.fields(fields):
         if not field.metadata:
             continue
         value, hint = getattr(fields, field.name), type_of(type(fields), field.name)
         if value is None and field.default is None:
             continue
-        words = f"must be one of {choices_of(hint)}" if choices_of(hint) else f"must be of type {hint.__name__}"
+        words = (
+            f"must be one of {choices_of(hint)}"
+            if choices_of(hint)
+            else f"must be of type {hint.__name__}"
+        )
         if field.metadata["extensible"]:
             require_known(field.name, [value], choices_of(hint))
             continue
         require(fields, field.name, is_a(value, hint), words)
-        require(fields, field.name, field.metadata["rule"].holds(value), field.metadata["rule"].words)
+        require(
+            fields, field.name, field.metadata["rule"].holds(value), field.metadata["rule"].words
+        )
 
 
 def require(fields: Any, name: str, holds: bool, words: str) -> None:
-    """Raise UserError, unless it `holds`, with the flag of a field, what it must be, and what it is."""
+    """Raise UserError, unless it `holds`, with the flag of a field, what it must be, and what it
+    is.
+    """
     if not holds:
         raise UserError(f"{flag(name)} {words}, not {getattr(fields, name)}")
 
 
 def require_known(name: str, values: Iterable[Any], built_in: Sequence[str]) -> None:
-    """Raise UserError unless each value of a field is a built-in name, or one that was added (registry.py)."""
+    """Raise UserError unless each value of a field is a built-in name, or one that was added
+    (registry.py).
+    """
     if unknown := [value for value in values if value not in (*built_in, *added(name))]:
         raise missing(flag(name), unknown[0], built_in)
 
@@ -115,10 +143,16 @@ def typed(value: Any) -> str:
 
 
 def spelled(name: str, value: Any) -> str:
-    """A field as its flag: ('batch_size', 8) -> '--batch-size 8'; ('flip', False) -> '--no-flip'; None -> 'no --batch-size'."""
+    """A field as its flag: ('batch_size', 8) -> '--batch-size 8'; ('flip', False) -> '--no-flip';
+    None -> 'no --batch-size'.
+    """
     if value is None:
         return f"no {flag(name)}"
-    return flag(name if value else f"no_{name}") if isinstance(value, bool) else f"{flag(name)} {typed(value)}"
+    return (
+        flag(name if value else f"no_{name}")
+        if isinstance(value, bool)
+        else f"{flag(name)} {typed(value)}"
+    )
 
 
 @functools.cache
@@ -140,7 +174,9 @@ def choices_of(hint: Any) -> tuple[Any, ...]:
 
 
 def is_a(value: Any, hint: Any) -> bool:
-    """Whether a value, from JSON perhaps, is of a field's type. Whole numbers are numbers; True is none."""
+    """Whether a value, from JSON perhaps, is of a field's type. Whole numbers are numbers; True is
+    none.
+    """
     if choices := choices_of(hint):
         return value in choices
     if hint == tuple[int, int]:

@@ -30,7 +30,9 @@ METAVARS = {parse_image_size: "SIZE", parse_period: "PERIOD"}
 
 
 def checkpoint_name(text: str) -> CheckpointName:
-    """Parse the name of a checkpoint for argparse, which shows the message of its own kind of error alone."""
+    """Parse the name of a checkpoint for argparse, which shows the message of its own kind of error
+    alone.
+    """
     try:
         return CheckpointName.parse(text)
     except ValueError as error:
@@ -50,14 +52,18 @@ def whole_number(least: int) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         if not text.strip().isdecimal() or not least <= int(text) < 2**32:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} up, below 2**32")
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no whole number from {least} up, below 2**32"
+            )
         return int(text)
 
     return parse
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, except that a mistake is a UserError, and a misspelt flag is answered with the nearest one."""
+    """argparse, except that a mistake is a UserError, and a misspelt flag is answered with the
+    nearest one.
+    """
 
     def __init__(self, **options: Any):
         super().__init__(allow_abbrev=False, **options)
@@ -65,13 +71,21 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
         unknown = message.partition("unrecognized arguments: ")[2].split("=")[0].split(" ")[0]
         near = difflib.get_close_matches(unknown, self._option_string_actions, 1)
-        raise UserError(message + (f"; did you mean {near[0]}?" if near else "") + f" (see {self.prog} --help)")
+        raise UserError(
+            message + (f"; did you mean {near[0]}?" if near else "") + f" (see {self.prog} --help)"
+        )
 
 
 def add_flag(
-    parser: argparse._ActionsContainer, name: str, shown: Any, default: Any = argparse.SUPPRESS, method: str = "gan"
+    parser: argparse._ActionsContainer,
+    name: str,
+    shown: Any,
+    default: Any = argparse.SUPPRESS,
+    method: str = "gan",
 ) -> None:
-    """The flag of a field, whose help names the default `shown`. Not given, it is absent when parsed, or `default`."""
+    """The flag of a field, whose help names the default `shown`. Not given, it is absent when
+    parsed, or `default`.
+    """
     declared = Config if name in SHARED else OPTIONS[method]
     field, hint = fields_of(method)[name], type_of(declared, name)
     help = field.metadata["help"]
@@ -86,7 +100,9 @@ def add_flag(
         choices = choices_of(hint)
         options["type"] = field.metadata["parse"] or (type(choices[0]) if choices else hint)
         options["choices"] = (*choices, *added(name)) if choices else None
-        options["metavar"] = None if choices else METAVARS.get(field.metadata["parse"], hint.__name__.upper())
+        options["metavar"] = (
+            None if choices else METAVARS.get(field.metadata["parse"], hint.__name__.upper())
+        )
     parser.add_argument(flag(name), **options)
 
 
@@ -101,14 +117,26 @@ def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
 
 
 def add_plugin(parser: argparse.ArgumentParser) -> None:
-    """--plugin, which every command has: what a run is trained with has to be there to read it again."""
-    help = "a Python file that adds a loss, an architecture or the like of your own, or a data set (docs/extending.md)"
-    parser.add_argument("--plugin", type=path, action="append", default=[], metavar="FILE", help=help)
+    """--plugin, which every command has: what a run is trained with has to be there to read it
+    again.
+    """
+    help = (
+        "a Python file that adds a loss, an architecture or the like of your own, or a data set"
+        " (docs/extending.md)"
+    )
+    parser.add_argument(
+        "--plugin", type=path, action="append", default=[], metavar="FILE", help=help
+    )
 
 
 def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:
-    """--checkpoint and --device, which every command that reads a trained run has, and the flags of these fields."""
-    help = "a step (5000), an epoch (epoch:20), or best, if the run chose one with --evaluate-every (default: the newest)"
+    """--checkpoint and --device, which every command that reads a trained run has, and the flags of
+    these fields.
+    """
+    help = (
+        "a step (5000), an epoch (epoch:20), or best, if the run chose one with --evaluate-every"
+        " (default: the newest)"
+    )
     parser.add_argument("--checkpoint", type=checkpoint_name, metavar="NAME", help=help)
     add_plugin(parser)
     for name in (*names, "device"):

@@ -37,8 +37,8 @@ from flaxgan.system.signals import Interrupt
 from flaxgan.trainer import Trainer, require_divisible
 
 IF_OUT_OF_MEMORY = (
-    "try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), --dtype bfloat16, fewer --features "
-    "or a smaller --image-size"
+    "try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), --dtype bfloat16,"
+    " fewer --features or a smaller --image-size"
 )
 
 
@@ -51,33 +51,43 @@ _copied = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
 
 
 def train(run: Run, caller: Caller = COMMAND_LINE) -> Path:
-    """Train to the end, or until interrupted, from the run's newest checkpoint if it has one; return the run's folder.
+    """Train to the end, or until interrupted, from the run's newest checkpoint if it has one;
+    return the run's folder.
 
-    Raises UserError if the data are too few, the folder can't be written, memory runs out, or a loss is no longer a number.
+    Raises UserError if the data are too few, the folder can't be written, memory runs out, or a
+    loss is no longer a number.
     """
     deadline = time.monotonic() + 3600 * run.config.hours if run.config.hours else math.inf
     with ending_together(), explaining_out_of_memory(IF_OUT_OF_MEMORY):
         require_usable(run.folder)
         devices = set_up_devices(run.config.device)
-        # A new run's folder is process 0's choice; and no process writes to it before all have looked what is in it.
-        folder = Path(from_first(str(run.folder.absolute() if run.config.distributed else run.folder)))
+        # A new run's folder is process 0's choice; and no process writes to it before all have
+        # looked what is in it.
+        folder = Path(
+            from_first(str(run.folder.absolute() if run.config.distributed else run.folder))
+        )
         facts = facts_of(run, devices, run.config.hours and deadline - time.monotonic())
         run = resolved(dataclasses.replace(run, folder=folder), facts)
         require_divisible(run.config, devices)
         started = f"{run.config.to_dict()} {run.resumed}"
-        require_equal(started, "were given different flags, or see different folders under --run-dir")
+        require_equal(
+            started, "were given different flags, or see different folders under --run-dir"
+        )
         _train(run, devices, facts, deadline, caller)
         return run.folder
 
 
 def _total_steps(config: Config, per_epoch: int) -> int:
     flag, total = min(config.lengths(per_epoch).items(), key=lambda item: item[1])
-    if total * config.images_per_step >= config.batch_size * 2**31:  # steps, and the optimiser's updates, are counted in 32 bits
+    # steps, and the optimiser's updates, are counted in 32 bits
+    if total * config.images_per_step >= config.batch_size * 2**31:
         raise UserError(f"{flag} comes to {total} steps, more than can be counted; ask for fewer")
     return total
 
 
-def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, caller: Caller) -> None:
+def _train(
+    run: Run, devices: list[jax.Device], facts: Facts, deadline: float, caller: Caller
+) -> None:
     first = is_first()
     tell = say if first else lambda *_, **__: None
     dataset = prepare(run.source, run.config.image_size, run.config.channels, run.config.fit)
@@ -86,13 +96,15 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
     if run.config.num_classes and not dataset.class_names:
         if "conditional" not in run.chosen or run.resumed:
             raise UserError(
-                f"--conditional takes labelled pictures, and some of {run.source.title} have no class; give a --split that has"
+                f"--conditional takes labelled pictures, and some of {run.source.title} have no"
+                " class; give a --split that has"
             )
         run = without_classes(run)
     per_epoch = steps_per_epoch(len(dataset.images), run.config.images_per_step)
     total = _total_steps(run.config, per_epoch)
     extractor = None
-    if first and run.config.evaluate_every:  # before anything is written: its weights may not be there
+    # before anything is written: its weights may not be there
+    if first and run.config.evaluate_every:
         extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
 
     with contextlib.ExitStack() as stack:
@@ -115,23 +127,39 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
         if done >= total and not agreed(undone):
             limits = [name for name, end in config.lengths(per_epoch).items() if end == total]
             if done > total:
-                tell(f"{run.folder} has done {done} steps of {total}; to go on leave {' and '.join(limits)} out, or raise them")
+                tell(
+                    f"{run.folder} has done {done} steps of {total}; to go on leave"
+                    f" {' and '.join(limits)} out, or raise them"
+                )
             else:
-                tell(f"{run.folder} is finished: {done} of {total} steps done; for more, raise {' and '.join(limits)}")
+                tell(
+                    f"{run.folder} is finished: {done} of {total} steps done; for more, raise"
+                    f" {' and '.join(limits)}"
+                )
             return
         if first:
             run.require_writable()
-        what = f"steps {done + 1} to {total}" if done < total else "what was left undone after its last step"
+        what = (
+            f"steps {done + 1} to {total}"
+            if done < total
+            else "what was left undone after its last step"
+        )
         trainer = Trainer(config, devices, dataset, total_steps=total)
         if run.chosen and not run.resumed:
             tell(described(run.chosen, facts))
-        tell(f"{describe(config, dataset, devices, trainer.state_shape)}\n{run.folder}: {what}; compiling ...", flush=True)
+        tell(
+            f"{describe(config, dataset, devices, trainer.state_shape)}\n{run.folder}: {what};"
+            " compiling ...",
+            flush=True,
+        )
         if total < STEPS_TO_SEE:
             tell(too_short(total, config, facts))
         if done < total:
             trainer.compile(1, trainer.steps_per_dispatch)
         if done:
-            state = with_frozen(checkpoints.restore(trainer.state_shape), trainer.state_shape, trainer.create_state)
+            state = with_frozen(
+                checkpoints.restore(trainer.state_shape), trainer.state_shape, trainer.create_state
+            )
         else:
             state = trainer.create_state()
         log = gallery = None
@@ -145,15 +173,34 @@ def _train(run: Run, devices: list[jax.Device], facts: Facts, deadline: float, c
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
         selection = None
         if config.evaluate_every:
-            selection = stack.enter_context(Selection(run, dataset, extractor, log, interrupt, done))
-        loop = Loop(run, dataset, per_epoch, total, trainer, checkpoints, reporter, selection, gallery, interrupt, deadline)
+            selection = stack.enter_context(
+                Selection(run, dataset, extractor, log, interrupt, done)
+            )
+        loop = Loop(
+            run,
+            dataset,
+            per_epoch,
+            total,
+            trainer,
+            checkpoints,
+            reporter,
+            selection,
+            gallery,
+            interrupt,
+            deadline,
+        )
         done, whole = loop(state, done)
 
     resume = f"{caller.resume(run.folder)}{' --distributed ...' if config.distributed else ''}"
     if not whole and not loop.is_late:
-        tell(f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all saved; to resume:\n{resume}")
+        tell(
+            f"stopped by {interrupt.name or 'another process'} after step {done} of {total}, all"
+            f" saved; to resume:\n{resume}"
+        )
         return
-    illness = gallery and diagnose(gallery.reals, gallery.generated, log.rows, selection and selection.references)
+    illness = gallery and diagnose(
+        gallery.reals, gallery.generated, log.rows, selection and selection.references
+    )
     if not whole:
         tell(f"--hours {config.hours} are over after step {done} of {total}; to go on: {resume}")
     end = f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"
@@ -175,10 +222,13 @@ class Loop:
     gallery: Gallery | None  # of the process that draws
     interrupt: Interrupt
     deadline: float = math.inf  # by time.monotonic
-    to_draw: deque[tuple[int, Any]] = dataclasses.field(default_factory=deque)  # what has been saved
+    # what has been saved
+    to_draw: deque[tuple[int, Any]] = dataclasses.field(default_factory=deque)
 
     def __call__(self, state: Any, done: int) -> tuple[int, bool]:
-        """Go on from a state after `done` steps -> how many are done in the end, all saved and drawn; and whether that is all."""
+        """Go on from a state after `done` steps -> how many are done in the end, all saved and
+        drawn; and whether that is all.
+        """
         config, trainer, reporter = self.run.config, self.trainer, self.reporter
         stage = getattr(method_of(config), "stage", lambda *_: 0)
         periods = [every for name in PERIODS if (every := config.steps_every(name, self.per_epoch))]
@@ -189,13 +239,23 @@ class Loop:
         while not stopping:
             late = self.is_late
             asked = trainer.of_any_process(self.interrupt or late)
-            count = min(trainer.steps_per_dispatch, self.total - done, *(period - done % period for period in periods))
+            count = min(
+                trainer.steps_per_dispatch,
+                self.total - done,
+                *(period - done % period for period in periods),
+            )
             if stage(config, done + count - 1) != stage(config, done):
                 count = 1
-            rows = [indices(self.dataset, config.seed, step, config.images_per_step) for step in range(done, done + count)]
-            state, metrics = trainer.train_steps(state, jax.tree.map(lambda *own: np.stack(own), *rows), stage(config, done))
+            rows = [
+                indices(self.dataset, config.seed, step, config.images_per_step)
+                for step in range(done, done + count)
+            ]
+            state, metrics = trainer.train_steps(
+                state, jax.tree.map(lambda *own: np.stack(own), *rows), stage(config, done)
+            )
             done += count
-            stopping = done == self.total or bool(asked)  # of several processes: waits for the steps before these
+            # of several processes: waits for the steps before these
+            stopping = done == self.total or bool(asked)
             # Several processes may not agree on the time; and all have to evaluate, or none.
             ending = done == self.total or (late and jax.process_count() == 1)
             save_due = stopping or self._is_due("checkpoint_every", done, ending)
@@ -216,7 +276,8 @@ class Loop:
         return done, evaluated and done == self.total
 
     def copied_to_save(self, state: Any, step: int) -> Callable[[], None]:
-        """Copy the state now -> what saves the copy, to be called once the losses of this step are known.
+        """Copy the state now -> what saves the copy, to be called once the losses of this step are
+        known.
 
         Meanwhile the state itself may be donated, and the device do later steps.
         """
@@ -237,7 +298,9 @@ class Loop:
         return time.monotonic() >= self.deadline and not self.interrupt
 
     def _is_due(self, name: str, done: int, ending: bool) -> bool:
-        """Tell whether what is done every so often, as the period `name` says, is due after `done` steps."""
+        """Tell whether what is done every so often, as the period `name` says, is due after `done`
+        steps.
+        """
         every = self.run.config.steps_every(name, self.per_epoch)
         return bool(every) and done > 0 and (ending or done % every == 0)
 

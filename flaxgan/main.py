@@ -16,20 +16,33 @@ from flaxgan.system.errors import exit_on_user_error
 
 
 def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, Config]:
-    """Return what parses all flags, and the configuration whose fields are their defaults: the recipe's, or that of --recipe.
+    """Return what parses all flags, and the configuration whose fields are their defaults: the
+    recipe's, or that of --recipe.
 
-    A --plugin is run first, for what it adds are values of the flags. Raises UserError if there is no such file or recipe.
+    A --plugin is run first, for what it adds are values of the flags. Raises UserError if there is
+    no such file or recipe.
     """
     prog, description = "python -m flaxgan.main", "Train a GAN on a collection of pictures."
     first = Parser(prog=prog, add_help=False)
     add_plugin(first)
-    first.add_argument("--config", type=path, metavar="FILE", help="start a new run from the config.json of another one")
+    first.add_argument(
+        "--config",
+        type=path,
+        metavar="FILE",
+        help="start a new run from the config.json of another one",
+    )
     if recipe:
         program = sys.modules["__main__"]
         spec = getattr(program, "__spec__", None)
-        prog, description = f"python -m {spec.name}" if spec else f"python {sys.argv[0]}", program.__doc__
+        prog, description = (
+            (f"python -m {spec.name}" if spec else f"python {sys.argv[0]}"),
+            program.__doc__,
+        )
     else:
-        help = "start from a recipe; flags that are given count more (python -m flaxgan lists the recipes)"
+        help = (
+            "start from a recipe; flags that are given count more (python -m flaxgan lists the"
+            " recipes)"
+        )
         first.add_argument("--recipe", metavar="NAME", help=help)
     asked = first.parse_known_args(argv)[0]
     for plugin in asked.plugin:
@@ -53,13 +66,18 @@ def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, 
         fields_of(method or "gan")  # refuses what is no method
         recipe = Config(method=method or "gan")
     add_flags(parser, recipe)
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and the networks, and stop")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the resolved configuration and the networks, and stop",
+    )
     parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")
     return parser, recipe
 
 
 def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:
-    """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed as it was.
+    """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed
+    as it was.
 
     `recipe`: that of a program which is one itself; without it --recipe may name one.
     """
@@ -71,7 +89,9 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
         if asked["dry_run"]:
             print(api.dry_run(given, base))
         else:
-            command = shlex.join([*parser.prog.split(), *map(str, sys.argv[1:] if argv is None else argv)])
+            command = shlex.join(
+                [*parser.prog.split(), *map(str, sys.argv[1:] if argv is None else argv)]
+            )
             api.start(given, base, COMMAND_LINE, command=command)
 
 

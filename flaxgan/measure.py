@@ -38,14 +38,23 @@ def compare(
     device: str,
     output: Path | None,
 ) -> dict[str, Any]:
-    """Measure, and write `output` with its pictures if it is given; return what the JSON file has. See flaxgan.evaluate."""
+    """Measure, and write `output` with its pictures if it is given; return what the JSON file has.
+    See flaxgan.evaluate.
+    """
     if unknown := set(metrics or ()) - set(METRICS):
-        raise UserError(f"--metrics {','.join(sorted(unknown))}: there is no such metric; there are {', '.join(METRICS)}")
+        raise UserError(
+            f"--metrics {','.join(sorted(unknown))}: there is no such metric; there are"
+            f" {', '.join(METRICS)}"
+        )
     run = load_run(run_dir) if run_dir else None
     config = run and run.config
     devices = set_up_devices(device)
     network = Extractor(extractor, own_devices(), inception_weights)
-    state = load(run, checkpoint_name(checkpoint), devices[0], without_optimisers) if generated is None else None
+    state = (
+        load(run, checkpoint_name(checkpoint), devices[0], without_optimisers)
+        if generated is None
+        else None
+    )
     if output:
         if run:
             require_apart(output, run_dir, config)
@@ -75,23 +84,34 @@ def compare(
 
 
 def _judged(images: Any, labels: Any, model: Model) -> ImageSet:
-    """Return images as the run's discriminator takes them. Raises UserError if they are of another size."""
+    """Return images as the run's discriminator takes them. Raises UserError if they are of another
+    size.
+    """
     arrays = checked(images, labels, model.class_names if labels is not None else ())
     if arrays.images.shape[1:] != (*model.config.image_size, model.config.channels):
         size = "x".join(map(str, (*model.config.image_size, model.config.channels)))
-        raise UserError(f"the discriminator takes images of {size}, and these are {arrays.images.shape[1:]}")
+        raise UserError(
+            f"the discriminator takes images of {size}, and these are {arrays.images.shape[1:]}"
+        )
     if model.config.num_classes and labels is None:
-        raise UserError("the discriminator has learnt classes; give the labels of the images, too: (images, labels)")
+        raise UserError(
+            "the discriminator has learnt classes; give the labels of the images, too: (images,"
+            " labels)"
+        )
     return ImageSet(arrays.images, "", {}, arrays.labels, arrays.class_names)
 
 
 def discriminator_accuracy(model: Model, real: Any, generated: Any, seed: int) -> dict[str, float]:
-    """Ask the discriminator of a model's run, at the model's step, about images: see flaxgan.discriminator_accuracy."""
+    """Ask the discriminator of a model's run, at the model's step, about images: see
+    flaxgan.discriminator_accuracy.
+    """
     state = load(model.run, CheckpointName("step", model.step), model.device, without_optimisers)
     pairs = [x if isinstance(x, tuple) else (x, None) for x in (real, generated)]
     reals, fakes = (_judged(*pair, model) for pair in pairs)
     try:
-        measured = accuracy(Comparison(Reference(reals, None, mirror=False), fakes, seed, state, model.config))
+        measured = accuracy(
+            Comparison(Reference(reals, None, mirror=False), fakes, seed, state, model.config)
+        )
     except NotMeasured as error:
         raise UserError(str(error)) from error
     return {name: entry["value"] for name, entry in measured.items()}

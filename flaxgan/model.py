@@ -30,8 +30,15 @@ class Model:
     """The generator of a run at one of its checkpoints. Nothing else of the checkpoint is read."""
 
     @explaining_out_of_memory()
-    def __init__(self, run_dir: str | Path, checkpoint: str | int | CheckpointName | None = None, device: str = "auto"):
-        """Load it: see flaxgan.load. Raises UserError if the folder is no run, or has no such checkpoint."""
+    def __init__(
+        self,
+        run_dir: str | Path,
+        checkpoint: str | int | CheckpointName | None = None,
+        device: str = "auto",
+    ):
+        """Load it: see flaxgan.load. Raises UserError if the folder is no run, or has no such
+        checkpoint.
+        """
         self.run = load_run(Path(run_dir).expanduser())
         self.device = set_up_devices(device)[0]
         config = self.run.config
@@ -46,13 +53,20 @@ class Model:
 
     @property
     def class_names(self) -> list[str]:
-        """Return the names of the classes that can be asked for, by their numbers; none of an unconditional run."""
+        """Return the names of the classes that can be asked for, by their numbers; none of an
+        unconditional run.
+        """
         return [*self.run.class_counts] if self.config.num_classes else []
 
     def class_ids(self, labels: Label | Sequence[Label]) -> list[int]:
-        """Return the numbers of classes, given by name or number, or as "all". Raises UserError if it has none such."""
+        """Return the numbers of classes, given by name or number, or as "all". Raises UserError if
+        it has none such.
+        """
         if not self.config.num_classes:
-            raise UserError(f"--class is for a run that was trained with --conditional, and {self.config.run_dir} was not")
+            raise UserError(
+                "--class is for a run that was trained with --conditional, and"
+                f" {self.config.run_dir} was not"
+            )
         return class_ids(labels, self.run.class_counts)
 
     @explaining_out_of_memory()
@@ -65,21 +79,29 @@ class Model:
         interpolate: Sequence[int] | None = None,
         frames: int | None = None,
     ) -> np.ndarray:
-        """Make images: uint8 (N, H, W, C). Image i depends on the seed (default 0) and on i alone, whatever `num` is (default 64).
+        """Make images: uint8 (N, H, W, C). Image i depends on the seed (default 0) and on i alone,
+        whatever `num` is (default 64).
 
-        `labels`, of a conditional run: a class by name or number; a list of classes, or "all": `num` (default 8) images of
-        each, one class after the other, all from the same z; or an integer array (num,): the class of each image. Without
-        them, classes are as frequent as in the training data.
-        `truncation`: the largest magnitude of a number in z, at least 0.01: more typical images, and less varied ones.
-        `interpolate`: seeds, from the first image of each to that of the next in `frames` (default 16) steps; num and seed
-        are then left out.
+        `labels`, of a conditional run: a class by name or number; a list of classes, or "all":
+        `num` (default 8) images of each, one class after the other, all from the same z; or an
+        integer array (num,): the class of each image. Without them, classes are as frequent as in
+        the training data. `truncation`: the largest magnitude of a number in z, at least 0.01: more
+        typical images, and less varied ones. `interpolate`: seeds, from the first image of each to
+        that of the next in `frames` (default 16) steps; num and seed are then left out.
 
         Raises UserError for what contradicts itself, or for classes that the run does not have.
         """
         array = isinstance(labels, np.ndarray)
         if array and num is None and interpolate is None:
             num = len(labels)
-        request = Request(num=num, seed=seed, labels=labels, truncation=truncation, interpolate=interpolate, frames=frames)
+        request = Request(
+            num=num,
+            seed=seed,
+            labels=labels,
+            truncation=truncation,
+            interpolate=interpolate,
+            frames=frames,
+        )
         seed, latent_dim = seed or 0, self.config.options.latent_dim
         if interpolate is not None:
             seed = interpolate[0]
@@ -93,10 +115,15 @@ class Model:
     def _rows(
         self, labels: Label | Sequence[Label] | np.ndarray | None, seed: int, each: int, one: bool
     ) -> list[np.ndarray | None]:
-        """Return the labels (each,) of the images of one set of z, and of each further one; `one`: they share a class."""
+        """Return the labels (each,) of the images of one set of z, and of each further one; `one`:
+        they share a class.
+        """
         if isinstance(labels, np.ndarray):
             if labels.shape != (each,):
-                raise UserError(f"labels are an array of shape {labels.shape}, and there are {each} images; give one for each")
+                raise UserError(
+                    f"labels are an array of shape {labels.shape}, and there are {each} images;"
+                    " give one for each"
+                )
             return [np.array(self.class_ids(labels.tolist()), np.int32)]
         if labels is not None:
             return [np.full(each, id, np.int32) for id in self.class_ids(labels)]
@@ -106,4 +133,7 @@ class Model:
         return [np.resize(drawn, each)]
 
     def __repr__(self) -> str:
-        return f"Model({self.config.run_dir!r}, step {self.step}, {'x'.join(map(str, self.config.image_size))})"
+        return (
+            f"Model({self.config.run_dir!r}, step {self.step},"
+            f" {'x'.join(map(str, self.config.image_size))})"
+        )

@@ -1,90 +1,151 @@
-"""The options of each method: frozen dataclasses of its own flags, in a module that --help reads without JAX."""
+"""The options of each method: frozen dataclasses of its own flags, in a module that --help reads
+without JAX.
+"""
 
 import dataclasses
 import re
 from typing import Any, Literal
 
-from flaxgan.fields import COUNT, POSITIVE, SHARE, WEIGHT, WIDTH, Rule, check, option, require, require_known
+from flaxgan.fields import (
+    COUNT,
+    POSITIVE,
+    SHARE,
+    WEIGHT,
+    WIDTH,
+    Rule,
+    check,
+    option,
+    require,
+    require_known,
+)
 from flaxgan.system.errors import UserError
 
-PENALTIES = ("r1", "r2", "gradient_penalty")  # flags with a function of that name in methods/penalties.py
-AUGMENTATIONS = ("color", "translation", "cutout")  # with a function of that name in methods/augment.py
+# flags with a function of that name in methods/penalties.py
+PENALTIES = ("r1", "r2", "gradient_penalty")
+# with a function of that name in methods/augment.py
+AUGMENTATIONS = ("color", "translation", "cutout")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GANOptions:
-    """What the method "gan" has beside the fields of Config. None means: derived from another field."""
+    """What the method "gan" has beside the fields of Config. None means: derived from another
+    field.
+    """
 
-    architecture: Literal["dcgan", "dense", "resnet"] = option("dcgan", "which pair of networks", fixed=True, extensible=True)
+    architecture: Literal["dcgan", "dense", "resnet"] = option(
+        "dcgan", "which pair of networks", fixed=True, extensible=True
+    )
     features: int = option(64, "base width of both networks", fixed=True, rule=WIDTH)
-    d_features: int | None = option(None, "the discriminator's (default: --features)", fixed=True, rule=WIDTH)
+    d_features: int | None = option(
+        None, "the discriminator's (default: --features)", fixed=True, rule=WIDTH
+    )
     latent_dim: int = option(100, "length of the generator's input z", fixed=True, rule=WIDTH)
-    conditional: bool = option(False, "learn the classes: pictures of each can be asked for", fixed=True)
+    conditional: bool = option(
+        False, "learn the classes: pictures of each can be asked for", fixed=True
+    )
     attention: int | None = option(
-        None, "self-attention where the feature maps are this high (or wide, if less) (default: none)", fixed=True
+        None,
+        "self-attention where the feature maps are this high (or wide, if less) (default: none)",
+        fixed=True,
     )
-    loss: Literal["bce", "hinge", "lsgan", "wgan", "relativistic"] = option("bce", "what both networks minimise", extensible=True)
-    label_smoothing: float = option(0.0, "real pictures count as 1 minus this (bce and lsgan)", rule=SHARE)
+    loss: Literal["bce", "hinge", "lsgan", "wgan", "relativistic"] = option(
+        "bce", "what both networks minimise", extensible=True
+    )
+    label_smoothing: float = option(
+        0.0, "real pictures count as 1 minus this (bce and lsgan)", rule=SHARE
+    )
     r1: float = option(
-        0.0, "weight of half the discriminator's squared gradient at real pictures (0: off)", fixed=True, rule=WEIGHT
+        0.0,
+        "weight of half the discriminator's squared gradient at real pictures (0: off)",
+        fixed=True,
+        rule=WEIGHT,
     )
-    r2: float = option(0.0, "weight of the same at generated pictures (0: off)", fixed=True, rule=WEIGHT)
+    r2: float = option(
+        0.0, "weight of the same at generated pictures (0: off)", fixed=True, rule=WEIGHT
+    )
     gradient_penalty: float = option(
         0.0,
-        "weight of (length of the gradient - 1)² between real and generated pictures, 10 in WGAN-GP (0: off)",
+        "weight of (length of the gradient - 1)² between real and generated pictures, 10 in WGAN-GP"
+        " (0: off)",
         fixed=True,
         rule=WEIGHT,
     )
     penalty: str | None = option(
-        None, "penalties of one's own and their weights, as mine=10 (docs/extending.md) (default: none)", fixed=True
+        None,
+        "penalties of one's own and their weights, as mine=10 (docs/extending.md) (default: none)",
+        fixed=True,
     )
     d_norm: Literal["batch", "layer", "none"] | None = option(
         None,
-        "normalisation in the discriminator (default: batch; with a gradient penalty layer, with spectral norm none)",
+        "normalisation in the discriminator (default: batch; with a gradient penalty layer, with"
+        " spectral norm none)",
         fixed=True,
     )
-    spectral_norm: bool = option(False, "bound the discriminator's layers by their largest singular value", fixed=True)
-    dropout: float = option(0.0, "share of the discriminator's activations that are left out", rule=SHARE)
-    instance_noise: float = option(0.0, "standard deviation of noise on what the discriminator sees, at first", rule=WEIGHT)
-    instance_noise_images: int = option(100_000, "pictures seen until that noise has fallen to nothing", rule=COUNT)
+    spectral_norm: bool = option(
+        False, "bound the discriminator's layers by their largest singular value", fixed=True
+    )
+    dropout: float = option(
+        0.0, "share of the discriminator's activations that are left out", rule=SHARE
+    )
+    instance_noise: float = option(
+        0.0, "standard deviation of noise on what the discriminator sees, at first", rule=WEIGHT
+    )
+    instance_noise_images: int = option(
+        100_000, "pictures seen until that noise has fallen to nothing", rule=COUNT
+    )
     augment: str | None = option(
-        None, "change what the discriminator sees by some of color,translation,cutout; none switches it off (default: none)"
+        None,
+        "change what the discriminator sees by some of color,translation,cutout; none switches it"
+        " off (default: none)",
     )
     augment_target: float | None = option(
         None,
-        "--augment no more pictures than it takes for the discriminator to be right about this share of real ones (default: all)",
+        "--augment no more pictures than it takes for the discriminator to be right about this"
+        " share of real ones (default: all)",
         fixed=True,
         rule=Rule(lambda value: 0.5 < value < 1, "must lie between 0.5 and 1"),
     )
     feature_matching: float = option(
         0.0,
-        "weight of the distance of mean discriminator features in the generator's loss (with --accumulate each part's)",
+        "weight of the distance of mean discriminator features in the generator's loss (with"
+        " --accumulate each part's)",
         rule=WEIGHT,
     )
     d_steps: int = option(
-        1, "updates of the discriminator for each of the generator, with new pictures each", fixed=True, rule=COUNT
+        1,
+        "updates of the discriminator for each of the generator, with new pictures each",
+        fixed=True,
+        rule=COUNT,
     )
-    d_learning_rate: float | None = option(None, "the discriminator's (default: --learning-rate)", rule=POSITIVE)
-    g_learning_rate: float | None = option(None, "the generator's (default: --learning-rate)", rule=POSITIVE)
+    d_learning_rate: float | None = option(
+        None, "the discriminator's (default: --learning-rate)", rule=POSITIVE
+    )
+    g_learning_rate: float | None = option(
+        None, "the generator's (default: --learning-rate)", rule=POSITIVE
+    )
 
     def __post_init__(self):
         check(self)
         once = len(set(self.augmentations)) == len(self.augmentations)
-        require(self, "augment", once, f"must be none, or some of {','.join(AUGMENTATIONS)}, each once")
+        require(
+            self, "augment", once, f"must be none, or some of {','.join(AUGMENTATIONS)}, each once"
+        )
         require_known("augment", self.augmentations, AUGMENTATIONS)
         require_known("penalty", self.penalties, PENALTIES)
         if self.augment_target and self.augment is None:
             raise UserError("--augment-target says how often to --augment; give that too")
         if self.label_smoothing and self.loss not in ("bce", "lsgan"):
             raise UserError(
-                f"--label-smoothing is for --loss bce and lsgan, whose real pictures have a target; {self.loss} has none"
+                "--label-smoothing is for --loss bce and lsgan, whose real pictures have a target;"
+                f" {self.loss} has none"
             )
         if self.d_norm and self.architecture == "resnet":
             raise UserError("--architecture resnet has no normalisation; leave --d-norm out")
         if self.discriminator_norm == "batch" and self._penalised:
             raise UserError(
-                "--d-norm batch makes a logit depend on the whole batch, so that --r1, --r2 and --gradient-penalty, which "
-                "bound each picture's own gradient, have none to bound; leave it out, or give --d-norm layer or none"
+                "--d-norm batch makes a logit depend on the whole batch, so that --r1, --r2 and"
+                " --gradient-penalty, which bound each picture's own gradient, have none to bound;"
+                " leave it out, or give --d-norm layer or none"
             )
 
     @property
@@ -93,18 +154,27 @@ class GANOptions:
 
     @property
     def penalties(self) -> dict[str, float]:
-        """Return the weights of the penalties that are on, by name. Raises UserError if `penalty` can't be read."""
+        """Return the weights of the penalties that are on, by name. Raises UserError if `penalty`
+        can't be read.
+        """
         weights = {name: weight for name in PENALTIES if (weight := getattr(self, name))}
         for word in self.penalty.split(",") if self.penalty else ():
             name, _, weight = (part.strip() for part in word.partition("="))
-            require(self, "penalty", bool(re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", weight)), "must be NAME=WEIGHT,...")
+            require(
+                self,
+                "penalty",
+                bool(re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", weight)),
+                "must be NAME=WEIGHT,...",
+            )
             weights[name] = float(weight)
         return weights
 
     @property
     def discriminator_norm(self) -> str:
         """Return the discriminator's normalisation: batch, layer or none."""
-        return self.d_norm or ("none" if self.spectral_norm else "layer" if self._penalised else "batch")
+        return self.d_norm or (
+            "none" if self.spectral_norm else "layer" if self._penalised else "batch"
+        )
 
     @property
     def augmentations(self) -> tuple[str, ...]:
@@ -114,7 +184,9 @@ class GANOptions:
 
     @property
     def batches_per_step(self) -> int:
-        """Return how many batches of new images a step takes: one for each update of the discriminator."""
+        """Return how many batches of new images a step takes: one for each update of the
+        discriminator.
+        """
         return self.d_steps
 
 

@@ -16,7 +16,9 @@ MOST_PIXELS = 2**28  # of a grid or frame: it is made in memory
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """A place to write pictures to, in the form that its name says, and how many times as large (see plots.enlarged)."""
+    """A place to write pictures to, in the form that its name says, and how many times as large
+    (see plots.enlarged).
+    """
 
     path: Path
     scale: int = 1
@@ -29,34 +31,47 @@ class Output:
             raise UserError(f"--output {self.path} has no name before {self.path.name}")
         if self.path.suffix.lower() not in FORMS:
             raise UserError(
-                f"--output {self.path}: {self.path.suffix} is not known; name a .png or .jpg (one grid), a .npy, a folder, "
-                "or with --interpolate a .gif or .webp"
+                f"--output {self.path}: {self.path.suffix} is not known; name a .png or .jpg (one"
+                " grid), a .npy, a folder, or with --interpolate a .gif or .webp"
             )
         return FORMS[self.path.suffix.lower()]
 
     def require_fit(self, num: int, size: tuple[int, int], columns: int | None) -> None:
-        """Raises UserError if `num` pictures of (height, width), so many beside each other, can't be written in this form."""
+        """Raises UserError if `num` pictures of (height, width), so many beside each other, can't
+        be written in this form.
+        """
         h, w = (side * self.scale for side in size)
         if self.form.write is _write_array and self.scale > 1:
-            raise UserError(f"--output {self.path} holds pictures as they are; leave --scale out, or name a .png or a folder")
+            raise UserError(
+                f"--output {self.path} holds pictures as they are; leave --scale out, or name a"
+                " .png or a folder"
+            )
         if self.form.animated:
             height, width = num // columns * h, w
         else:
             _, height, width = grid_shape(num, h, w, columns)
-        if self.form.longest and (max(height, width) > self.form.longest or height * width > MOST_PIXELS):
+        if self.form.longest and (
+            max(height, width) > self.form.longest or height * width > MOST_PIXELS
+        ):
             raise UserError(
-                f"--output {self.path} would be {height} pixels high and {width} wide, and can have {self.form.longest} a side "
-                f"and {MOST_PIXELS} in all; ask for fewer pictures or classes, or a smaller --scale"
+                f"--output {self.path} would be {height} pixels high and {width} wide, and can have"
+                f" {self.form.longest} a side and {MOST_PIXELS} in all; ask for fewer pictures or"
+                " classes, or a smaller --scale"
             )
 
     def require_writable(self) -> None:
-        """Raises UserError, before anything is computed, if it can't be written, or would mix with what is there."""
+        """Raises UserError, before anything is computed, if it can't be written, or would mix with
+        what is there.
+        """
         require_writable(self.path if self.path.suffix else self.path / "0.png")
         if not self.path.suffix and any(self.path.iterdir()):
             raise UserError(f"--output {self.path} is not an empty folder; name another")
 
-    def write(self, images: np.ndarray, columns: int | None = None, names: list[str] | None = None) -> None:
-        """Write uint8 (N, H, W, C), so many beside each other (as square as it gets if None), with a name for each row, or none.
+    def write(
+        self, images: np.ndarray, columns: int | None = None, names: list[str] | None = None
+    ) -> None:
+        """Write uint8 (N, H, W, C), so many beside each other (as square as it gets if None), with
+        a name for each row, or none.
 
         Raises UserError if that fails.
         """
@@ -69,7 +84,9 @@ class Output:
         return enlarged(images, self.scale, self.smooth)
 
 
-def _write_grid(output: Output, images: np.ndarray, columns: int | None, names: list[str] | None) -> None:
+def _write_grid(
+    output: Output, images: np.ndarray, columns: int | None, names: list[str] | None
+) -> None:
     images = output.enlarged(images)
     if len(images) == 1:
         return save_image(output.path, images[0])

@@ -23,10 +23,12 @@ LONGEST_NAME = 32  # letters of a row's name
 
 
 class Attempts:
-    """Attempts to draw: what fails is a warning on standard error, the first time of its kind, and nothing that waits for it ends.
+    """Attempts to draw: what fails is a warning on standard error, the first time of its kind, and
+    nothing that waits for it ends.
 
-    Still raised are UserError, of a full disk too, and OSError if a file in `folder`, where the pictures go, is the reason, as when
-    that is gone; but not PermissionError, with which Windows answers while somebody looks at the picture that is to be replaced.
+    Still raised are UserError, of a full disk too, and OSError if a file in `folder`, where the
+    pictures go, is the reason, as when that is gone; but not PermissionError, with which Windows
+    answers while somebody looks at the picture that is to be replaced.
     """
 
     def __init__(self, folder: Path):
@@ -42,19 +44,28 @@ class Attempts:
         except UserError:
             raise
         except Exception as error:  # matplotlib and Pillow fail in any way they like
-            if isinstance(error, OSError) and not isinstance(error, PermissionError) and self._holds(error.filename):
+            if (
+                isinstance(error, OSError)
+                and not isinstance(error, PermissionError)
+                and self._holds(error.filename)
+            ):
                 raise
             if what not in self._failed:
                 self._failed.add(what)
                 reason = " ".join(f"{type(error).__name__}: {error}".split())
-                print(f"flaxgan: warning: can't draw {what} ({reason[:200]})", file=sys.stderr, flush=True)
+                print(
+                    f"flaxgan: warning: can't draw {what} ({reason[:200]})",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
     def _holds(self, path: Any) -> bool:
         return bool(path) and self._folder in Path(os.fsdecode(path)).absolute().parents
 
 
 def _import_matplotlib() -> Any:
-    """Import it whatever MPLBACKEND names: a notebook's own, say, which need not be installed here. No file needs one.
+    """Import it whatever MPLBACKEND names: a notebook's own, say, which need not be installed here.
+    No file needs one.
 
     It takes half a second, for which no start is to wait.
     """
@@ -68,13 +79,17 @@ def _import_matplotlib() -> Any:
 
 
 def grid_shape(n: int, h: int, w: int, columns: int | None = None) -> tuple[int, int, int]:
-    """Return the columns of a grid of `n` pictures, as square as it gets unless told, and its height and width in pixels."""
+    """Return the columns of a grid of `n` pictures, as square as it gets unless told, and its
+    height and width in pixels.
+    """
     columns = columns or min(n, math.ceil(math.sqrt(n * h / w)))
     return columns, -(-n // columns) * (h + GAP) + GAP, columns * (w + GAP) + GAP
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Lay pictures, uint8 (N, H, W, C), beside each other on white -> one picture (height, width, C): see grid_shape."""
+    """Lay pictures, uint8 (N, H, W, C), beside each other on white -> one picture (height, width,
+    C): see grid_shape.
+    """
     n, h, w, c = images.shape
     columns, *size = grid_shape(n, h, w, columns)
     sheet = np.full((*size, c), 255, np.uint8)
@@ -85,9 +100,13 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont:
-    """Open matplotlib's, which has the letters of many scripts, or where that fails Pillow's own, which has Latin ones."""
+    """Open matplotlib's, which has the letters of many scripts, or where that fails Pillow's own,
+    which has Latin ones.
+    """
     try:
-        return ImageFont.truetype(Path(_import_matplotlib().get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+        return ImageFont.truetype(
+            Path(_import_matplotlib().get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size
+        )
     except Exception:  # matplotlib fails in any way it likes
         return ImageFont.load_default(size)
 
@@ -97,21 +116,31 @@ def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     row = (sheet.shape[0] - GAP) / len(names)
     font = _font(max(11, row / 8))
     names = [" ".join(name.split()) for name in names]
-    shown = [name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names]
-    margin = Image.new("L", (math.ceil(max(map(font.getlength, shown))) + 2 * GAP, sheet.shape[0]), 255)
+    shown = [
+        name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names
+    ]
+    margin = Image.new(
+        "L", (math.ceil(max(map(font.getlength, shown))) + 2 * GAP, sheet.shape[0]), 255
+    )
     draw = ImageDraw.Draw(margin)
     for i, name in enumerate(shown):
-        draw.text((margin.width - GAP, (i + 0.5) * row + GAP / 2), name, fill=0, font=font, anchor="rm")
+        draw.text(
+            (margin.width - GAP, (i + 0.5) * row + GAP / 2), name, fill=0, font=font, anchor="rm"
+        )
     return np.concatenate([np.asarray(margin)[..., None].repeat(sheet.shape[-1], -1), sheet], 1)
 
 
 def enlarged(images: np.ndarray, scale: int, smooth: bool = False) -> np.ndarray:
-    """Enlarge uint8 (N, H, W, C) -> (N, scale * H, scale * W, C): pixels become squares, or with `smooth` flow (Lanczos)."""
+    """Enlarge uint8 (N, H, W, C) -> (N, scale * H, scale * W, C): pixels become squares, or with
+    `smooth` flow (Lanczos).
+    """
     n, h, w, c = images.shape
     if not smooth:
         return images.repeat(scale, 1).repeat(scale, 2)
     size = (w * scale, h * scale)
-    resized = [Image.fromarray(_squeezed(image)).resize(size, Image.Resampling.LANCZOS) for image in images]
+    resized = [
+        Image.fromarray(_squeezed(image)).resize(size, Image.Resampling.LANCZOS) for image in images
+    ]
     return np.stack([np.asarray(image) for image in resized]).reshape(n, *size[::-1], c)
 
 
@@ -125,12 +154,21 @@ def save_animation(path: Path, frames: np.ndarray) -> None:
     pictures = [Image.fromarray(_squeezed(frame)) for frame in [*frames, *frames[-2:0:-1]]]
     with replacing(path) as temporary:
         kind = path.suffix[1:].upper()
-        pictures[0].save(temporary, kind, save_all=True, append_images=pictures[1:], duration=83, loop=0, lossless=True)
+        pictures[0].save(
+            temporary,
+            kind,
+            save_all=True,
+            append_images=pictures[1:],
+            duration=83,
+            loop=0,
+            lossless=True,
+        )
 
 
 def save_image(path: Path, pixels: np.ndarray) -> None:
     """Write uint8 (H, W, 1 or 3) as PNG, or as JPEG where the name says so."""
-    jpeg = {"format": "JPEG", "quality": 95, "subsampling": 0}  # the colours as sharp as the brightness
+    # the colours as sharp as the brightness
+    jpeg = {"format": "JPEG", "quality": 95, "subsampling": 0}
     with replacing(path) as temporary:
         Image.fromarray(_squeezed(pixels)).save(
             temporary, **jpeg if path.suffix.lower() in (".jpg", ".jpeg") else {"format": "PNG"}
@@ -138,7 +176,9 @@ def save_image(path: Path, pixels: np.ndarray) -> None:
 
 
 def new_figure(width: float, height: float, title: str = "") -> "Figure":
-    """Return an empty figure, in inches, whatever backend matplotlib has. `title`: as it is, whatever a folder may be called."""
+    """Return an empty figure, in inches, whatever backend matplotlib has. `title`: as it is,
+    whatever a folder may be called.
+    """
     _import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -162,7 +202,9 @@ def _show(axes: "Axes", pixels: np.ndarray, title: str) -> None:
     axes.axis("off")
 
 
-def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str, columns: int | None = None) -> None:
+def save_side_by_side(
+    path: Path, grids: dict[str, np.ndarray], title: str, columns: int | None = None
+) -> None:
     """Two named sets of as many pictures, uint8 (N, H, W, C), side by side at the same scale."""
     figure = new_figure(12, 6.4, title)
     for axes, (name, images) in zip(figure.subplots(1, 2), grids.items(), strict=True):
@@ -174,13 +216,20 @@ def save_side_by_side(path: Path, grids: dict[str, np.ndarray], title: str, colu
 Pair = tuple[np.ndarray, np.ndarray, float]
 
 
-def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray) -> None:
-    """Rows of (generated, nearest real, distance), and below them how the distances are spread, beside real to real."""
+def save_neighbours(
+    path: Path, rows: dict[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray
+) -> None:
+    """Rows of (generated, nearest real, distance), and below them how the distances are spread,
+    beside real to real.
+    """
     columns = max(map(len, rows.values()))
     figure = new_figure(max(9, 1 + columns), 3.2 * len(rows) + 3)
     *bands, below = figure.subfigures(len(rows) + 1, 1)
     for band, (name, pairs) in zip(bands, rows.items(), strict=True):
-        band.suptitle(f"{name}: generated above, its nearest real picture below, their distance in feature space")
+        band.suptitle(
+            f"{name}: generated above, its nearest real picture below, their distance in feature"
+            " space"
+        )
         cells = band.subplots(2, columns, squeeze=False)
         for cell in cells.flat:
             cell.axis("off")
@@ -189,8 +238,13 @@ def save_neighbours(path: Path, rows: dict[str, Sequence[Pair]], distances: np.n
             _show(cells[1, i], real, f"{distance:.3g}")
     axes = below.subplots()
     bins = np.linspace(0, max(distances.max(), real_distances.max()) * 1.02 + 1e-6, 60)
-    for name, values in {"real to the nearest other real": real_distances, "generated to the nearest real": distances}.items():
-        axes.hist(values, bins, weights=np.full(len(values), 1 / len(values)), alpha=0.55, label=name)
+    for name, values in {
+        "real to the nearest other real": real_distances,
+        "generated to the nearest real": distances,
+    }.items():
+        axes.hist(
+            values, bins, weights=np.full(len(values), 1 / len(values)), alpha=0.55, label=name
+        )
     axes.set_xlabel("distance in feature space")
     axes.set_ylabel("share of pictures")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)

@@ -11,14 +11,16 @@ from flaxgan.fields import spelled
 from flaxgan.models.sizes import base_size
 from flaxgan.system.errors import UserError
 
-IMAGES_PER_ROOT = 12_000  # a run takes this many times the square root of the number of different images
+# a run takes this many times the square root of the number of different images
+IMAGES_PER_ROOT = 12_000
 VERY_FEW_IMAGES = 1_000  # fewer are copied before an adaptive augmentation has set in
 FEW_IMAGES = 20_000  # a discriminator comes to know so few by heart in that time
 IMAGES_PER_CLASS = 5_000  # shown, before classes bring more than they cost (docs/results.md)
 IMAGES_OF_A_SHORT_RUN = 60_000  # at 64x64; in fewer a smaller picture gets further
 SIDES = (16, 32, 48, 64, 96, 128)  # of images
 STEPS_TO_SEE = 500  # before there is anything but noise and blots
-CPU, ACCELERATOR = 120, 15_000  # images per second of 64x64 to reckon with until the speed is measured
+# images per second of 64x64 to reckon with until the speed is measured
+CPU, ACCELERATOR = 120, 15_000
 IMAGES_PER_SNAPSHOT = 8_000  # on a CPU: about a minute
 MOST_SNAPSHOTS, MOST_EVALUATIONS = 30, 10
 LENGTHS = ("images", "epochs", "max_steps")  # fields that end a run
@@ -91,7 +93,9 @@ def _plain(choices: Choices, facts: Facts) -> None:
 
 
 def _auto(choices: Choices, facts: Facts) -> None:
-    """Choose networks, batch and augmentation by the data, the device and the time; then how long and how often."""
+    """Choose networks, batch and augmentation by the data, the device and the time; then how long
+    and how often.
+    """
     pick = choices.pick
     size = pick("image_size", *_image_size(facts))
     width = pick("features", 32 if facts.on_cpu else 64, "a narrow generator suffices")
@@ -114,15 +118,25 @@ def _auto(choices: Choices, facts: Facts) -> None:
 
 
 def _plan(choices: Choices, facts: Facts) -> None:
-    """Choose how long to train and how often to save, draw and evaluate, for networks that are known."""
-    speed, per_step = facts.speed(choices["image_size"]), choices["batch_size"] * (choices["d_steps"] or 1)
+    """Choose how long to train and how often to save, draw and evaluate, for networks that are
+    known.
+    """
+    speed, per_step = (
+        facts.speed(choices["image_size"]),
+        choices["batch_size"] * (choices["d_steps"] or 1),
+    )
     if choices.all_free(*LENGTHS):
         needed, seconds = facts.needed / speed, facts.seconds or math.inf
         if seconds < needed:
             evaluating = (30 if facts.on_cpu else 4) * _evaluations(seconds, facts)
-            # A machine may get faster, and a constant rate may be stopped at any step; a falling one has to arrive.
+            # A machine may get faster, and a constant rate may be stopped at any step; a falling
+            # one has to arrive.
             share = 1.5 if choices["schedule"] == "constant" else 0.9
-            choices.pick("images", max(per_step, int(share * (seconds - evaluating) * speed)), "fills the time")
+            choices.pick(
+                "images",
+                max(per_step, int(share * (seconds - evaluating) * speed)),
+                "fills the time",
+            )
         else:
             choices.pick("images", facts.needed, f"{facts.needed // facts.num_images} times each")
     epochs, most = choices["epochs"] or 0, choices["max_steps"] or 0
@@ -145,7 +159,9 @@ def _period(steps: int, parts: int) -> str:
 
 
 def _native(facts: Facts, most: int) -> tuple[int, int] | None:
-    """Return the size that all images share, if the networks can build it and it is at most `most` on each side."""
+    """Return the size that all images share, if the networks can build it and it is at most `most`
+    on each side.
+    """
     if facts.native and max(facts.native) <= most:
         with contextlib.suppress(UserError):
             base_size(facts.native)
@@ -158,7 +174,9 @@ def _image_size(facts: Facts) -> Choice:
         short = facts.seconds is not None and facts.seconds * CPU < IMAGES_OF_A_SHORT_RUN
         most, why = (32, "time is short") if short else (64, "a CPU's size")
     else:
-        most, why = (128, "pictures are many") if facts.num_images >= 1000 else (64, "pictures are few")
+        most, why = (
+            (128, "pictures are many") if facts.num_images >= 1000 else (64, "pictures are few")
+        )
     if native := _native(facts, most):
         return Choice(native, "their own size")
     side = max((side for side in SIDES if side <= min(most, *facts.size)), default=SIDES[0])
@@ -166,7 +184,10 @@ def _image_size(facts: Facts) -> Choice:
 
 
 def _batch_size(choices: Choices, facts: Facts) -> Choice:
-    wanted, why = (8 if facts.on_cpu else 64), ("small batches learn most" if facts.on_cpu else "fills the device")
+    wanted, why = (
+        (8 if facts.on_cpu else 64),
+        ("small batches learn most" if facts.on_cpu else "fills the device"),
+    )
     if facts.on_cpu and facts.num_images >= FEW_IMAGES:
         wanted = 16
     while wanted > 1 and wanted * (choices["d_steps"] or 1) > facts.num_images:
@@ -186,7 +207,9 @@ def choose(config: Config, given: Collection[str], facts: Facts) -> dict[str, Ch
 
 
 def plan(config: Config, free: Collection[str], facts: Facts) -> dict[str, Choice]:
-    """Return length and periods chosen anew where they are `free`: the speed is measured now, or there is more time."""
+    """Return length and periods chosen anew where they are `free`: the speed is measured now, or
+    there is more time.
+    """
     choices = Choices(config, {*free} | {name for name in LENGTHS if "images" in free})
     _plan(choices, facts)
     return choices.made
@@ -196,7 +219,10 @@ def described(chosen: dict[str, Choice], facts: Facts) -> str:
     """Return the choices as lines: for each the flag to give for the same, and the reason."""
     rows = [(spelled(name, choice.value), choice.reason) for name, choice in chosen.items()]
     width = max(len(flag) for flag, _ in rows)
-    title = f"chosen for {facts.num_images} pictures and {facts.num_devices} {facts.platform}; any flag overrides (--preset auto):"
+    title = (
+        f"chosen for {facts.num_images} pictures and {facts.num_devices} {facts.platform}; any flag"
+        " overrides (--preset auto):"
+    )
     return "\n".join([title, *(f"  {flag:{width}}  {reason}" for flag, reason in rows)])
 
 
@@ -204,6 +230,7 @@ def too_short(total_steps: int, config: Config, facts: Facts) -> str:
     """Return a line for a run that ends before there is anything to see: how long would do."""
     seen, good = STEPS_TO_SEE * config.images_per_step, facts.needed
     return (
-        f"note: {total_steps} steps are too few to see anything but noise; it takes some {STEPS_TO_SEE} (--images {seen}), "
-        f"and good pictures take more (--images {max(good, 4 * seen)})"
+        f"note: {total_steps} steps are too few to see anything but noise; it takes some"
+        f" {STEPS_TO_SEE} (--images {seen}), and good pictures take more (--images"
+        f" {max(good, 4 * seen)})"
     )

@@ -1,4 +1,6 @@
-"""Losses, architectures and the like of one's own: names beside those that the options of a method list."""
+"""Losses, architectures and the like of one's own: names beside those that the options of a method
+list.
+"""
 
 import importlib.util
 import sys
@@ -13,7 +15,9 @@ _ADDED: dict[str, list[str]] = {}  # field of the options -> names that were add
 
 
 class Registry(dict[str, T]):
-    """A table of functions by the names that a field takes; a name that is added is from then on a value of that field."""
+    """A table of functions by the names that a field takes; a name that is added is from then on a
+    value of that field.
+    """
 
     def __init__(self, field: str, built_in: dict[str, T]):
         """Make the table of `field`, which lists the names that are `built_in` itself."""
@@ -22,9 +26,14 @@ class Registry(dict[str, T]):
         _ADDED[field] = []
 
     def __setitem__(self, name: str, value: T) -> None:
-        """Add what a name stands for, or replace what has been added under it. Raises UserError for a built-in name."""
+        """Add what a name stands for, or replace what has been added under it. Raises UserError for
+        a built-in name.
+        """
         if name in self and name not in _ADDED[self._field]:
-            raise UserError(f"{name!r} is flaxgan's own name; choose another for what you add to --{self._field}")
+            raise UserError(
+                f"{name!r} is flaxgan's own name; choose another for what you add to"
+                f" --{self._field}"
+            )
         super().__setitem__(name, value)
         _ADDED[self._field] = [*dict.fromkeys([*_ADDED[self._field], name])]
 
@@ -37,13 +46,16 @@ def added(field: str) -> list[str]:
 def missing(flag: str, name: str, known: Sequence[str]) -> UserError:
     """Return what to raise for a name that may be of one's own, in a file that was not named."""
     return UserError(
-        f"{flag} {name} is none of {', '.join(known)}, nor one of your own that has been added; if it is yours, name the "
-        "file that adds it with --plugin FILE, or in Python import it first (docs/extending.md)"
+        f"{flag} {name} is none of {', '.join(known)}, nor one of your own that has been added; if"
+        " it is yours, name the file that adds it with --plugin FILE, or in Python import it first"
+        " (docs/extending.md)"
     )
 
 
 def load_plugin(path: Path) -> None:
-    """Run a Python file, which adds something of one's own. Raises UserError if there is no such file."""
+    """Run a Python file, which adds something of one's own. Raises UserError if there is no such
+    file.
+    """
     name = f"flaxgan_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():

@@ -26,28 +26,43 @@ class Request:
     def __post_init__(self):
         if self.interpolate is not None:
             if (self.num, self.seed) != (None, None):
-                raise UserError("--interpolate names its own seeds, and --frames its pictures; leave --seed and --num out")
-            if len(self.interpolate) < 2 or any(a == b for a, b in itertools.pairwise(self.interpolate)):
-                raise UserError("--interpolate takes two or more seeds, each another than the one before, as 1,2,3")
+                raise UserError(
+                    "--interpolate names its own seeds, and --frames its pictures; leave --seed and"
+                    " --num out"
+                )
+            if len(self.interpolate) < 2 or any(
+                a == b for a, b in itertools.pairwise(self.interpolate)
+            ):
+                raise UserError(
+                    "--interpolate takes two or more seeds, each another than the one before, as"
+                    " 1,2,3"
+                )
         elif self.frames is not None:
-            raise UserError("--frames is for --interpolate SEED,SEED,...; leave it out, or say --num")
+            raise UserError(
+                "--frames is for --interpolate SEED,SEED,...; leave it out, or say --num"
+            )
         if self.truncation is not None and not 0.01 <= self.truncation < math.inf:
             raise UserError(f"--truncation must be a number, at least 0.01, not {self.truncation}")
         if not all(1 <= count < 2**32 for count in (self.num, self.frames) if count is not None):
             raise UserError("--num and --frames are whole numbers from 1 up, below 2**32")
-        if not all(0 <= seed < 2**32 for seed in (self.seed, *(self.interpolate or ())) if seed is not None):
+        if not all(
+            0 <= seed < 2**32 for seed in (self.seed, *(self.interpolate or ())) if seed is not None
+        ):
             raise UserError("a seed is a whole number from 0 up, below 2**32")
 
     @property
     def each(self) -> int:
-        """Return how many images there are of each class that is asked for, or in all if none is."""
+        """Return how many images there are of each class that is asked for, or in all if none
+        is.
+        """
         if self.interpolate is not None:
             return (len(self.interpolate) - 1) * (self.frames or 16) + 1
         return self.num or (64 if self.labels is None or isinstance(self.labels, int) else 8)
 
 
 def class_ids(asked: Label | Sequence[Label], counts: dict[str, int]) -> list[int]:
-    """Return the numbers of classes that are asked for by name or number; "all" are all that were trained.
+    """Return the numbers of classes that are asked for by name or number; "all" are all that were
+    trained.
 
     `counts`: how many pictures each class had. Raises UserError for a class that was not trained.
     """

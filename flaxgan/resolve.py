@@ -26,7 +26,8 @@ def facts_of(run: Run, devices: Sequence[jax.Device], seconds: float | None) -> 
         num_classes=len(run.source.class_names),
         native=run.source.image_size,
         size=looks.size or (64, 64),
-        drawn=looks.drawn and run.config.image_folder is not None,  # of other data it is known what mirroring does
+        # of other data it is known what mirroring does
+        drawn=looks.drawn and run.config.image_folder is not None,
         platform=devices[0].platform,
         num_devices=len(devices),
         seconds=seconds,
@@ -34,7 +35,8 @@ def facts_of(run: Run, devices: Sequence[jax.Device], seconds: float | None) -> 
 
 
 def resolved(run: Run, facts: Facts) -> Run:
-    """Return the run with all fields filled in that a new run's flags leave open; a resumed one has them.
+    """Return the run with all fields filled in that a new run's flags leave open; a resumed one has
+    them.
 
     Raises UserError if it is to learn classes that the data do not have.
     """
@@ -64,23 +66,36 @@ def _with(run: Run, chosen: dict[str, Choice]) -> Run:
 
 
 def without_classes(run: Run) -> Run:
-    """Return the run without the classes that its preset chose to learn: some pictures turned out to have none."""
+    """Return the run without the classes that its preset chose to learn: some pictures turned out
+    to have none.
+    """
     chosen = {name: choice for name, choice in run.chosen.items() if name != "conditional"}
-    return dataclasses.replace(run, config=run.config.replace(conditional=False, num_classes=None), chosen=chosen)
+    return dataclasses.replace(
+        run, config=run.config.replace(conditional=False, num_classes=None), chosen=chosen
+    )
 
 
 def is_cut_to_time(run: Run) -> bool:
-    """Tell whether the run's length is to fill its --hours: a resumed run's if they are given anew."""
-    return bool(run.config.hours) and "images" in run.chosen and (not run.resumed or "hours" in run.given)
+    """Tell whether the run's length is to fill its --hours: a resumed run's if they are given
+    anew.
+    """
+    return (
+        bool(run.config.hours)
+        and "images" in run.chosen
+        and (not run.resumed or "hours" in run.given)
+    )
 
 
 def cut_to_time(run: Run, facts: Facts, deadline: float, trainer: Trainer, done: int) -> Run:
-    """Return the run with a length that fills the time until `deadline`, of time.monotonic, after `done` steps.
+    """Return the run with a length that fills the time until `deadline`, of time.monotonic, after
+    `done` steps.
 
     Times a few steps; waits for the device. All processes get the length that the first one finds.
     """
     speed = float(from_first(str(measured_speed(trainer))))
-    facts = dataclasses.replace(facts, images_per_second=speed, seconds=max(1.0, deadline - time.monotonic()))
+    facts = dataclasses.replace(
+        facts, images_per_second=speed, seconds=max(1.0, deadline - time.monotonic())
+    )
     chosen = plan(run.config, {*run.chosen}, facts)
     images = chosen["images"].value + done * run.config.images_per_step
     return _with(run, chosen | {"images": chosen["images"]._replace(value=images)})

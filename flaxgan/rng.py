@@ -16,8 +16,9 @@ def random_key(seed: int | Array, stream: int) -> Array:
 class Rng(struct.PyTreeNode):
     """A key whose draws have the batch as their first axis.
 
-    Under jit an array spans all devices, and a draw does, too. Under pmap (`axis` is the mapped axis) a device sees its own
-    rows of the batch alone: the draw is made for the whole batch, and the device's rows of it are returned.
+    Under jit an array spans all devices, and a draw does, too. Under pmap (`axis` is the mapped
+    axis) a device sees its own rows of the batch alone: the draw is made for the whole batch, and
+    the device's rows of it are returned.
     """
 
     key: Array
@@ -54,5 +55,7 @@ class Rng(struct.PyTreeNode):
 
 
 def average(tree: object, axis: str | None) -> object:
-    """Average gradients, statistics and metrics over the devices of pmap's axis; under jit (None) they are averages already."""
+    """Average gradients, statistics and metrics over the devices of pmap's axis; under jit (None)
+    they are averages already.
+    """
     return tree if axis is None else lax.pmean(tree, axis)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """The folder of a run, finished or not. All that it says is read anew, so it may be looked at while the run trains."""
+    """The folder of a run, finished or not. All that it says is read anew, so it may be looked at
+    while the run trains.
+    """
 
     def __init__(self, folder: str | Path):
         """Open the folder of a run. Raises UserError if it is none."""
@@ -31,7 +33,10 @@ class Run:
     @property
     def step(self) -> int:
         """Return how many steps have been done and saved."""
-        return max((int(path.name) for path in self.folder.glob("checkpoints/*") if path.name.isdecimal()), default=0)
+        return max(
+            (int(path.name) for path in self.folder.glob("checkpoints/*") if path.name.isdecimal()),
+            default=0,
+        )
 
     @property
     def total_steps(self) -> int | None:
@@ -41,7 +46,9 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Tell whether all steps are done: not so after an interrupt, or where the run's `hours` were over before."""
+        """Tell whether all steps are done: not so after an interrupt, or where the run's `hours`
+        were over before.
+        """
         return self.total_steps is not None and self.step >= self.total_steps
 
     @property
@@ -50,10 +57,13 @@ class Run:
         return History.read(self.folder)
 
     def plot(self) -> "Figure":
-        """Draw losses, accuracies and evaluations over steps. A notebook shows the figure if it is the last line of a cell."""
+        """Draw losses, accuracies and evaluations over steps. A notebook shows the figure if it is
+        the last line of a cell.
+        """
         title = f"{self.folder.name}, step {self.step}"
         figure = curves(self.history.rows, title, load_run(self.folder).per_epoch or 1)
-        figure._repr_png_ = functools.partial(png, figure)  # a notebook asks for it, whatever matplotlib's backend is
+        # a notebook asks for it, whatever matplotlib's backend is
+        figure._repr_png_ = functools.partial(png, figure)
         return figure
 
     def load(self, checkpoint: str | int | None = None, device: str = "auto") -> Model:

@@ -17,7 +17,9 @@ def _seeds(text: str) -> list[int]:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python -m flaxgan.sample", description="Make pictures with a trained run.")
+    parser = Parser(
+        prog="python -m flaxgan.sample", description="Make pictures with a trained run."
+    )
     add = parser.add_argument
     add("run_dir", type=path, metavar="RUN_DIR", help="the run's folder")
     add(
@@ -27,32 +29,69 @@ def _parser() -> Parser:
         help="how many pictures, of each class with --class (default: 64; with --class 8)",
     )
     add("--seed", type=whole_number(0), metavar="INT", help="decides the pictures (default: 0)")
-    add("--class", dest="labels", metavar="NAMES", help="of a conditional run: all, or names or numbers with commas; a row each")
+    add(
+        "--class",
+        dest="labels",
+        metavar="NAMES",
+        help="of a conditional run: all, or names or numbers with commas; a row each",
+    )
     add(
         "--truncation",
         type=float,
         metavar="FLOAT",
-        help="largest magnitude in z (with --interpolate: of each seed), as 1: more typical, less varied (default: none)",
+        help=(
+            "largest magnitude in z (with --interpolate: of each seed), as 1: more typical, less"
+            " varied (default: none)"
+        ),
     )
-    add("--interpolate", type=_seeds, metavar="SEEDS", help="from seed to seed, as in 1,2,3: a strip, or a .gif or .webp")
-    add("--frames", type=whole_number(1), metavar="INT", help="pictures from each seed to the next (default: 16)")
+    add(
+        "--interpolate",
+        type=_seeds,
+        metavar="SEEDS",
+        help="from seed to seed, as in 1,2,3: a strip, or a .gif or .webp",
+    )
+    add(
+        "--frames",
+        type=whole_number(1),
+        metavar="INT",
+        help="pictures from each seed to the next (default: 16)",
+    )
     add(
         "--output",
         type=path,
         default=Path("samples.png"),
         metavar="PATH",
-        help="a .png or .jpg: one grid (of one picture: itself); a .npy: uint8 (N, H, W, C); a .gif or .webp: --interpolate; "
-        "else a folder: N PNG files (default: samples.png)",
+        help=(
+            "a .png or .jpg: one grid (of one picture: itself); a .npy: uint8 (N, H, W, C); a .gif"
+            " or .webp: --interpolate; else a folder: N PNG files (default: samples.png)"
+        ),
     )
-    add("--scale", type=whole_number(1), choices=range(1, 17), metavar="INT", help="write them so many times as large (default: 1)")
-    add("--resample", choices=("nearest", "smooth"), help="of --scale: pixels as squares, or smoothed (Lanczos) (default: nearest)")
+    add(
+        "--scale",
+        type=whole_number(1),
+        choices=range(1, 17),
+        metavar="INT",
+        help="write them so many times as large (default: 1)",
+    )
+    add(
+        "--resample",
+        choices=("nearest", "smooth"),
+        help="of --scale: pixels as squares, or smoothed (Lanczos) (default: nearest)",
+    )
     add_flags_of_a_reader(parser)
     return parser
 
 
 def _sample(args: argparse.Namespace) -> None:
-    """Write what the arguments ask for. Raises UserError, before anything is sampled, if that can't be."""
-    request = Request(**{name: getattr(args, name) for name in ("num", "seed", "labels", "truncation", "interpolate", "frames")})
+    """Write what the arguments ask for. Raises UserError, before anything is sampled, if that can't
+    be.
+    """
+    request = Request(
+        **{
+            name: getattr(args, name)
+            for name in ("num", "seed", "labels", "truncation", "interpolate", "frames")
+        }
+    )
     scale = args.scale or 1
 
     from flaxgan.outputs import Output  # the heavy imports begin here
@@ -69,17 +108,24 @@ def _sample(args: argparse.Namespace) -> None:
     require_apart(args.output, args.run_dir, model.config)
     output.require_writable()
 
-    images = model.sample(args.num, args.seed, ids or None, args.truncation, args.interpolate, args.frames)
+    images = model.sample(
+        args.num, args.seed, ids or None, args.truncation, args.interpolate, args.frames
+    )
     names = [model.class_names[id] for id in ids]
     output.write(images, columns, names)
     pictures = f"picture{'s' if len(images) > 1 else ''} of {typed(model.config.image_size)}"
-    print(f"{len(images)} {pictures}{f', {scale} times as large,' if scale > 1 else ''} in {args.output}")
+    print(
+        f"{len(images)} {pictures}{f', {scale} times as large,' if scale > 1 else ''} in"
+        f" {args.output}"
+    )
     if names:
         print("classes, a row each:", ", ".join(names))
 
 
 def _words(asked: str, names: Sequence[str]) -> str | list[str]:
-    """Split names with commas between; "all", and a name that has a comma itself, are left whole."""
+    """Split names with commas between; "all", and a name that has a comma itself, are left
+    whole.
+    """
     if asked in ("all", *names):
         return asked
     return [word if word in names else word.strip() for word in asked.split(",")]
@@ -90,7 +136,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     with exit_on_user_error():
         args = _parser().parse_args(argv)
         if args.resample and not args.scale:
-            raise UserError("--resample is for --scale; leave it out, or say how many times as large the pictures are to be")
+            raise UserError(
+                "--resample is for --scale; leave it out, or say how many times as large the"
+                " pictures are to be"
+            )
         for plugin in args.plugin:
             load_plugin(plugin)
         _sample(args)

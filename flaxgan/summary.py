@@ -1,4 +1,6 @@
-"""What a configuration comes to, in words: in full for --dry-run, in two lines where a training begins."""
+"""What a configuration comes to, in words: in full for --dry-run, in two lines where a training
+begins.
+"""
 
 import time
 from typing import Any
@@ -20,9 +22,11 @@ def _parameters(network: Network) -> int:
 
 
 def summary(run: Run, devices: list[jax.Device]) -> str:
-    """Return the resolved configuration, what the preset chose, each network's parameters, and what a run takes.
+    """Return the resolved configuration, what the preset chose, each network's parameters, and what
+    a run takes.
 
-    Times a few steps on black images, to tell how long the run takes and how much memory. Writes nothing.
+    Times a few steps on black images, to tell how long the run takes and how much memory. Writes
+    nothing.
     """
     facts = facts_of(run, devices, run.config.hours and 3600 * run.config.hours)
     run = resolved(run, facts)
@@ -40,36 +44,57 @@ def summary(run: Run, devices: list[jax.Device]) -> str:
         lines.append(f"\n{name}: {_parameters(network):,} parameters")
         for path, leaf in jax.tree.leaves_with_path(network.params):
             shape = " x ".join(map(str, leaf.shape))
-            lines.append(f"  {jax.tree_util.keystr(path, simple=True, separator='/'):28} {shape:>20} {leaf.size:>12,}")
+            lines.append(
+                f"  {jax.tree_util.keystr(path, simple=True, separator='/'):28} {shape:>20}"
+                f" {leaf.size:>12,}"
+            )
     if run.chosen:
         lines.append("\n" + described(run.chosen, facts))
     return "\n".join([*lines, "", _costs(config, len(run.source), trainer)])
 
 
 def _costs(config: Config, num_images: int, trainer: Trainer) -> str:
-    """Return lines on how long the run takes and how much memory a step takes; times a few steps."""
+    """Return lines on how long the run takes and how much memory a step takes; times a few
+    steps.
+    """
     steps = min(config.lengths(steps_per_epoch(num_images, config.images_per_step)).values())
     speed = measured_speed(trainer)
     minutes = steps * config.images_per_step / speed / 60
     memory = trainer.program.memory_analysis()
     used = f", {_bytes(memory) / 2**30:.1f} GiB of memory for a step" if memory else ""
     return (
-        f"estimate: {steps:,} steps, {steps * config.images_per_step:,} pictures at {speed:,.0f} a second (a few steps timed): "
-        f"{minutes:,.0f} min, evaluations and pictures not counted{used}"
+        f"estimate: {steps:,} steps, {steps * config.images_per_step:,} pictures at {speed:,.0f} a"
+        f" second (a few steps timed): {minutes:,.0f} min, evaluations and pictures not"
+        f" counted{used}"
     )
 
 
 def _bytes(memory: Any) -> int:
-    return memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes - memory.alias_size_in_bytes
+    return (
+        memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        + memory.temp_size_in_bytes
+        - memory.alias_size_in_bytes
+    )
 
 
 def describe(config: Config, dataset: Dataset, devices: list[jax.Device], state: Any) -> str:
-    """Two lines on what is trained, for the person who started it. `state`: its shapes are enough."""
+    """Two lines on what is trained, for the person who started it. `state`: its shapes are
+    enough.
+    """
     height, width = config.image_size
     names = dataset.class_names
-    classes = f", {len(names)} classes ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})" if names else ""
+    classes = (
+        f", {len(names)} classes ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
+        if names
+        else ""
+    )
     return (
-        f"{config.dataset}: {len(dataset.images)} pictures, {height}x{width}x{config.channels}{classes}\n"
-        + ", ".join(f"{name} {_parameters(network):,} parameters" for name, network in networks(state).items())
+        f"{config.dataset}: {len(dataset.images)} pictures,"
+        f" {height}x{width}x{config.channels}{classes}\n"
+        + ", ".join(
+            f"{name} {_parameters(network):,} parameters"
+            for name, network in networks(state).items()
+        )
         + f", on {len(devices)} {devices[0].device_kind}"
     )

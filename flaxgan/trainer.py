@@ -21,7 +21,8 @@ from flaxgan.methods.updates import Metrics
 from flaxgan.system.errors import UserError
 
 AXIS = "batch"
-# On a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to stop promptly.
+# On a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to
+# stop promptly.
 STEPS_PER_DISPATCH = 8
 DISPATCHES_TIMED = 16
 SHARE_FOR_IMAGES = 0.25  # of a device's memory
@@ -34,22 +35,34 @@ def require_divisible(config: Config, devices: list[jax.Device]) -> None:
     """Raises UserError if the devices would get batches of different sizes."""
     if config.batch_size % (len(devices) * config.accumulate):
         parts = f" in {config.accumulate} parts (--accumulate)" if config.accumulate > 1 else ""
-        raise UserError(f"--batch-size {config.batch_size} can't be split evenly among {len(devices)} devices{parts}")
+        raise UserError(
+            f"--batch-size {config.batch_size} can't be split evenly among {len(devices)}"
+            f" devices{parts}"
+        )
 
 
 def live_on_device(config: Config, devices: list[jax.Device], *arrays: np.ndarray) -> bool:
     """Whether all pictures are to be kept in the memory of every device. See --data-home."""
     if config.data_home != "auto":
         return config.data_home == "device"
-    stats = devices[0].memory_stats() if jax.process_count() == 1 else None  # None of a CPU, whose memory holds them anyway
-    return bool(stats) and sum(array.nbytes for array in arrays) <= SHARE_FOR_IMAGES * stats.get("bytes_limit", 0)
+    # None of a CPU, whose memory holds them anyway
+    stats = devices[0].memory_stats() if jax.process_count() == 1 else None
+    return bool(stats) and sum(array.nbytes for array in arrays) <= SHARE_FOR_IMAGES * stats.get(
+        "bytes_limit", 0
+    )
 
 
 def _scan(one_step: Step, state: State, data: Data, indices: Data | None) -> tuple[State, Metrics]:
-    """A step on each data[indices[k]], or data[k] if these are the batches; metrics have a row each."""
+    """A step on each data[indices[k]], or data[k] if these are the batches; metrics have a row
+    each.
+    """
 
     def body(state: State, own: Data) -> tuple[State, Metrics]:
-        batch = own if indices is None else jax.tree.map(lambda x, i: x.at[i].get(mode="promise_in_bounds"), data, own)
+        batch = (
+            own
+            if indices is None
+            else jax.tree.map(lambda x, i: x.at[i].get(mode="promise_in_bounds"), data, own)
+        )
         return one_step(state, batch)
 
     return lax.scan(body, state, data if indices is None else indices)
@@ -62,10 +75,11 @@ def _mapped(one_step: Step, state: State, batch: Data) -> tuple[State, Metrics]:
 
 
 class Trainer:
-    """The compiled step: the state is replicated on all devices, batches are split among them, batch norm sees the whole batch.
+    """The compiled step: the state is replicated on all devices, batches are split among them,
+    batch norm sees the whole batch.
 
-    The data set's arrays live on every device, and a step gathers its batch there, or each batch is gathered on the host and
-    sent while the step before is computed (see --data-home).
+    The data set's arrays live on every device, and a step gathers its batch there, or each batch is
+    gathered on the host and sent while the step before is computed (see --data-home).
     """
 
     def __init__(
@@ -82,13 +96,19 @@ class Trainer:
         self.replicated = NamedSharding(mesh, PartitionSpec())
         self.batch_sharding = NamedSharding(mesh, PartitionSpec(None, AXIS))
         self.images_per_step = config.images_per_step
-        self.steps_per_dispatch = steps_per_dispatch or (1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH)
-        # A program that runs once: most of what the CPU's compiler does for its speed would take longer than it saves.
+        self.steps_per_dispatch = steps_per_dispatch or (
+            1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH
+        )
+        # A program that runs once: most of what the CPU's compiler does for its speed would take
+        # longer than it saves.
         options = {"xla_backend_optimization_level": 1} if devices[0].platform == "cpu" else None
         self.create_state = jax.jit(
-            functools.partial(method.create_state, config, total_steps), out_shardings=self.replicated, compiler_options=options
+            functools.partial(method.create_state, config, total_steps),
+            out_shardings=self.replicated,
+            compiler_options=options,
         )
-        # Use the same function for eval_shape: the state's treedef holds optax closures, which compare by identity.
+        # Use the same function for eval_shape: the state's treedef holds optax closures, which
+        # compare by identity.
         self.state_shape: State = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.replicated),
             jax.eval_shape(self.create_state),
@@ -101,32 +121,54 @@ class Trainer:
             for array in self.data.values():
                 expect_random_reads(array)
 
-        # The collectives of a CPU's virtual devices wait in threads of one pool, and for ever if later steps fill it.
+        # The collectives of a CPU's virtual devices wait in threads of one pool, and for ever if
+        # later steps fill it.
         self._is_stuck_ahead = devices[0].platform == "cpu" and len(devices) > 1
         mapped = config.parallelism == "pmap"
-        self._batch_shape = (len(devices), self.images_per_step // len(devices)) if mapped else (self.images_per_step,)
+        self._batch_shape = (
+            (len(devices), self.images_per_step // len(devices))
+            if mapped
+            else (self.images_per_step,)
+        )
         self._programs: dict[tuple[int, int], jax.stages.Compiled] = {}
 
     def _steps(self, stage: int) -> Any:
         """Return the jitted or mapped function of a stage: some steps, one after the other."""
-        one_step = functools.partial(method_of(self.config).train_step, config=self.config, stage=stage)
+        one_step = functools.partial(
+            method_of(self.config).train_step, config=self.config, stage=stage
+        )
         if self.config.parallelism == "jit":
-            return jax.jit(functools.partial(_scan, one_step), donate_argnums=0, out_shardings=self.replicated)
+            return jax.jit(
+                functools.partial(_scan, one_step), donate_argnums=0, out_shardings=self.replicated
+            )
         steps = functools.partial(_scan, functools.partial(_mapped, one_step))
         data_axis = 1 if self._resident is None else None
-        return jax.pmap(steps, AXIS, in_axes=(None, data_axis, 1), out_axes=None, donate_argnums=0, devices=self.devices)
+        return jax.pmap(
+            steps,
+            AXIS,
+            in_axes=(None, data_axis, 1),
+            out_axes=None,
+            donate_argnums=0,
+            devices=self.devices,
+        )
 
     def _feed(self, indices: dict[str, np.ndarray]) -> tuple[Data, Data | None]:
-        """Return what _scan takes besides the state, for rows (count, images_per_step). Each process reads its own only."""
+        """Return what _scan takes besides the state, for rows (count, images_per_step). Each
+        process reads its own only.
+        """
 
         def own(rows: np.ndarray) -> Array:
             rows = rows.reshape(len(rows), *self._batch_shape).astype(np.int32)
-            return jax.make_array_from_callback(rows.shape, self.batch_sharding, lambda part: rows[part])
+            return jax.make_array_from_callback(
+                rows.shape, self.batch_sharding, lambda part: rows[part]
+            )
 
         def gathered(x: np.ndarray, rows: np.ndarray) -> Array:
             rows = rows.reshape(len(rows), *self._batch_shape)
             shape = (*rows.shape, *x.shape[1:])
-            return jax.make_array_from_callback(shape, self.batch_sharding, lambda part: x[rows[part[: rows.ndim]]])
+            return jax.make_array_from_callback(
+                shape, self.batch_sharding, lambda part: x[rows[part[: rows.ndim]]]
+            )
 
         if self._resident is not None:
             return self._resident, jax.tree.map(own, indices)
@@ -135,24 +177,33 @@ class Trainer:
     def compile(self, *counts: int) -> None:
         """The programs of so many steps, instead of each when it is first called.
 
-        One after the other: on a GPU XLA times candidates, in which programs compiled side by side block each other until they
-        time out (openxla/xla pull request 42415), and the second finds what the first has chosen.
+        One after the other: on a GPU XLA times candidates, in which programs compiled side by side
+        block each other until they time out (openxla/xla pull request 42415), and the second finds
+        what the first has chosen.
         """
         for count in dict.fromkeys(counts):
             self._program(count)
 
     def _program(self, count: int, stage: int = 0) -> jax.stages.Compiled:
-        """`count` steps, which XLA is to know: else a GPU waits for the host after each, to learn whether it was the last."""
+        """`count` steps, which XLA is to know: else a GPU waits for the host after each, to learn
+        whether it was the last.
+        """
         if (count, stage) not in self._programs:
             zeros = np.zeros((count, self.images_per_step), np.int64)
             feed = self._feed(self.dataset.rows(zeros, zeros))
-            self._programs[count, stage] = self._steps(stage).lower(self.state_shape, *feed).compile()
+            self._programs[count, stage] = (
+                self._steps(stage).lower(self.state_shape, *feed).compile()
+            )
         return self._programs[count, stage]
 
-    def train_steps(self, state: State, indices: dict[str, np.ndarray], stage: int = 0) -> tuple[State, Metrics]:
-        """Do a step for each row of indices, int64 (count, images_per_step) for each array; return the state, metrics (count,).
+    def train_steps(
+        self, state: State, indices: dict[str, np.ndarray], stage: int = 0
+    ) -> tuple[State, Metrics]:
+        """Do a step for each row of indices, int64 (count, images_per_step) for each array; return
+        the state, metrics (count,).
 
-        Doesn't wait for the device. The state is donated: use the one returned. `count`: at most steps_per_dispatch.
+        Doesn't wait for the device. The state is donated: use the one returned. `count`: at most
+        steps_per_dispatch.
         """
         if self._is_stuck_ahead:
             jax.block_until_ready(state)
@@ -160,7 +211,8 @@ class Trainer:
         if count == self.steps_per_dispatch:
             return self._program(count, stage)(state, *self._feed(indices))
         rows = []
-        for k in range(count):  # before a checkpoint, one by one: a program for every count would be compiled for long
+        # before a checkpoint, one by one: a program for every count would be compiled for long
+        for k in range(count):
             own = {name: own_rows[k : k + 1] for name, own_rows in indices.items()}
             state, metrics = self._program(1, stage)(state, *self._feed(own))
             rows.append(metrics)
@@ -168,11 +220,14 @@ class Trainer:
 
     @property
     def program(self) -> jax.stages.Compiled:
-        """Return the compiled program of `steps_per_dispatch` steps: for as_text(), cost_analysis() and memory_analysis()."""
+        """Return the compiled program of `steps_per_dispatch` steps: for as_text(), cost_analysis()
+        and memory_analysis().
+        """
         return self._program(self.steps_per_dispatch)
 
     def of_any_process(self, asked: Any) -> Any:
-        """Whether `asked` holds in any process, the same answer in all, computed before the next step.
+        """Whether `asked` holds in any process, the same answer in all, computed before the next
+        step.
 
         Of several processes it is an array: its bool waits for the device.
         """
@@ -184,7 +239,9 @@ class Trainer:
 
 
 def measured_speed(trainer: Trainer) -> float:
-    """Return images per second, the median of a few steps on a state that is then thrown away. Waits for the device."""
+    """Return images per second, the median of a few steps on a state that is then thrown away.
+    Waits for the device.
+    """
     state = trainer.create_state()
     zeros = np.zeros((trainer.steps_per_dispatch, trainer.images_per_step), np.int64)
     indices = trainer.dataset.rows(zeros, zeros)

@@ -1,12 +1,17 @@
-"""Eight virtual CPU devices, strict JAX, a picture cache of its own, and small data sets to train on."""
+"""Eight virtual CPU devices, strict JAX, a picture cache of its own, and small data sets to train
+on.
+"""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=1"  # most of the time would go into compiling what runs a few times
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+)
+# most of the time would go into compiling what runs a few times
+os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 
@@ -19,7 +24,18 @@ from flaxgan.sample import main as sample_main
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("FLAXGAN_TEST_DATA", ROOT.parent / "shared" / "data"))
-TINY = ["--preset", "plain", "--image-size", "16", "--features", "4", "--latent-dim", "8", "--batch-size", "8"]
+TINY = [
+    "--preset",
+    "plain",
+    "--image-size",
+    "16",
+    "--features",
+    "4",
+    "--latent-dim",
+    "8",
+    "--batch-size",
+    "8",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,7 +47,9 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def real_data():
-    """Real pictures: oxford_flowers102 and fashion_mnist as TFDS prepares them, and a folder of paintings."""
+    """Real pictures: oxford_flowers102 and fashion_mnist as TFDS prepares them, and a folder of
+    paintings.
+    """
     if not SHARED.is_dir():
         pytest.skip(f"no real pictures in {SHARED}; FLAXGAN_TEST_DATA=FOLDER says where they are")
     return SHARED
@@ -47,10 +65,16 @@ def pictures(tmp_path_factory):
         (folder / name).mkdir()
         for i in range(20):
             cy, cx = rng.uniform(8, 16, 2)
-            inside = (y - cy) ** 2 + (x - cx) ** 2 < 36 if name == "discs" else np.maximum(abs(y - cy), abs(x - cx)) < 6
+            inside = (
+                (y - cy) ** 2 + (x - cx) ** 2 < 36
+                if name == "discs"
+                else np.maximum(abs(y - cy), abs(x - cx)) < 6
+            )
             colours = rng.uniform((150, 0, 0), (255, 90, 90)), rng.uniform((0, 0, 0), (60, 60, 80))
             front, back = colours if name == "discs" else colours[::-1]
-            Image.fromarray(np.where(inside[..., None], front, back).astype(np.uint8)).save(folder / name / f"{i:02d}.png")
+            Image.fromarray(np.where(inside[..., None], front, back).astype(np.uint8)).save(
+                folder / name / f"{i:02d}.png"
+            )
     return folder
 
 
@@ -72,7 +96,9 @@ def train(printed):
 
 @pytest.fixture
 def refused(capsys):
-    """Call a command that must fail -> its one line of error, having checked exit status 2 and the absence of a traceback."""
+    """Call a command that must fail -> its one line of error, having checked exit status 2 and the
+    absence of a traceback.
+    """
 
     def call(*argv, command=main):
         with pytest.raises(SystemExit) as exit:
@@ -98,7 +124,11 @@ def size_of(path):
 
 def start(*argv, devices=1, module="flaxgan.main", environment=None, **options):
     """The command in a process of its own; `environment`: variables beside this one's."""
-    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"} | (environment or {})
+    environment = (
+        os.environ
+        | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        | (environment or {})
+    )
     command = [sys.executable, "-m", module, *map(str, argv)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=ROOT, env=environment, **(pipes | options))

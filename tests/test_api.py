@@ -70,7 +70,9 @@ def run(tmp_path_factory, images, labels, told):
         log_every=2,
         run_dir=tmp_path_factory.mktemp("api") / "run",
         on_log=rows.append,
-        on_snapshot=lambda images, step: snapshots.append((images.shape, images.dtype, step, threading.current_thread())),
+        on_snapshot=lambda images, step: snapshots.append(
+            (images.shape, images.dtype, step, threading.current_thread())
+        ),
         **SMALL,
     )
 
@@ -82,10 +84,13 @@ def model(run):
 
 def test_importing_takes_no_time_and_nothing_with_it():
     code = (
-        "import sys, time; began = time.perf_counter(); import flaxgan; took = time.perf_counter() - began; "
-        "print(took < 0.2, 'train' in dir(flaxgan), {'jax', 'numpy', 'PIL'} & {*sys.modules})"
+        "import sys, time; began = time.perf_counter(); import flaxgan; took = time.perf_counter()"
+        " - began; print(took < 0.2, 'train' in dir(flaxgan), {'jax', 'numpy', 'PIL'} &"
+        " {*sys.modules})"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "True True set()"
 
 
@@ -100,7 +105,9 @@ def test_a_module_of_the_same_name_does_not_hide_a_function():
 
 def test_a_run_is_finished_and_tells_what_it_did(run, told):
     rows, snapshots = told
-    assert run.finished and (run.step, run.total_steps) == (10, 10) and run.config.options.conditional
+    assert (
+        run.finished and (run.step, run.total_steps) == (10, 10) and run.config.options.conditional
+    )
     assert rows == run.history.rows and [row["step"] for row in rows] == [1, 2, 4, 6, 8, 10]
     here = threading.current_thread()
     assert snapshots == [((64, 16, 16, 3), np.uint8, step, here) for step in (5, 10)]
@@ -114,9 +121,18 @@ def test_the_history_is_columns(run):
     history = run.history
     assert history["step"].dtype == np.int64 and history["step"].tolist() == [1, 2, 4, 6, 8, 10]
     assert history["d_loss"].dtype == np.float64 and np.isfinite(history["d_loss"]).all()
-    assert history["time"].dtype == "datetime64[s]" and (np.diff(history["time"]).astype(int) >= 0).all()
-    mixed = type(history)([*history.rows, {"step": 10, "time": "2026-01-02T03:04:05Z", "recall": 0.25}])
-    assert np.isnan(mixed["recall"][:-1]).all() and mixed["recall"][-1] == 0.25 and np.isnan(mixed["g_loss"][-1])
+    assert (
+        history["time"].dtype == "datetime64[s]"
+        and (np.diff(history["time"]).astype(int) >= 0).all()
+    )
+    mixed = type(history)(
+        [*history.rows, {"step": 10, "time": "2026-01-02T03:04:05Z", "recall": 0.25}]
+    )
+    assert (
+        np.isnan(mixed["recall"][:-1]).all()
+        and mixed["recall"][-1] == 0.25
+        and np.isnan(mixed["g_loss"][-1])
+    )
     assert len(mixed.evaluations.rows) == 1 and mixed.training.rows == history.rows
     with pytest.raises(KeyError, match=r"'loss'; there are step, time"):
         history["loss"]
@@ -130,15 +146,25 @@ def test_a_figure_shows_itself(run):
 def test_the_configuration_says_how_the_run_was_started(run):
     saved = json.loads((run.folder / "config.json").read_text())
     (began,) = saved["starts"]
-    assert began["step"] == 0 and began["device"] == "cpu" and began["command"].startswith("flaxgan.train(")
+    assert (
+        began["step"] == 0
+        and began["device"] == "cpu"
+        and began["command"].startswith("flaxgan.train(")
+    )
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", began["date"])
-    assert began["jax_version"] and began["flax_version"] and saved["flaxgan_version"] == flaxgan.__version__
+    assert (
+        began["jax_version"]
+        and began["flax_version"]
+        and saved["flaxgan_version"] == flaxgan.__version__
+    )
 
 
 def test_a_run_of_another_minor_version_is_refused_in_one_line(run, tmp_path, refused):
     saved = json.loads((run.folder / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(saved | {"flaxgan_version": "0.1.0"}))
-    with pytest.raises(flaxgan.UserError, match=r"flaxgan 0\.1, .*use flaxgan 0\.1 for that run, or train anew"):
+    with pytest.raises(
+        flaxgan.UserError, match=r"flaxgan 0\.1, .*use flaxgan 0\.1 for that run, or train anew"
+    ):
         flaxgan.load(tmp_path)
     assert "use flaxgan 0.1" in refused("--run-dir", tmp_path)
 
@@ -147,7 +173,9 @@ def test_the_same_array_resumes_and_another_does_not(run, images, labels, tmp_pa
     copy = _copied(run, tmp_path)
     again = flaxgan.train(images.copy(), labels, ["discs", "squares"], run_dir=copy, epochs=3)
     assert again.finished and again.step == 15
-    assert [start["step"] for start in json.loads((copy / "config.json").read_text())["starts"]] == [0, 10]
+    assert [
+        start["step"] for start in json.loads((copy / "config.json").read_text())["starts"]
+    ] == [0, 10]
     with pytest.raises(flaxgan.UserError, match=r"the pictures in .* are not those"):
         flaxgan.train(255 - images, labels, ["discs", "squares"], run_dir=copy, epochs=4)
 
@@ -169,18 +197,29 @@ def test_unknown_keywords_are_answered_with_the_nearest(tmp_path):
 
 
 def test_interrupting_saves_and_returns_and_the_same_call_goes_on(images, tmp_path, capsys):
-    asked = {"dataset": images, "max_steps": 60, "log_every": 1, "run_dir": tmp_path / "run"} | SMALL
+    asked = {
+        "dataset": images,
+        "max_steps": 60,
+        "log_every": 1,
+        "run_dir": tmp_path / "run",
+    } | SMALL
     asked |= {"checkpoint_every": "30 steps"}
-    run = flaxgan.train(on_log=lambda row: row["step"] == 1 and signal.raise_signal(signal.SIGINT), **asked)
+    run = flaxgan.train(
+        on_log=lambda row: row["step"] == 1 and signal.raise_signal(signal.SIGINT), **asked
+    )
     assert not run.finished and 1 <= run.step < 60
     assert f"to resume:\nflaxgan.train(run_dir='{run.folder}')" in capsys.readouterr().out
-    assert flaxgan.train(**asked).finished and [row["step"] for row in run.history.rows] == [*range(1, 61)]
+    assert flaxgan.train(**asked).finished and [row["step"] for row in run.history.rows] == [
+        *range(1, 61)
+    ]
 
 
 def test_it_trains_in_another_thread(images, tmp_path):
     runs = []
     thread = threading.Thread(
-        target=lambda: runs.append(flaxgan.train(images[..., 0], max_steps=1, run_dir=tmp_path / "run", **SMALL))
+        target=lambda: runs.append(
+            flaxgan.train(images[..., 0], max_steps=1, run_dir=tmp_path / "run", **SMALL)
+        )
     )
     thread.start()
     thread.join()
@@ -195,16 +234,24 @@ def test_samples_are_those_of_the_command(model, run, tmp_path):
     assert (model.sample(5, seed=1) == command("--num", 5, "--seed", 1)).all()
     assert len(model.sample()) == 64 and model.sample().dtype == np.uint8
     assert (model.sample(3, labels="squares") == command("--num", 3, "--class", "squares")).all()
-    assert (model.sample(3, labels=["squares", 0]) == command("--num", 3, "--class", "squares,0")).all()
+    assert (
+        model.sample(3, labels=["squares", 0]) == command("--num", 3, "--class", "squares,0")
+    ).all()
     assert (model.sample(labels="all") == command("--class", "all")).all()
     assert (model.sample(2, truncation=0.5) == command("--num", 2, "--truncation", 0.5)).all()
-    assert (model.sample(interpolate=[3, 4], frames=5) == command("--interpolate", "3,4", "--frames", 5)).all()
+    assert (
+        model.sample(interpolate=[3, 4], frames=5) == command("--interpolate", "3,4", "--frames", 5)
+    ).all()
     each = model.sample(labels=np.array([1, 0, 1]))
-    assert (each[[0, 2]] == model.sample(3, labels=1)[[0, 2]]).all() and (each[1] == model.sample(3, labels=0)[1]).all()
+    assert (each[[0, 2]] == model.sample(3, labels=1)[[0, 2]]).all() and (
+        each[1] == model.sample(3, labels=0)[1]
+    ).all()
 
 
 def test_a_checkpoint_by_its_step_or_epoch(run, model):
-    assert (flaxgan.load(run.folder, 5).sample(2) == flaxgan.load(run.folder, "epoch:1").sample(2)).all()
+    assert (
+        flaxgan.load(run.folder, 5).sample(2) == flaxgan.load(run.folder, "epoch:1").sample(2)
+    ).all()
     assert flaxgan.load(run.folder, "step:5").step == 5 and model.step == 10
     for name in ("best", "newest", 7):
         with pytest.raises(flaxgan.UserError, match="checkpoint"):
@@ -238,11 +285,18 @@ def test_sampling_reads_the_averaged_generator_and_nothing_else(run, monkeypatch
 
     flaxgan.load(run.folder)
     (part,) = read
-    assert part.discriminator is None and part.generator.params is None and part.generator.opt_state == ()
+    assert (
+        part.discriminator is None
+        and part.generator.params is None
+        and part.generator.opt_state == ()
+    )
     assert part.ema_params and part.generator.batch_stats and part.augment_probability is None
     whole = state_shape(run.config)
     with Checkpoints(run.folder) as checkpoints:
-        state, part = checkpoints.restore(whole), checkpoints.restore(whole, part=lambda state: {"step": state.step})
+        state, part = (
+            checkpoints.restore(whole),
+            checkpoints.restore(whole, part=lambda state: {"step": state.step}),
+        )
     assert part.keys() == {"step"} and int(part["step"]) == int(state.step) == 10
 
 
@@ -256,8 +310,12 @@ def test_a_grid_is_a_picture(model):
 
 def test_the_discriminator_is_asked(model, images, labels):
     real = np.asarray([np.asarray(Image.fromarray(image).resize((16, 16))) for image in images])
-    shares = flaxgan.discriminator_accuracy(model, (real, labels), (model.sample(40, labels=0)[:40], np.zeros(40, int)))
-    assert shares.keys() == {"d_real_accuracy", "d_fake_accuracy"} and all(0 <= share <= 1 for share in shares.values())
+    shares = flaxgan.discriminator_accuracy(
+        model, (real, labels), (model.sample(40, labels=0)[:40], np.zeros(40, int))
+    )
+    assert shares.keys() == {"d_real_accuracy", "d_fake_accuracy"} and all(
+        0 <= share <= 1 for share in shares.values()
+    )
     with pytest.raises(flaxgan.UserError, match="takes images of 16x16x3"):
         flaxgan.discriminator_accuracy(model, (images, labels), (real, labels))
     with pytest.raises(flaxgan.UserError, match="give the labels"):
@@ -265,11 +323,23 @@ def test_the_discriminator_is_asked(model, images, labels):
 
 
 def test_numbers_are_those_of_the_file_and_the_command(run, tmp_path):
-    content = flaxgan.evaluate(run.folder, num=20, metrics=["diversity"], output=tmp_path / "a.json")
+    content = flaxgan.evaluate(
+        run.folder, num=20, metrics=["diversity"], output=tmp_path / "a.json"
+    )
     assert json.loads((tmp_path / "a.json").read_text()) == content
     assert content["protocol"]["n_generated"] == 20 and content["metrics"]["ms_ssim"]["value"] > 0
     assert run.evaluate(num=20, metrics="diversity")["metrics"] == content["metrics"]
-    evaluate([str(run.folder), "--num", "20", "--metrics", "diversity", "--output", str(tmp_path / "b.json")])
+    evaluate(
+        [
+            str(run.folder),
+            "--num",
+            "20",
+            "--metrics",
+            "diversity",
+            "--output",
+            str(tmp_path / "b.json"),
+        ]
+    )
     assert json.loads((tmp_path / "b.json").read_text())["metrics"] == content["metrics"]
 
 
@@ -277,10 +347,17 @@ def test_sets_of_any_kind_are_measured_against_each_other(model, images, tmp_pat
     np.save(tmp_path / "a.npy", images)
     np.savez(tmp_path / "a.npz", images=images, labels=np.arange(40) % 2)
     sets = (images, tmp_path / "a.npy", str(tmp_path / "a.npz"))
-    values = [flaxgan.evaluate(real=one, generated=sets[0], metrics=["diversity"])["metrics"] for one in sets]
+    values = [
+        flaxgan.evaluate(real=one, generated=sets[0], metrics=["diversity"])["metrics"]
+        for one in sets
+    ]
     assert values[0] == values[1] == values[2]
-    content = flaxgan.evaluate(real=pictures, generated=model.sample(40), image_size=16, metrics=["diversity"])
-    assert content["real"]["source"] == str(pictures) and content["generated"]["source"] == "an array"
+    content = flaxgan.evaluate(
+        real=pictures, generated=model.sample(40), image_size=16, metrics=["diversity"]
+    )
+    assert (
+        content["real"]["source"] == str(pictures) and content["generated"]["source"] == "an array"
+    )
     with pytest.raises(flaxgan.UserError, match="name a RUN_DIR, or both"):
         flaxgan.evaluate(real=images)
 
@@ -309,8 +386,15 @@ def test_files_that_are_no_arrays_are_refused(tmp_path, refused):
     (tmp_path / "text.npz").write_text("not an archive")
     np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
     np.savez(tmp_path / "pickled.npz", images=np.array([{}]), allow_pickle=True)
-    for name, said in {"text": "can't read", "other": "no array 'images'", "pickled": "can't read", "none": "no file"}.items():
-        assert said in refused("--dataset", tmp_path / f"{name}.npz", "--run-dir", tmp_path / "run", *TINY)
+    for name, said in {
+        "text": "can't read",
+        "other": "no array 'images'",
+        "pickled": "can't read",
+        "none": "no file",
+    }.items():
+        assert said in refused(
+            "--dataset", tmp_path / f"{name}.npz", "--run-dir", tmp_path / "run", *TINY
+        )
 
 
 def test_a_file_of_arrays_on_the_command_line(tmp_path, images, labels, train, monkeypatch):
@@ -326,9 +410,14 @@ def test_a_data_set_of_ones_own_trains_resumes_and_evaluates(images, tmp_path):
     mine = flaxgan.Source(name="mine", length=40, read=lambda i: (Image.fromarray(images[i]), 0))
     assert flaxgan.train(mine, max_steps=1, run_dir=tmp_path / "run", **SMALL).step == 1
     assert flaxgan.train(run_dir=tmp_path / "run", max_steps=2).step == 2
-    assert flaxgan.evaluate(tmp_path / "run", num=20, metrics=["diversity"])["real"]["source"] == "mine"
+    assert (
+        flaxgan.evaluate(tmp_path / "run", num=20, metrics=["diversity"])["real"]["source"]
+        == "mine"
+    )
     del flaxgan.DATASETS["mine"]
-    with pytest.raises(flaxgan.UserError, match=r"one of your own has to be added again \(--plugin FILE"):
+    with pytest.raises(
+        flaxgan.UserError, match=r"one of your own has to be added again \(--plugin FILE"
+    ):
         flaxgan.train(run_dir=tmp_path / "run", max_steps=3)
 
 
@@ -341,12 +430,28 @@ def added():
         table.pop("mine", None)
 
 
-def test_a_loss_in_a_file_of_ones_own_by_command(tmp_path, pictures, added, train, refused, sample_refused):
+def test_a_loss_in_a_file_of_ones_own_by_command(
+    tmp_path, pictures, added, train, refused, sample_refused
+):
     """The first command has a process of its own: nothing of this one's is needed."""
     plugin = tmp_path / "mine.py"
     plugin.write_text(PLUGIN)
     run_dir = tmp_path / "run"
-    succeed(start("--dataset", pictures, "--run-dir", run_dir, "--loss", "mine", "--plugin", plugin, "--max-steps", 2, *TINY))
+    succeed(
+        start(
+            "--dataset",
+            pictures,
+            "--run-dir",
+            run_dir,
+            "--loss",
+            "mine",
+            "--plugin",
+            plugin,
+            "--max-steps",
+            2,
+            *TINY,
+        )
+    )
     error = refused("--run-dir", run_dir, "--max-steps", 3)
     assert "--loss mine is none of bce, hinge" in error and "--plugin FILE" in error
     assert "--plugin FILE" in sample_refused(run_dir, "--output", tmp_path / "a.png")
@@ -362,13 +467,24 @@ def test_all_that_can_be_ones_own_at_once(images, tmp_path, added):
         pass
 
     calls = []
-    flaxgan.PENALTIES["mine"] = lambda logits, real, fake, rng: calls.append("penalty") or (logits(real) ** 2).mean()
-    flaxgan.AUGMENTATIONS["mine"] = lambda images, rng: calls.append("augmentation") or images[:, ::-1]
-    flaxgan.ARCHITECTURES["mine"] = types.SimpleNamespace(Generator=Generator, Discriminator=dcgan.Discriminator)
+    flaxgan.PENALTIES["mine"] = lambda logits, real, fake, rng: (
+        calls.append("penalty") or (logits(real) ** 2).mean()
+    )
+    flaxgan.AUGMENTATIONS["mine"] = lambda images, rng: (
+        calls.append("augmentation") or images[:, ::-1]
+    )
+    flaxgan.ARCHITECTURES["mine"] = types.SimpleNamespace(
+        Generator=Generator, Discriminator=dcgan.Discriminator
+    )
     own = {"penalty": "mine=0.1", "augment": "color,mine", "architecture": "mine"}
     run = flaxgan.train(images, max_steps=2, log_every=1, run_dir=tmp_path / "run", **own, **SMALL)
     assert {*calls} == {"penalty", "augmentation"} and (run.history["d_penalty"] > 0).all()
-    assert run.config.options.discriminator_norm == "layer" and run.load().sample(2).shape == (2, 16, 16, 3)
+    assert run.config.options.discriminator_norm == "layer" and run.load().sample(2).shape == (
+        2,
+        16,
+        16,
+        3,
+    )
     with pytest.raises(flaxgan.UserError, match="flaxgan's own name"):
         flaxgan.LOSSES["bce"] = flaxgan.LOSSES["hinge"]
     with pytest.raises(flaxgan.UserError, match="--penalty other is none of r1, r2"):
@@ -385,7 +501,9 @@ def test_a_plugin_that_is_not_there(tmp_path, refused):
 def test_a_new_run_from_the_configuration_of_another(run, tmp_path, train, refused):
     file = run.folder / "config.json"
     again = flaxgan.train(config=file, max_steps=1, seed=7, run_dir=tmp_path / "a")
-    assert again.config.replace(max_steps=None, seed=0, run_dir=None) == run.config.replace(run_dir=None)
+    assert again.config.replace(max_steps=None, seed=0, run_dir=None) == run.config.replace(
+        run_dir=None
+    )
     dry = train("--config", file, "--epochs", 9, "--run-dir", tmp_path / "b", "--dry-run")
     assert re.search(r"epochs +9\n", dry) and re.search(r"latent_dim +8\n", dry)
     assert "--config" in refused("--config", tmp_path / "none.json")
@@ -409,7 +527,8 @@ def test_the_program_has_the_commands_as_verbs(run, tmp_path, capsys):
 
 
 def test_a_bar_is_shown_where_somebody_sees_it(monkeypatch):
-    assert not in_notebook() and progress_bar(range(2)).disable  # standard error is no terminal here
+    # standard error is no terminal here
+    assert not in_notebook() and progress_bar(range(2)).disable
     shell = types.SimpleNamespace(config={"IPKernelApp": {}})
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setattr("flaxgan.system.bars.find_spec", lambda name: None)

@@ -27,7 +27,8 @@ def test_color_spreads_grey_pictures_and_the_channels_of_colourful_ones_by_rando
     np.testing.assert_allclose(changed.std(-1), 0, atol=1e-6)  # whatever the saturation
     contrast = np.asarray(changed[..., 0].std((1, 2)) / grey[0, ..., 0].std())
     assert 0.5 <= contrast.min() < 0.55 and 1.45 < contrast.max() <= 1.5
-    red = jnp.zeros((200, 8, 8, 3)).at[..., 0].set(0.9)  # all pixels alike: a mean of their own, and no contrast but of channels
+    # all pixels alike: a mean of their own, and no contrast but of channels
+    red = jnp.zeros((200, 8, 8, 3)).at[..., 0].set(0.9)
     saturation = np.asarray(jnp.ptp(color(red, RNG), -1)[:, 0, 0] / 0.9) / contrast
     assert saturation.min() < 0.05 and 1.95 < saturation.max() <= 2.01
 
@@ -64,7 +65,9 @@ def test_a_share_of_the_pictures_is_augmented_each_by_all_or_not_at_all():
     all_of_them = augmented(images, rng, names)
     for share, deviation in ((0.0, 0), (0.3, 0.08), (1.0, 0)):
         shown = augmented(images, rng, names, jnp.float32(share))
-        as_augmented, as_it_was = ((shown == other).all((1, 2, 3)) for other in (all_of_them, images))
+        as_augmented, as_it_was = (
+            (shown == other).all((1, 2, 3)) for other in (all_of_them, images)
+        )
         assert (as_augmented | as_it_was).all()
         assert abs(float(as_augmented.mean()) - share) <= deviation
 
@@ -83,7 +86,9 @@ def test_translation_goes_all_ways():
     column = jnp.zeros((200, 16, 16, 1)).at[:, 8, 8].set(1)
     moved = np.asarray(translation(column, Rng(jax.random.key(3))))[..., 0]
     where = np.argwhere(moved)[:, 1:] - 8
-    assert {tuple(w) for w in where.tolist()} == {(y, x) for y in range(-2, 3) for x in range(-2, 3)}
+    assert {tuple(w) for w in where.tolist()} == {
+        (y, x) for y in range(-2, 3) for x in range(-2, 3)
+    }
 
 
 def test_cutout_is_as_wide_as_high():

@@ -53,7 +53,8 @@ def test_restored_to_the_bit_and_only_the_newest_kept(run_dir, trainer):
     with Checkpoints(run_dir) as checkpoints:
         assert checkpoints.steps() == [3, 4]
         state = checkpoints.restore(trainer.state_shape)
-        older = checkpoints.restore(trainer.state_shape, step=3)  # its arrays were donated while it was being written
+        # its arrays were donated while it was being written
+        older = checkpoints.restore(trainer.state_shape, step=3)
     for restored, step in ((state, 4), (older, 3)):
         for got, want in zip(leaves(restored), saved_leaves(run_dir, step), strict=True):
             assert got.dtype == want.dtype and (got == want).all()
@@ -67,7 +68,9 @@ def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, trainer, tm
     folder, step = run_dir, np.arange(8)[None]
     for count, parallelism in ((8, "pmap"), (2, "jit"), (8, "jit"), (1, "jit")):
         config = CONFIG.replace(parallelism=parallelism)
-        on_count = trainer if count == 1 else Trainer(config, jax.devices()[:count], Dataset.of(IMAGES))
+        on_count = (
+            trainer if count == 1 else Trainer(config, jax.devices()[:count], Dataset.of(IMAGES))
+        )
         with Checkpoints(folder) as checkpoints:
             state = checkpoints.restore(on_count.state_shape)
         assert all(len(leaf.sharding.device_set) == count for leaf in jax.tree.leaves(state))
@@ -77,7 +80,11 @@ def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, trainer, tm
             checkpoints.save(state)
         expected, expected_metrics = trainer.train_steps(expected, trainer.dataset.rows(step))
         np.testing.assert_allclose(metrics["d_loss"], expected_metrics["d_loss"], rtol=0, atol=1e-5)
-    for got, want in zip(leaves(state.discriminator.batch_stats), leaves(expected.discriminator.batch_stats), strict=True):
+    for got, want in zip(
+        leaves(state.discriminator.batch_stats),
+        leaves(expected.discriminator.batch_stats),
+        strict=True,
+    ):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
 
 
@@ -92,7 +99,9 @@ def test_an_interrupted_checkpoint_is_never_chosen(run_dir, trainer):
 
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, trainer, damage):
-    files = [file for file in (run_dir / "checkpoints" / "4").rglob("d/*") if file.stat().st_size > 100]
+    files = [
+        file for file in (run_dir / "checkpoints" / "4").rglob("d/*") if file.stat().st_size > 100
+    ]
     for file in files:
         if damage == "missing":
             file.unlink()
@@ -112,7 +121,10 @@ def damage(run_dir, *steps):
 
 def test_nothing_is_to_be_removed_unless_an_older_one_can_be_read(run_dir, trainer, tmp_path):
     damage(run_dir, 3, 4)
-    with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="checkpoints/4 can't be read") as raised:
+    with (
+        Checkpoints(run_dir) as checkpoints,
+        pytest.raises(UserError, match="checkpoints/4 can't be read") as raised,
+    ):
         checkpoints.restore(trainer.state_shape)
     assert "go on from" not in str(raised.value)
     state, folder = trainer.create_state(), tmp_path / "other"
@@ -133,7 +145,9 @@ def test_where_orbax_would_lose_them_none_are_written(tmp_path, name):
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["a]b", "a b", "a%20b", "é", "{a}", "a$b", "a#b", "'", '"', "a,b", "a~b"])
+@pytest.mark.parametrize(
+    "name", ["a]b", "a b", "a%20b", "é", "{a}", "a$b", "a#b", "'", '"', "a,b", "a~b"]
+)
 def test_other_names_are_no_trouble(tmp_path, trainer, name):
     with Checkpoints(tmp_path / name, keep=1) as checkpoints:
         checkpoints.save(trainer.create_state())
@@ -143,7 +157,9 @@ def test_other_names_are_no_trouble(tmp_path, trainer, name):
 
 @pytest.mark.parametrize("lost", [".", "default/d"])
 @pytest.mark.parametrize("step", [0, 1])
-def test_what_was_written_and_cannot_be_read_ends_the_run(tmp_path, trainer, monkeypatch, lost, step):
+def test_what_was_written_and_cannot_be_read_ends_the_run(
+    tmp_path, trainer, monkeypatch, lost, step
+):
     """At once if it is the first; else when the next is due, or at the end."""
     finished = ocp.CheckpointManager.wait_until_finished
 
@@ -167,12 +183,16 @@ def test_importing_it_changes_nothing():
         "import logging, sys, flaxgan.runs.checkpoint; "
         "print(sys.unraisablehook is sys.__unraisablehook__, logging.getLogger('asyncio').level)"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert result.stdout == "True 0\n"
 
 
 def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run_dir, monkeypatch):
-    """As by a run that goes on training; the other way round in time, for the test: an older one is left."""
+    """As by a run that goes on training; the other way round in time, for the test: an older one is
+    left.
+    """
     restore = Checkpoints.restore
 
     def removed_meanwhile(self, *asked):
@@ -196,16 +216,24 @@ def test_a_checkpoint_of_another_network(run_dir, fields):
 def test_a_checkpoint_whose_layers_have_other_names(run_dir, trainer):
     params = dict(trainer.state_shape.generator.params)
     params["Dense_7"] = params.pop("Dense_0")
-    shape = trainer.state_shape.replace(generator=trainer.state_shape.generator.replace(params=params))
+    shape = trainer.state_shape.replace(
+        generator=trainer.state_shape.generator.replace(params=params)
+    )
     with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="another network"):
         checkpoints.restore(shape)
 
 
 def test_no_checkpoint_and_no_such_checkpoint(run_dir, trainer, tmp_path):
     (tmp_path / "new" / "checkpoints").mkdir(parents=True)
-    with Checkpoints(tmp_path / "new") as checkpoints, pytest.raises(UserError, match="no checkpoint in"):
+    with (
+        Checkpoints(tmp_path / "new") as checkpoints,
+        pytest.raises(UserError, match="no checkpoint in"),
+    ):
         checkpoints.restore(trainer.state_shape)
-    with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="of step 1 .*there are 3, 4"):
+    with (
+        Checkpoints(run_dir) as checkpoints,
+        pytest.raises(UserError, match="of step 1 .*there are 3, 4"),
+    ):
         checkpoints.restore(trainer.state_shape, step=1)
 
 
@@ -219,7 +247,9 @@ def trained(run_dir):
     return TrainedRun(CONFIG.replace(run_dir=str(run_dir)), {}, None, 17)
 
 
-@pytest.mark.parametrize(("text", "step"), [("4", 4), ("step:4", 4), ("epoch:2", 4), ("best", 3), ("3", 3)])
+@pytest.mark.parametrize(
+    ("text", "step"), [("4", 4), ("step:4", 4), ("epoch:2", 4), ("best", 3), ("3", 3)]
+)
 def test_a_checkpoint_by_its_step_its_epoch_or_as_the_best(trained, text, step):
     assert int(load(trained, checkpoint_name(text), jax.devices()[0]).step) == step
 
@@ -228,20 +258,27 @@ def test_a_checkpoint_by_its_step_its_epoch_or_as_the_best(trained, text, step):
 def test_which_checkpoints_are_kept_is_said_by_step_and_epoch(trained, text):
     with pytest.raises(UserError) as error:
         load(trained, checkpoint_name(text), jax.devices()[0])
-    assert "no checkpoint of step 2 (epoch 1); kept: step 3 (within epoch 2), step 4 (epoch 2); the run's" in str(error.value)
+    assert (
+        "no checkpoint of step 2 (epoch 1); kept: step 3 (within epoch 2), step 4 (epoch 2); the"
+        " run's" in str(error.value)
+    )
 
 
 def test_of_many_kept_checkpoints_the_nearest_are_named(tmp_path):
     for step in range(100, 3000, 100):
         (tmp_path / "checkpoints" / str(step)).mkdir(parents=True)
     run = TrainedRun(CONFIG.replace(run_dir=str(tmp_path)), {}, None, None)
-    with pytest.raises(UserError, match="of step 1010; kept: step 700, .*step 1000, .*step 1400, …; the run's"):
+    with pytest.raises(
+        UserError, match="of step 1010; kept: step 700, .*step 1000, .*step 1400, …; the run's"
+    ):
         load(run, CheckpointName("step", 1010), jax.devices()[0])
     with pytest.raises(UserError, match="name a step"):
         load(run, CheckpointName("epoch", 1), jax.devices()[0])
 
 
-@pytest.mark.parametrize("text", ["newest", "epoch", "epoch:", "epoch:-1", ":5", "epochs:5", "best:5", "1.5", ""])
+@pytest.mark.parametrize(
+    "text", ["newest", "epoch", "epoch:", "epoch:-1", ":5", "epochs:5", "best:5", "1.5", ""]
+)
 def test_what_names_no_checkpoint(text):
     with pytest.raises(argparse.ArgumentTypeError, match="is neither a step"):
         checkpoint_name(text)

@@ -27,9 +27,9 @@ from flaxgan.trainer import live_on_device
 
 FIELDS = fields_of("gan")
 FIXED_BY_THE_USERS_SCRIPTS = """
-    --dataset --data-dir --split --image-size --channels --batch-size --epochs --max-steps --features --latent-dim --learning-rate
-    --d-learning-rate --g-learning-rate --beta1 --beta2 --seed --run-dir --checkpoint-every --keep-checkpoints --flip --no-flip
-    --dry-run
+    --dataset --data-dir --split --image-size --channels --batch-size --epochs --max-steps
+    --features --latent-dim --learning-rate --d-learning-rate --g-learning-rate --beta1 --beta2
+    --seed --run-dir --checkpoint-every --keep-checkpoints --flip --no-flip --dry-run
 """.split()  # noqa: SIM905
 
 
@@ -46,7 +46,9 @@ def test_defaults_are_the_papers():
 
 def test_only_flags_that_were_given_are_parsed():
     assert parse() == {}
-    assert parse("--image-size", "48x64", "--no-flip", "--channels", "1", "--learning-rate", "1e-3") == {
+    assert parse(
+        "--image-size", "48x64", "--no-flip", "--channels", "1", "--learning-rate", "1e-3"
+    ) == {
         "image_size": (48, 64),
         "flip": False,
         "channels": 1,
@@ -63,19 +65,35 @@ def test_the_names_are_those_of_what_is_there():
         "extractor": EXTRACTORS,
         "fit": FITS,
     }.items():
-        assert typing.get_args(typing.get_type_hints(Config if field in SHARED else GANOptions)[field]) == tuple(table)
+        assert typing.get_args(
+            typing.get_type_hints(Config if field in SHARED else GANOptions)[field]
+        ) == tuple(table)
     assert tuple(AUGMENTATIONS) == options.AUGMENTATIONS
-    assert Config.make(augment=",".join(AUGMENTATIONS)).options.augmentations == tuple(AUGMENTATIONS)
+    assert Config.make(augment=",".join(AUGMENTATIONS)).options.augmentations == tuple(
+        AUGMENTATIONS
+    )
     assert tuple(PENALTIES) == options.PENALTIES and set(PENALTIES) <= set(FIELDS)
 
 
 def test_json_round_trip():
-    config = Config.make(image_size=(48, 64), channels=1, flip=False, max_steps=7, run_dir="somewhere")
+    config = Config.make(
+        image_size=(48, 64), channels=1, flip=False, max_steps=7, run_dir="somewhere"
+    )
     assert Config.from_dict(json.loads(json.dumps(config.to_dict())), run_dir="somewhere") == config
 
 
 @pytest.mark.parametrize(
-    "name", ["batch_size", "epochs", "max_steps", "features", "d_features", "latent_dim", "learning_rate", "g_learning_rate"]
+    "name",
+    [
+        "batch_size",
+        "epochs",
+        "max_steps",
+        "features",
+        "d_features",
+        "latent_dim",
+        "learning_rate",
+        "g_learning_rate",
+    ],
 )
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_zero_negative_and_nan_are_refused(name, value):
@@ -89,7 +107,10 @@ def test_infinite_rates_are_refused(name):
         Config.make(**{name: float("inf")})
 
 
-@pytest.mark.parametrize("fields", [{"beta1": 1.0}, {"beta2": -0.1}, {"beta1": float("nan")}, {"seed": -1}, {"channels": 2}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"beta1": 1.0}, {"beta2": -0.1}, {"beta1": float("nan")}, {"seed": -1}, {"channels": 2}],
+)
 def test_values_out_of_range_are_refused(fields):
     with pytest.raises(UserError, match=flag(next(iter(fields)))):
         Config.make(**fields)
@@ -114,8 +135,12 @@ def test_bad_flags_are_user_errors(argv, message):
 
 def test_help_lists_every_flag_quickly():
     began = time.monotonic()
-    result = subprocess.run([sys.executable, "-m", "flaxgan.main", "--help"], capture_output=True, text=True, check=True)
-    assert time.monotonic() - began < 20, "a sanity bound, not a benchmark: --help must not import JAX"
+    result = subprocess.run(
+        [sys.executable, "-m", "flaxgan.main", "--help"], capture_output=True, text=True, check=True
+    )
+    assert time.monotonic() - began < 20, (
+        "a sanity bound, not a benchmark: --help must not import JAX"
+    )
     words = result.stdout.replace(",", " ").replace("[", " ").split()
     assert all(name in words for name in FIXED_BY_THE_USERS_SCRIPTS)
     assert all(field.metadata["help"] for field in FIELDS.values())
@@ -125,13 +150,21 @@ def test_help_of_a_recipe_is_its_own():
     """In groups, each of which begins at a field."""
     command = [sys.executable, "-m", "experiments.own_images", "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    assert text.startswith("usage: python -m experiments.own_images [FLAGS]") and "A folder of your own pictures" in text
+    assert (
+        text.startswith("usage: python -m experiments.own_images [FLAGS]")
+        and "A folder of your own pictures" in text
+    )
     assert set(GROUPS) <= set(FIELDS) and all(f"\n{title}:\n" in text for title in GROUPS.values())
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys, flaxgan.main, flaxgan.sample; print([m for m in ('jax', 'numpy', 'matplotlib') if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = (
+        "import sys, flaxgan.main, flaxgan.sample; print([m for m in ('jax', 'numpy', 'matplotlib')"
+        " if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"
 
 
@@ -160,11 +193,19 @@ def test_remedies_that_do_not_go_together_or_make_no_sense(fields, said):
 
 def test_the_discriminators_normalisation_follows_from_what_is_asked():
     kinds = [{}, {"r1": 1.0}, {"spectral_norm": True}, {"spectral_norm": True, "d_norm": "layer"}]
-    assert [Config.make(**fields).options.discriminator_norm for fields in kinds] == ["batch", "layer", "none", "layer"]
+    assert [Config.make(**fields).options.discriminator_norm for fields in kinds] == [
+        "batch",
+        "layer",
+        "none",
+        "layer",
+    ]
 
 
 def test_augmentations_are_a_list_or_none():
-    asked = [Config.make(augment=text).options.augmentations for text in (None, "none", "color, translation")]
+    asked = [
+        Config.make(augment=text).options.augmentations
+        for text in (None, "none", "color, translation")
+    ]
     assert asked == [(), (), ("color", "translation")]
 
 
@@ -173,20 +214,29 @@ def test_a_saved_name_means_the_same_in_every_folder(tmp_path, monkeypatch):
     (tmp_path / "oxford_flowers102").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "none"))
-    monkeypatch.setitem(sys.modules, "tensorflow", None)  # after TFDS, which looks for the name there, is imported
+    # after TFDS, which looks for the name there, is imported
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(UserError, match="is not prepared"):
         open_source("oxford_flowers102")
 
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [(5, "5 epochs"), ("1", "1 epoch"), ("500 steps", "500 steps"), ("1Step", "1 step"), (" 3 epochs ", "3 epochs")],
+    [
+        (5, "5 epochs"),
+        ("1", "1 epoch"),
+        ("500 steps", "500 steps"),
+        ("1Step", "1 step"),
+        (" 3 epochs ", "3 epochs"),
+    ],
 )
 def test_periods_are_epochs_or_steps(given, kept):
     config = Config.make(checkpoint_every=given)
     assert config.checkpoint_every == kept and Config.from_dict(config.to_dict()) == config
     number, unit = kept.split()
-    assert config.steps_every("checkpoint_every", 7) == int(number) * (7 if unit.startswith("epoch") else 1)
+    assert config.steps_every("checkpoint_every", 7) == int(number) * (
+        7 if unit.startswith("epoch") else 1
+    )
 
 
 @pytest.mark.parametrize("given", [0, "0", "-1", "5 days", "1e3", 2.5, True, "", 2**31])
@@ -211,9 +261,14 @@ def test_attention_where_there_is_no_such_map_is_refused():
             require_resolution(attention, (64, 64))
 
 
-@pytest.mark.parametrize("home, images, want", [("auto", 25, True), ("auto", 26, False), ("host", 1, False), ("device", 99, True)])
+@pytest.mark.parametrize(
+    "home, images, want",
+    [("auto", 25, True), ("auto", 26, False), ("host", 1, False), ("device", 99, True)],
+)
 def test_pictures_live_on_the_device_if_they_fill_a_quarter_of_it(home, images, want):
     class Device:
         memory_stats = staticmethod(lambda: {"bytes_limit": 100})
 
-    assert live_on_device(Config.make(data_home=home), [Device()], np.zeros(images, np.uint8)) == want
+    assert (
+        live_on_device(Config.make(data_home=home), [Device()], np.zeros(images, np.uint8)) == want
+    )

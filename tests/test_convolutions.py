@@ -11,11 +11,19 @@ from jax import lax
 from flaxgan import convolutions
 
 SIZES = [(8, 8), (14, 20), (7, 7), (5, 6), (2, 2)]
-LOWERINGS = [convolutions.IM2COL, convolutions.F2, convolutions.F4, convolutions.XLA, convolutions.XLA_IN_BLOCKS]
+LOWERINGS = [
+    convolutions.IM2COL,
+    convolutions.F2,
+    convolutions.F4,
+    convolutions.XLA,
+    convolutions.XLA_IN_BLOCKS,
+]
 
 
 def xla_conv(x, kernel):
-    return lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return lax.conv_general_dilated(
+        x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
 
 
 def xla_conv_transpose(x, kernel):
@@ -34,7 +42,9 @@ def values_and_gradients(layer, x, kernel, seed=2):
 
 def agree(ours, theirs, x, kernel):
     """To float32 rounding."""
-    for got, want in zip(*(values_and_gradients(layer, x, kernel) for layer in (ours, theirs)), strict=True):
+    for got, want in zip(
+        *(values_and_gradients(layer, x, kernel) for layer in (ours, theirs)), strict=True
+    ):
         assert got.shape == want.shape
         np.testing.assert_allclose(got, want, rtol=0, atol=5e-6 * float(abs(want).max()))
 
@@ -54,18 +64,30 @@ def test_convolution(size, lowering):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_transposed_convolution(size, lowering):
-    agree(functools.partial(convolutions._conv_transpose, lowering), xla_conv_transpose, *inputs(size, (8, 3)))
+    agree(
+        functools.partial(convolutions._conv_transpose, lowering),
+        xla_conv_transpose,
+        *inputs(size, (8, 3)),
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(12, 8), (24, 16), (64, 64)])  # FEW_POSITIONS, more, and MANY_POSITIONS
+# FEW_POSITIONS, more, and MANY_POSITIONS
+@pytest.mark.parametrize("size", [(12, 8), (24, 16), (64, 64)])
 @pytest.mark.parametrize("channels", [(3, 16), (16, 3), (16, 8)])
 def test_the_layers_of_this_platform(size, channels):
     agree(convolutions.conv4x4, xla_conv, *inputs(size, channels))
-    agree(convolutions.conv4x4_transpose, xla_conv_transpose, *inputs((size[0] // 2, size[1] // 2), channels))
+    agree(
+        convolutions.conv4x4_transpose,
+        xla_conv_transpose,
+        *inputs((size[0] // 2, size[1] // 2), channels),
+    )
 
 
-@pytest.mark.parametrize("layer, whole", [(convolutions.conv4x4, xla_conv), (convolutions.conv4x4_transpose, xla_conv_transpose)])
+@pytest.mark.parametrize(
+    "layer, whole",
+    [(convolutions.conv4x4, xla_conv), (convolutions.conv4x4_transpose, xla_conv_transpose)],
+)
 def test_bfloat16_is_off_by_less_than_two_roundings(layer, whole):
     x, kernel = inputs((64, 64), (16, 16))
     want = whole(x, kernel)
@@ -74,11 +96,16 @@ def test_bfloat16_is_off_by_less_than_two_roundings(layer, whole):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
+@pytest.mark.parametrize(
+    "part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)]
+)
 def test_a_batch_in_parts(monkeypatch, part, whole):
     x, kernel = inputs((8, 12), (3, 5))
     monkeypatch.setattr(convolutions.winograd, "CACHED", x.nbytes // 8)
-    layer, batch = functools.partial(getattr(convolutions, part), convolutions.F4), jnp.concatenate([x, -x, 2 * x])
+    layer, batch = (
+        functools.partial(getattr(convolutions, part), convolutions.F4),
+        jnp.concatenate([x, -x, 2 * x]),
+    )
     assert str(jax.make_jaxpr(layer)(batch, kernel)).count("dot_general[") == 2 * 25
     agree(layer, whole, batch, kernel)
 
@@ -107,13 +134,18 @@ def test_the_choice_on_the_cpu(monkeypatch, y, channels, dtype, want):
 @pytest.mark.parametrize("dtype, most_in_blocks", [("float32", 64), ("bfloat16", 7)])
 def test_the_choice_elsewhere(monkeypatch, dtype, most_in_blocks):
     monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
-    chosen = [convolutions._lowering(8, 16, 16, channels, jnp.dtype(dtype)) for channels in (3, most_in_blocks, most_in_blocks + 1)]
+    chosen = [
+        convolutions._lowering(8, 16, 16, channels, jnp.dtype(dtype))
+        for channels in (3, most_in_blocks, most_in_blocks + 1)
+    ]
     assert chosen == [convolutions.XLA_IN_BLOCKS, convolutions.XLA_IN_BLOCKS, convolutions.XLA]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lowering", LOWERINGS)
-@pytest.mark.parametrize("part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)])
+@pytest.mark.parametrize(
+    "part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)]
+)
 def test_gradients_of_gradients(lowering, part, whole):
     """As a gradient penalty takes them."""
 
@@ -123,12 +155,20 @@ def test_gradients_of_gradients(lowering, part, whole):
     x, kernel = inputs((6, 8), (3, 5))
     ours = functools.partial(getattr(convolutions, part), lowering)
     for got, want in zip(
-        *(jax.grad(functools.partial(penalty, layer), (0, 1))(x, kernel / 8) for layer in (ours, whole)), strict=True
+        *(
+            jax.grad(functools.partial(penalty, layer), (0, 1))(x, kernel / 8)
+            for layer in (ours, whole)
+        ),
+        strict=True,
     ):
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * float(abs(want).max()))
 
 
-LAYERS = [(convolutions.conv4x4, 4), (convolutions.conv4x4_transpose, 4), (convolutions.conv_stride1, 3)]
+LAYERS = [
+    (convolutions.conv4x4, 4),
+    (convolutions.conv4x4_transpose, 4),
+    (convolutions.conv_stride1, 3),
+]
 
 
 def program_of_gradients(layer, size, kernel_size):

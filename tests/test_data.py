@@ -45,7 +45,10 @@ def pixels(folder, size=(16, 16), channels=3):
 
 
 def test_an_epoch_shows_every_picture_once_and_the_next_in_another_order():
-    epochs = [np.concatenate([batch_indices(3, step, 100, 10) for step in range(e * 10, e * 10 + 10)]) for e in range(2)]
+    epochs = [
+        np.concatenate([batch_indices(3, step, 100, 10) for step in range(e * 10, e * 10 + 10)])
+        for e in range(2)
+    ]
     assert all(sorted(epoch) == list(range(100)) for epoch in epochs)
     assert (epochs[0] != epochs[1]).any()
 
@@ -67,7 +70,9 @@ def test_every_size_is_permuted(size):
 
 
 def test_every_place_and_every_neighbour_is_as_likely():
-    """Chi-squared over 4,000 epochs of 12 pictures, within five deviations of what uniform permutations give."""
+    """Chi-squared over 4,000 epochs of 12 pictures, within five deviations of what uniform
+    permutations give.
+    """
     size, epochs = 12, 4000
     orders = np.array([permuted(np.arange(size), size, 1, epoch) for epoch in range(epochs)])
     places, followers = np.zeros((2, size, size))
@@ -84,7 +89,9 @@ def test_ten_million_pictures_are_ordered_a_batch_at_a_time():
 
 
 def test_fewer_pictures_than_a_batch():
-    with pytest.raises(UserError, match="a step takes 64 pictures .* there are 63; lower --batch-size"):
+    with pytest.raises(
+        UserError, match="a step takes 64 pictures .* there are 63; lower --batch-size"
+    ):
         steps_per_epoch(63, 64)
 
 
@@ -94,11 +101,16 @@ def test_fewer_pictures_than_a_batch():
 def test_centre_crop_then_antialiased_resize():
     wide = np.zeros((32, 96, 3), np.uint8)
     wide[:, 32:64] = 255  # the middle third is white, the rest black
-    assert to_pixels(Image.fromarray(wide), (16, 16), 3)[:, 3:-3].min() >= 254  # the filter sees a little beyond the cut
+    # the filter sees a little beyond the cut
+    assert to_pixels(Image.fromarray(wide), (16, 16), 3)[:, 3:-3].min() >= 254
     assert to_pixels(Image.fromarray(wide), (16, 48), 3)[:, :12].max() <= 1
     stripes = np.zeros((64, 64, 3), np.uint8)
-    stripes[:, ::2] = 255  # finer than the result can show: an antialiased resize gives grey, not stripes
-    assert abs(to_pixels(Image.fromarray(stripes), (16, 16), 3)[2:-2, 2:-2].astype(int) - 128).max() < 12
+    # finer than the result can show: an antialiased resize gives grey, not stripes
+    stripes[:, ::2] = 255
+    assert (
+        abs(to_pixels(Image.fromarray(stripes), (16, 16), 3)[2:-2, 2:-2].astype(int) - 128).max()
+        < 12
+    )
 
 
 def test_a_picture_of_the_right_size_is_left_as_it_is():
@@ -170,7 +182,9 @@ def test_sub_folders_become_labels_however_deep(tmp_path):
 def test_files_that_are_no_pictures_decide_nothing_about_classes(tmp_path):
     for name in ("roses", "tulips", "notes"):
         (tmp_path / name).mkdir()
-    folder_of(tmp_path, **{"roses/a": Image.new("RGB", (20, 20)), "tulips/b": Image.new("RGB", (20, 20))})
+    folder_of(
+        tmp_path, **{"roses/a": Image.new("RGB", (20, 20)), "tulips/b": Image.new("RGB", (20, 20))}
+    )
     (tmp_path / "tulips/b.png").rename(tmp_path / "tulips/b")  # known by its first bytes
     for name in ("labels.csv", "notes/read.me"):
         (tmp_path / name).write_text("no picture")
@@ -195,12 +209,18 @@ def test_links_to_folders_are_followed_but_not_in_a_circle(tmp_path):
 
 
 def test_a_flat_folder_has_no_classes(tmp_path):
-    dataset = prepare(open_source(str(folder_of(tmp_path, a=Image.new("L", (9, 9)), b=Image.new("L", (9, 9))))), (16, 16), 1)
+    dataset = prepare(
+        open_source(str(folder_of(tmp_path, a=Image.new("L", (9, 9)), b=Image.new("L", (9, 9))))),
+        (16, 16),
+        1,
+    )
     assert dataset.class_names == () and dataset.labels.tolist() == [0, 0]
 
 
 def test_channels_and_flips_follow_the_data(tmp_path):
-    folder_of(tmp_path, grey=Image.new("L", (9, 9)), deep=Image.fromarray(np.zeros((9, 9), np.uint16)))
+    folder_of(
+        tmp_path, grey=Image.new("L", (9, 9)), deep=Image.fromarray(np.zeros((9, 9), np.uint16))
+    )
     assert (open_source(str(tmp_path)).channels, open_source(str(tmp_path)).flip) == (1, False)
     folder_of(tmp_path, colour=Image.new("RGB", (9, 9)))
     assert (open_source(str(tmp_path)).channels, open_source(str(tmp_path)).flip) == (3, True)
@@ -276,7 +296,11 @@ def cached(cache, name):
 
 def test_pictures_are_memory_mapped_and_prepared_once(tmp_path, cache):
     folder = tmp_path / "once"
-    shutil.copytree(folder_of(tmp_path, a=Image.new("RGB", (9, 9), "red")), folder, ignore=shutil.ignore_patterns("once"))
+    shutil.copytree(
+        folder_of(tmp_path, a=Image.new("RGB", (9, 9), "red")),
+        folder,
+        ignore=shutil.ignore_patterns("once"),
+    )
     first = pixels(folder)
     assert isinstance(first, np.memmap)
     (entry,) = cached(cache, "once")
@@ -290,7 +314,9 @@ def test_pictures_are_memory_mapped_and_prepared_once(tmp_path, cache):
 def test_pictures_some_of_which_have_no_class_have_none(pictures):
     """TFDS marks those of its unlabelled splits with -1."""
     source = open_source(str(pictures))
-    some = dataclasses.replace(source, identity="some", read=lambda i: (source.read(i)[0], i % 2 - 1))
+    some = dataclasses.replace(
+        source, identity="some", read=lambda i: (source.read(i)[0], i % 2 - 1)
+    )
     dataset = prepare(some, (16, 16), 3)
     assert dataset.class_names == () and not dataset.labels.any() and dataset.class_counts == {}
 
@@ -319,7 +345,13 @@ def test_two_at_once(pictures, cache, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", [os.unlink, lambda path: os.truncate(path, 5), lambda path: os.truncate(path, 0), lambda path: path.write_text("{}")]
+    "damage",
+    [
+        os.unlink,
+        lambda path: os.truncate(path, 5),
+        lambda path: os.truncate(path, 0),
+        lambda path: path.write_text("{}"),
+    ],
 )
 @pytest.mark.parametrize("name", ["meta.json", "images.npy", "labels.npy"])
 def test_a_cache_that_cannot_be_read(pictures, monkeypatch, tmp_path, name, damage):
@@ -378,7 +410,9 @@ def test_flowers_are_many_deterministic_and_of_many_species():
 
 def test_species_look_different_and_no_two_flowers_are_the_same():
     species = len(synthetic_flowers.SPECIES)
-    images = np.stack([to_pixels(synthetic_flowers.draw(i)[0], (64, 64), 3) for i in range(6 * species)]).astype(float)
+    images = np.stack(
+        [to_pixels(synthetic_flowers.draw(i)[0], (64, 64), 3) for i in range(6 * species)]
+    ).astype(float)
     assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(images)
     hearts = images[:, 16:48, 16:48].mean((1, 2)).reshape(6, species, 3)  # the flower's mean colour
     within = hearts.std(0).mean()
@@ -391,13 +425,14 @@ def test_species_look_different_and_no_two_flowers_are_the_same():
 
 @pytest.fixture(scope="session")
 def tfds_dir(tmp_path_factory):
-    """A TFDS data set of 12 pictures, red ones and blue ones, and the same as digits, written by TFDS in a process of its own."""
+    """A TFDS data set of 12 pictures, red ones and blue ones, and the same as digits, written by
+    TFDS in a process of its own.
+    """
     folder = tmp_path_factory.mktemp("tfds")
     package = tmp_path_factory.mktemp("package") / "builders"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "dots.py").write_text(
-        """
+    (package / "dots.py").write_text("""
 import io
 import sys
 import numpy as np
@@ -439,8 +474,7 @@ class BrokenDots(Dots):
 
 for builder in (Dots, DigitDots, BrokenDots):
     builder(data_dir=sys.argv[1], file_format="array_record").download_and_prepare()
-"""
-    )
+""")
     subprocess.run(
         [sys.executable, "-c", "import builders.dots", str(folder)],
         env=os.environ | {"PYTHONPATH": str(package.parent)},
@@ -461,13 +495,18 @@ def test_all_splits_together_by_default(tfds_dir):
 
 def test_split_narrows(tfds_dir):
     assert len(prepare(open_source("dots", str(tfds_dir), "train"), (16, 16), 3).images) == 8
-    assert len(prepare(open_source("dots", str(tfds_dir), "train[:2]+test"), (16, 16), 3).images) == 6
+    assert (
+        len(prepare(open_source("dots", str(tfds_dir), "train[:2]+test"), (16, 16), 3).images) == 6
+    )
     with pytest.raises(UserError, match="no split validation; there are.*train"):
         open_source("dots", str(tfds_dir), "validation")
 
 
 def test_digits_are_not_mirrored(tfds_dir):
-    assert [open_source(name, str(tfds_dir)).flip for name in ("dots", "digit_dots")] == [True, False]
+    assert [open_source(name, str(tfds_dir)).flip for name in ("dots", "digit_dots")] == [
+        True,
+        False,
+    ]
 
 
 def test_a_record_is_skipped_for_its_bytes_alone(tfds_dir, tmp_path, capfd):
@@ -477,21 +516,30 @@ def test_a_record_is_skipped_for_its_bytes_alone(tfds_dir, tmp_path, capfd):
     (records,) = (tmp_path / "dots").rglob("*train.array_record*")
     whole = records.read_bytes()
     records.write_bytes(whole[:50] + bytes(50) + whole[100:])
-    with pytest.raises(UserError, match="can't read record 0 of .*dots/1.0.0: .*; see to its drive and start again, or prepare"):
+    with pytest.raises(
+        UserError,
+        match=(
+            "can't read record 0 of .*dots/1.0.0: .*; see to its drive and start again, or prepare"
+        ),
+    ):
         prepare(open_source("dots", str(tmp_path)), (16, 16), 3)
 
 
 def test_tensorflow_is_not_imported(tfds_dir):
     code = (
-        "import sys; from flaxgan.data import open_source, prepare; "
-        f"prepare(open_source('dots', {str(tfds_dir)!r}), (20, 20), 3); print('tensorflow' in sys.modules)"
+        "import sys; from flaxgan.data import open_source, prepare; prepare(open_source('dots',"
+        f" {str(tfds_dir)!r}), (20, 20), 3); print('tensorflow' in sys.modules)"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert result.stdout.split()[-1] == "False"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(UserError, match="unknown data set oxford_flower102,.* did you mean oxford_flowers102"):
+    with pytest.raises(
+        UserError, match="unknown data set oxford_flower102,.* did you mean oxford_flowers102"
+    ):
         open_source("oxford_flower102")
     with pytest.raises(UserError, match="did you mean synthetic_flowers"):
         open_source("syntetic_flowers")
@@ -515,11 +563,18 @@ def test_not_prepared_and_no_tensorflow(tmp_path, monkeypatch):
 
 def test_not_prepared_and_no_network(tmp_path, monkeypatch):
     """TFDS tries for minutes before it gives up; here something else gives up in its place."""
-    (tmp_path / "python").write_text("#!/bin/sh\necho Traceback >&2; echo 'ConnectionError: no route to host' >&2; exit 1\n")
+    (tmp_path / "python").write_text(
+        "#!/bin/sh\necho Traceback >&2; echo 'ConnectionError: no route to host' >&2; exit 1\n"
+    )
     (tmp_path / "python").chmod(0o755)
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     monkeypatch.setattr("flaxgan.data.tfds.find_spec", lambda name: True)
-    with pytest.raises(UserError, match="could not prepare oxford_flowers102 .is there a network.*: ConnectionError: no route"):
+    with pytest.raises(
+        UserError,
+        match=(
+            "could not prepare oxford_flowers102 .is there a network.*: ConnectionError: no route"
+        ),
+    ):
         open_source("oxford_flowers102", str(tmp_path))
 
 
@@ -534,7 +589,10 @@ def test_prepared_by_another_process_meanwhile(tmp_path, monkeypatch):
         _prepare(SimpleNamespace(is_prepared=lambda: False), "oxford_flowers102", str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["oxford_flowers102/nothing", "oxford_flowers102:9.9.9", "oxford_flowers102/nothing=1", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["oxford_flowers102/nothing", "oxford_flowers102:9.9.9", "oxford_flowers102/nothing=1", ""],
+)
 def test_names_that_are_none(name, tmp_path):
     with pytest.raises(UserError):
         open_source(name, str(tmp_path))
@@ -542,9 +600,19 @@ def test_names_that_are_none(name, tmp_path):
 
 def test_real_tfds_data(real_data):
     flowers = open_source("oxford_flowers102", str(real_data / "tfds"))
-    assert (len(flowers), len(flowers.class_names), flowers.channels, flowers.flip) == (8189, 102, 3, True)
+    assert (len(flowers), len(flowers.class_names), flowers.channels, flowers.flip) == (
+        8189,
+        102,
+        3,
+        True,
+    )
     fashion = open_source("fashion_mnist", str(real_data / "tfds"), "test")
-    assert (len(fashion), fashion.image_size, fashion.channels, fashion.flip) == (10000, (28, 28), 1, False)
+    assert (len(fashion), fashion.image_size, fashion.channels, fashion.flip) == (
+        10000,
+        (28, 28),
+        1,
+        False,
+    )
     picture, label = fashion.read(0)
     assert np.asarray(picture).shape == (28, 28) and 0 <= label < 10
 
@@ -556,7 +624,12 @@ def test_a_tall_picture_is_cut_to_its_middle():
 
 
 @pytest.mark.parametrize(
-    "values, want", [(np.float32([[-1, 2]]), (0, 255)), (np.int32([[-5, 2**20]]), (0, 255)), (np.uint16([[300, 60000]]), (1, 233))]
+    "values, want",
+    [
+        (np.float32([[-1, 2]]), (0, 255)),
+        (np.int32([[-5, 2**20]]), (0, 255)),
+        (np.uint16([[300, 60000]]), (1, 233)),
+    ],
 )
 def test_deep_grey_is_rounded_and_cut_off(values, want):
     assert tuple(to_pixels(Image.fromarray(values), (1, 2), 1).ravel()) == want

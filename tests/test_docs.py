@@ -1,4 +1,6 @@
-"""The documentation shows what the CSV files, the command line and the configuration say, and its links lead somewhere."""
+"""The documentation shows what the CSV files, the command line and the configuration say, and its
+links lead somewhere.
+"""
 
 import csv
 import re
@@ -49,19 +51,32 @@ def test_links_lead_to_a_file_and_a_heading(page):
 
 
 def test_the_page_on_resuming_names_what_a_resumed_run_can_change():
-    rows = [line for line in (ROOT / "docs" / "resuming.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    rows = [
+        line
+        for line in (ROOT / "docs" / "resuming.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ")
+    ]
     fixed = next(line for line in rows if line.startswith("| needs a new run"))
     measuring = next(line for line in rows if line.startswith("| may change until"))
     changing = "".join(line for line in rows if line not in (fixed, measuring))
-    flags = {flag(name): field.metadata["fixed"] for name, field in fields_of("gan").items() if field.metadata["flag"]}
-    named = {part: {*re.findall(r"--[a-z0-9-]+", part)} & flags.keys() for part in (changing, measuring, fixed)}
+    flags = {
+        flag(name): field.metadata["fixed"]
+        for name, field in fields_of("gan").items()
+        if field.metadata["flag"]
+    }
+    named = {
+        part: {*re.findall(r"--[a-z0-9-]+", part)} & flags.keys()
+        for part in (changing, measuring, fixed)
+    }
     assert named[changing] == {name for name, is_fixed in flags.items() if not is_fixed}
     assert named[measuring] == {"--evaluate-num", "--extractor"}
     assert named[fixed] == {name for name, is_fixed in flags.items() if is_fixed} - named[measuring]
 
 
 def test_every_recipe_has_been_measured():
-    measured = {row["recipe"] for row in rows_of(TABLES["recipes"].source) if row["recipe"].isidentifier()}
+    measured = {
+        row["recipe"] for row in rows_of(TABLES["recipes"].source) if row["recipe"].isidentifier()
+    }
     assert measured == {path.stem for path in (ROOT / "experiments").glob("[a-z]*.py")}
 
 
@@ -81,7 +96,10 @@ def table(tmp_path, monkeypatch):
 
 
 def test_a_value_is_shown_with_its_range_and_what_all_rows_share_below(table):
-    rows = [{"net": "x", "speed": speed, "speed_low": 10000, "speed_high": 30000, "note": ""} for speed in (20000, 21000)]
+    rows = [
+        {"net": "x", "speed": speed, "speed_low": 10000, "speed_high": 30000, "note": ""}
+        for speed in (20000, 21000)
+    ]
     assert table(rows, "net speed note") == [
         "| speed |",
         "| --- |",
@@ -93,7 +111,11 @@ def test_a_value_is_shown_with_its_range_and_what_all_rows_share_below(table):
 
 
 def test_the_best_row_of_each_run_and_seed(table):
-    rows = [{"run": "a", "seed": seed, "epoch": epoch, "fd": 100 - epoch * seed} for seed in (0, 1) for epoch in (5, 10)]
+    rows = [
+        {"run": "a", "seed": seed, "epoch": epoch, "fd": 100 - epoch * seed}
+        for seed in (0, 1)
+        for epoch in (5, 10)
+    ]
     assert table(rows, "seed epoch fd", best=True)[2:4] == ["| 0 | 5 | 100 |", "| 1 | 10 | 90 |"]
 
 
@@ -111,7 +133,9 @@ def test_a_column_that_is_not_there_is_a_mistake(table):
 def test_a_curve_has_points_for_each_of_its_runs(name):
     curve = CURVES[name]
     for run in curve.runs:
-        assert sum(row["run"] == run and bool(row[curve.x]) for row in rows_of(curve.source)) > 1, run
+        assert sum(row["run"] == run and bool(row[curve.x]) for row in rows_of(curve.source)) > 1, (
+            run
+        )
 
 
 def test_curves_are_drawn(tmp_path):

@@ -16,9 +16,20 @@ RECIPES = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     recipe = importlib.import_module(f"experiments.{name}").CONFIG
-    if name != "fashion_mnist_dense":  # one shows that a recipe's evaluation runs; it takes longer than all the rest
+    # one shows that a recipe's evaluation runs; it takes longer than all the rest
+    if name != "fashion_mnist_dense":
         recipe = recipe.replace(evaluate_every=None)
-    argv = ["--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 2, "--evaluate-num", 16, *TINY]
+    argv = [
+        "--dataset",
+        pictures,
+        "--run-dir",
+        tmp_path,
+        "--max-steps",
+        2,
+        "--evaluate-num",
+        16,
+        *TINY,
+    ]
     if recipe.options.attention:
         argv += ["--attention", 8]  # what there is at this size
     main([str(arg) for arg in argv], recipe)
@@ -35,7 +46,19 @@ def test_two_steps_on_tiny_data(tmp_path, pictures, name):
 @pytest.mark.slow
 def test_a_resumed_run_stays_what_it_was_made(tmp_path, pictures):
     recipe = importlib.import_module("experiments.own_images").CONFIG.replace(evaluate_every=None)
-    argv = ["--dataset", pictures, "--run-dir", tmp_path, *TINY, "--augment", "color", "--learning-rate", 0.001, "--max-steps", 1]
+    argv = [
+        "--dataset",
+        pictures,
+        "--run-dir",
+        tmp_path,
+        *TINY,
+        "--augment",
+        "color",
+        "--learning-rate",
+        0.001,
+        "--max-steps",
+        1,
+    ]
     main([str(arg) for arg in argv], recipe)
     main(["--run-dir", str(tmp_path), "--max-steps", "2"], recipe)
     config = json.loads((tmp_path / "config.json").read_text())
@@ -45,7 +68,14 @@ def test_a_resumed_run_stays_what_it_was_made(tmp_path, pictures):
 
 def test_a_recipe_may_name_its_run(tmp_path, pictures, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    tiny = {"dataset": str(pictures), "image_size": 16, "features": 4, "latent_dim": 8, "batch_size": 8, "max_steps": 1}
+    tiny = {
+        "dataset": str(pictures),
+        "image_size": 16,
+        "features": 4,
+        "latent_dim": 8,
+        "batch_size": 8,
+        "max_steps": 1,
+    }
     for max_steps in (1, 2):  # the second start resumes it
         main(["--max-steps", str(max_steps)], Config.make(**tiny, run_dir="mine"))
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]

@@ -42,7 +42,9 @@ def own_cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def failing(monkeypatch):
-    """Have the reads of a.png raise, one after the other, these errors, and then go well; or always the one."""
+    """Have the reads of a.png raise, one after the other, these errors, and then go well; or always
+    the one.
+    """
     monkeypatch.setattr("flaxgan.data.reading.WAITS", (0, 0, 0))
     read = Path.read_bytes
 
@@ -61,7 +63,9 @@ def failing(monkeypatch):
 
 @pytest.fixture
 def unprivileged(monkeypatch):
-    """A folder of a user whom permissions hold back, as whom the test goes on; root is held back by none."""
+    """A folder of a user whom permissions hold back, as whom the test goes on; root is held back by
+    none.
+    """
     folder = Path(tempfile.mkdtemp())
     monkeypatch.setenv("FLAXGAN_CACHE", str(folder / "cache"))
     is_root = os.getuid() == 0
@@ -80,7 +84,9 @@ def unprivileged(monkeypatch):
 # Errors of drives and machines.
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM, errno.ETIMEDOUT, errno.EINTR])
+@pytest.mark.parametrize(
+    "number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM, errno.ETIMEDOUT, errno.EINTR]
+)
 def test_a_passing_error_is_waited_out(tmp_path, own_cache, failing, number):
     fill(tmp_path, "a.png", "b.png")
     failing(*[OSError(number, os.strerror(number))] * 3)
@@ -90,12 +96,20 @@ def test_a_passing_error_is_waited_out(tmp_path, own_cache, failing, number):
 @pytest.mark.parametrize(
     "error, said",
     [
-        (OSError(errno.EIO, "Input/output error"), "can't read .*a.png: Input/output error; see to the drive"),
-        (OSError(errno.EMFILE, "Too many open files"), "can't read .*a.png: Too many open files; .*ulimit"),
+        (
+            OSError(errno.EIO, "Input/output error"),
+            "can't read .*a.png: Input/output error; see to the drive",
+        ),
+        (
+            OSError(errno.EMFILE, "Too many open files"),
+            "can't read .*a.png: Too many open files; .*ulimit",
+        ),
         (MemoryError(), "not enough memory to read .*a.png"),
     ],
 )
-def test_an_error_that_lasts_is_one_and_nothing_is_kept_of_it(tmp_path, own_cache, failing, error, said):
+def test_an_error_that_lasts_is_one_and_nothing_is_kept_of_it(
+    tmp_path, own_cache, failing, error, said
+):
     fill(tmp_path, "a.png", "b.png")
     failing(always=error)
     with pytest.raises(UserError, match=said):
@@ -120,7 +134,9 @@ def test_too_few_open_files(tmp_path, own_cache, monkeypatch):
     assert len(prepare(source, (16, 16), 3).images) == 9
 
 
-def test_memory_that_runs_out_while_decoding_says_nothing_of_the_picture(tmp_path, own_cache, monkeypatch):
+def test_memory_that_runs_out_while_decoding_says_nothing_of_the_picture(
+    tmp_path, own_cache, monkeypatch
+):
     def to_pixels(*_):
         raise MemoryError
 
@@ -175,7 +191,9 @@ def test_a_closed_sub_folder_is_left_out_and_named(unprivileged, capfd):
     assert "note: sub-folders that can't be read are left out: private\n" in capfd.readouterr().err
     for name in ("roses", "tulips"):
         (unprivileged / name).chmod(0)
-    with pytest.raises(UserError, match="holds no pictures; sub-folders that can't be read: private, roses, tulips"):
+    with pytest.raises(
+        UserError, match="holds no pictures; sub-folders that can't be read: private, roses, tulips"
+    ):
         open_source(str(unprivileged))
     unprivileged.chmod(0)
     with pytest.raises(UserError, match="can't read the folder .*permission"):
@@ -199,7 +217,9 @@ def test_reasons_are_grouped_cut_and_escaped(tmp_path, capfd):
 
 def test_nothing_but_what_cannot_be_read_is_explained(tmp_path):
     (tmp_path / "IMG_1.heic").write_bytes(HEIC)
-    with pytest.raises(UserError, match="none of the 1 files .* 1 in HEIC .*: pip install pillow-heif"):
+    with pytest.raises(
+        UserError, match="none of the 1 files .* 1 in HEIC .*: pip install pillow-heif"
+    ):
         prepared(tmp_path)
 
 
@@ -234,10 +254,15 @@ def test_what_is_installed_meanwhile_is_used(tmp_path, monkeypatch, fresh_format
 
 
 def test_splits_are_no_classes(tmp_path, capfd):
-    fill(tmp_path, "Train/rose/a.png", "Train/tulip/b.png", "val/rose/c.png", "test/tulip/deep/d.png")
+    fill(
+        tmp_path, "Train/rose/a.png", "Train/tulip/b.png", "val/rose/c.png", "test/tulip/deep/d.png"
+    )
     dataset = prepared(tmp_path)
     assert dataset.class_names == ("rose", "tulip") and dataset.labels.tolist() == [0, 1, 1, 0]
-    assert "note: Train, test, val are taken for splits of one data set; the pictures of all are used" in capfd.readouterr().err
+    assert (
+        "note: Train, test, val are taken for splits of one data set; the pictures of all are used"
+        in capfd.readouterr().err
+    )
 
 
 def test_splits_without_classes_have_none(tmp_path):
@@ -248,7 +273,10 @@ def test_a_class_may_be_called_as_a_split_is(tmp_path):
     assert prepared(fill(tmp_path, "train/a.png", "bus/b.png")).class_names == ("bus", "train")
 
 
-@pytest.mark.parametrize("system", ["@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information", "__MACOSX"])
+@pytest.mark.parametrize(
+    "system",
+    ["@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information", "__MACOSX"],
+)
 def test_folders_of_the_system_are_no_classes(tmp_path, system):
     fill(tmp_path, f"{system}/x.png", "roses/a.png", f"roses/{system}/y.png", "tulips/b.png")
     for path in ("Thumbs.db", "desktop.ini", "roses/Thumbs.db"):
@@ -276,7 +304,10 @@ def test_a_stray_file_costs_no_classes(tmp_path, capfd, name):
 def test_a_stray_picture_does_and_is_named(tmp_path, capfd):
     fill(tmp_path, "roses/a.png", "tulips/b.png", "cover\n.png", "old.png")
     assert prepared(tmp_path).class_names == ()
-    said = r"note: no classes: cover\n.png lies beside the class folders, with 1 more; move it into one" + "\n"
+    said = (
+        r"note: no classes: cover\n.png lies beside the class folders, with 1 more; move it"
+        r" into one" + "\n"
+    )
     assert said in capfd.readouterr().err
 
 

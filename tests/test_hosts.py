@@ -23,7 +23,14 @@ def start_pair(*argv, only_second=(), env_of_second=None):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    joining = ["--distributed", "--coordinator-address", f"127.0.0.1:{port}", "--num-processes", 2, "--process-id"]
+    joining = [
+        "--distributed",
+        "--coordinator-address",
+        f"127.0.0.1:{port}",
+        "--num-processes",
+        2,
+        "--process-id",
+    ]
     first = start(*argv, *joining, 0, devices=4)
     return [first, start(*argv, *joining, 1, *only_second, devices=4, environment=env_of_second)]
 
@@ -56,7 +63,11 @@ def test_two_processes_train_stop_die_and_resume_as_one_would(tmp_path, pictures
     pair[1].send_signal(signal.SIGINT)
     (first, output, error), (second, silence, _) = end(pair)
     assert (first, second) == (0, 0), error
-    assert "stopped by another process after step" in output and "parameters" in output and "parameters" not in silence
+    assert (
+        "stopped by another process after step" in output
+        and "parameters" in output
+        and "parameters" not in silence
+    )
     stopped = steps(two)[-1]
     assert rows(two)[-1]["step"] == stopped < 40
 
@@ -64,10 +75,11 @@ def test_two_processes_train_stop_die_and_resume_as_one_would(tmp_path, pictures
     wait_for_step(pair, two, stopped + 1)
     pair[1].kill()
     (first, output, error), _ = end(pair)
-    # In the middle of a step it is flaxgan that notices; elsewhere JAX's heartbeat does, and aborts.
-    assert (first == 2 and "has lost another process of this run; start all of them again" in error) or (
-        first == -signal.SIGABRT and "most likely indicates that another task died" in error
-    )
+    # In the middle of a step it is flaxgan that notices; elsewhere JAX's heartbeat does, and
+    # aborts.
+    assert (
+        first == 2 and "has lost another process of this run; start all of them again" in error
+    ) or (first == -signal.SIGABRT and "most likely indicates that another task died" in error)
 
     (first, output, error), (second, _, _) = end(start_pair("--run-dir", two), seconds=300)
     assert (first, second) == (0, 0), error
@@ -75,33 +87,68 @@ def test_two_processes_train_stop_die_and_resume_as_one_would(tmp_path, pictures
     train(*argv, "--run-dir", one)
     got, want = without_timings(rows(two)), without_timings(rows(one))
     assert [row["step"] for row in got] == list(range(1, 41))
-    np.testing.assert_allclose(*([[row[name] for name in sorted(row)] for row in log] for log in (got, want)), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        *([[row[name] for name in sorted(row)] for row in log] for log in (got, want)),
+        rtol=0,
+        atol=1e-4,
+    )
     assert steps(two) == steps(one) == [30, 35, 40]
     config = json.loads((two / "config.json").read_text())
     assert "process_id" not in config and config["changes"] == []
-    assert sorted(path.name for path in two.iterdir()) == sorted(path.name for path in one.iterdir())
+    assert sorted(path.name for path in two.iterdir()) == sorted(
+        path.name for path in one.iterdir()
+    )
 
 
 @pytest.mark.slow
 def test_the_first_process_evaluates_and_all_keep_the_best(tmp_path, pictures, train):
     two, one = tmp_path / "two", tmp_path / "one"
-    argv = ["--dataset", pictures, "--epochs", 2, "--evaluate-every", 1, "--evaluate-num", 40, *TINY]
-    (first, output, error), (second, silence, _) = end(start_pair(*argv, "--run-dir", two), seconds=300)
+    argv = [
+        "--dataset",
+        pictures,
+        "--epochs",
+        2,
+        "--evaluate-every",
+        1,
+        "--evaluate-num",
+        40,
+        *TINY,
+    ]
+    (first, output, error), (second, silence, _) = end(
+        start_pair(*argv, "--run-dir", two), seconds=300
+    )
     assert (first, second) == (0, 0), error
     assert output.count("fd_efficientnet_lite0 ") >= 2 and "fd_efficientnet_lite0" not in silence
     train(*argv, "--run-dir", one)
-    distances = [[row["fd_efficientnet_lite0"] for row in rows(run) if "fd_efficientnet_lite0" in row] for run in (two, one)]
+    distances = [
+        [row["fd_efficientnet_lite0"] for row in rows(run) if "fd_efficientnet_lite0" in row]
+        for run in (two, one)
+    ]
     assert len(distances[0]) == 2
-    np.testing.assert_allclose(*distances, rtol=1e-2)  # a picture's pixel may be rounded the other way
+    # a picture's pixel may be rounded the other way
+    np.testing.assert_allclose(*distances, rtol=1e-2)
     for run, measured in zip((two, one), distances, strict=True):
-        assert [path.name for path in (run / "best_checkpoint").iterdir()] == [str(5 * (1 + int(np.argmin(measured))))]
+        assert [path.name for path in (run / "best_checkpoint").iterdir()] == [
+            str(5 * (1 + int(np.argmin(measured))))
+        ]
 
 
 @pytest.mark.slow
 def test_processes_started_differently_are_told(tmp_path, pictures):
     run_dir = tmp_path / "run"
-    pair = start_pair("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY, only_second=["--max-steps", 2])
-    assert all(status == 2 and "were given different flags" in error for status, _, error in end(pair))
+    pair = start_pair(
+        "--dataset",
+        pictures,
+        "--run-dir",
+        run_dir,
+        "--max-steps",
+        1,
+        *TINY,
+        only_second=["--max-steps", 2],
+    )
+    assert all(
+        status == 2 and "were given different flags" in error for status, _, error in end(pair)
+    )
     assert not run_dir.exists()
 
 
@@ -131,9 +178,29 @@ def test_a_process_that_waits_for_others_in_vain_says_so(tmp_path, pictures, pro
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    joining = ["--distributed", "--coordinator-address", address, "--num-processes", 2, "--process-id", process_id]
-    argv = [sys.executable, "-c", IMPATIENT, "--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *joining]
-    alone = subprocess.run([*map(str, argv)], capture_output=True, text=True, timeout=TIME_TO_NOTICE)
+    joining = [
+        "--distributed",
+        "--coordinator-address",
+        address,
+        "--num-processes",
+        2,
+        "--process-id",
+        process_id,
+    ]
+    argv = [
+        sys.executable,
+        "-c",
+        IMPATIENT,
+        "--dataset",
+        pictures,
+        "--run-dir",
+        tmp_path / "run",
+        *TINY,
+        *joining,
+    ]
+    alone = subprocess.run(
+        [*map(str, argv)], capture_output=True, text=True, timeout=TIME_TO_NOTICE
+    )
     assert alone.returncode == 2 and "waiting for the other processes" in alone.stdout
     (line,) = (line for line in alone.stderr.splitlines() if "flaxgan: error" in line)
     assert "did not meet within 2 s" in line and "start all N" in line
@@ -142,7 +209,9 @@ def test_a_process_that_waits_for_others_in_vain_says_so(tmp_path, pictures, pro
 
 def test_a_folder_whose_name_is_no_text_reaches_the_others(monkeypatch):
     monkeypatch.setattr("jax.process_count", lambda: 2)
-    monkeypatch.setattr("flaxgan.system.distributed.multihost_utils.broadcast_one_to_all", lambda value: value)
+    monkeypatch.setattr(
+        "flaxgan.system.distributed.multihost_utils.broadcast_one_to_all", lambda value: value
+    )
     assert hosts.from_first("/shared/\udcff ü") == "/shared/\udcff ü"
 
 
@@ -159,8 +228,22 @@ def test_a_second_ctrl_c_waits_for_no_other_process(monkeypatch, several, ended_
     ("argv", "message"),
     [
         (["--distributed", "--process-id", 0], "belong together"),
-        (["--coordinator-address", "localhost:1234", "--num-processes", 2, "--process-id", 0], "belong together"),
-        (["--distributed", "--coordinator-address", "host", "--num-processes", 2, "--process-id", 0], "must be HOST:PORT"),
+        (
+            ["--coordinator-address", "localhost:1234", "--num-processes", 2, "--process-id", 0],
+            "belong together",
+        ),
+        (
+            [
+                "--distributed",
+                "--coordinator-address",
+                "host",
+                "--num-processes",
+                2,
+                "--process-id",
+                0,
+            ],
+            "must be HOST:PORT",
+        ),
         (["--distributed", "--parallelism", "pmap"], "leave it at jit"),
         (["--distributed", "--data-home", "device"], "--data-home device is for one process"),
     ],

@@ -35,14 +35,20 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 def imports():
     """(module, module that it imports) of all of flaxgan, by names with dots below flaxgan."""
-    files = {".".join(file.relative_to(PACKAGE).with_suffix("").parts): file for file in PACKAGE.rglob("*.py")}
+    files = {
+        ".".join(file.relative_to(PACKAGE).with_suffix("").parts): file
+        for file in PACKAGE.rglob("*.py")
+    }
     for module, file in files.items():
         for node in ast.walk(ast.parse(file.read_text())):
             targets = []
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("flaxgan"):
                 below = node.module.removeprefix("flaxgan").strip(".")
                 targets = [f"{below}.{alias.name}".strip(".") for alias in node.names]
-                targets = [name if name in files else below if below in files else f"{below}.__init__" for name in targets]
+                targets = [
+                    name if name in files else below if below in files else f"{below}.__init__"
+                    for name in targets
+                ]
             for target in targets:
                 if target not in (".__init__", "__init__", module):
                     yield module.removesuffix(".__init__"), target.removesuffix(".__init__")
@@ -74,15 +80,22 @@ def test_no_file_is_over_250_lines():
 
 
 def test_importing_changes_no_global_state():
-    """No logger's level, hook, limit of Pillow's or environment variable is another once all of it is imported."""
-    modules = [f"flaxgan.{module}" for module, _ in imports() if not module.startswith(("__main__", "recipes"))]
+    """No logger's level, hook, limit of Pillow's or environment variable is another once all of it
+    is imported.
+    """
+    modules = [
+        f"flaxgan.{module}"
+        for module, _ in imports()
+        if not module.startswith(("__main__", "recipes"))
+    ]
     code = f"""
 import importlib, logging, os, sys
 import jax, numpy, matplotlib, flax, optax, orbax.checkpoint, tqdm
 from PIL import Image
 def state():
     levels = {{name: logging.getLogger(name).level for name in ("", "absl", "asyncio", "jax")}}
-    return levels, sys.excepthook, sys.unraisablehook, Image.MAX_IMAGE_PIXELS, dict(os.environ), jax.config.jax_platforms
+    hooks = sys.excepthook, sys.unraisablehook
+    return levels, hooks, Image.MAX_IMAGE_PIXELS, dict(os.environ), jax.config.jax_platforms
 before = state()
 for name in {sorted(set(modules))}:
     importlib.import_module(name)

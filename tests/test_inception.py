@@ -1,4 +1,6 @@
-"""InceptionV3 without PyTorch: shapes, the folded batch norm, pooling, resizing and loading. Values: tests/parity."""
+"""InceptionV3 without PyTorch: shapes, the folded batch norm, pooling, resizing and loading.
+Values: tests/parity.
+"""
 
 import hashlib
 
@@ -30,7 +32,9 @@ def tensors(shapes):
         if len(shape) == 4:
             height, width, inputs, outputs = shape
             name = ".".join(path[:-1])
-            tensors[f"{name}.conv.weight"] = rng.normal(0, np.sqrt(2 / (height * width * inputs)), (outputs, inputs, height, width))
+            tensors[f"{name}.conv.weight"] = rng.normal(
+                0, np.sqrt(2 / (height * width * inputs)), (outputs, inputs, height, width)
+            )
             for part in ("weight", "running_var"):
                 tensors[f"{name}.bn.{part}"] = rng.uniform(0.5, 1.5, outputs)
             for part in ("bias", "running_mean"):
@@ -72,7 +76,9 @@ def test_folding_is_the_batch_norm_after_the_convolution(tensors, variables):
     folded = variables["params"]["Mixed_6b"]["branch7x7_2"]
     got = convolve(x, folded["kernel"], 1, "SAME") + folded["bias"].reshape(1, 1, 1, -1)
     y = np.asarray(convolve(x, tensors[f"{name}.conv.weight"].transpose(2, 3, 1, 0), 1, "SAME"))
-    gamma, beta, mean, variance = (tensors[f"{name}.bn.{part}"] for part in ("weight", "bias", "running_mean", "running_var"))
+    gamma, beta, mean, variance = (
+        tensors[f"{name}.bn.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
+    )
     want = (y - mean) / np.sqrt(variance + 1e-3) * gamma + beta
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * abs(want).max())
 
@@ -83,8 +89,13 @@ def test_folding_is_the_batch_norm_after_the_convolution(tensors, variables):
 def test_convolutions_as_xla_has_them(kernel, padding, stride):
     rng = np.random.default_rng(0)
     for size in ((9, 8), (14, 15)):
-        x, k = jnp.asarray(rng.normal(size=(2, *size, 3))), jnp.asarray(rng.normal(size=(*kernel, 3, 4)))
-        want = jax.lax.conv_general_dilated(x, k, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        x, k = (
+            jnp.asarray(rng.normal(size=(2, *size, 3))),
+            jnp.asarray(rng.normal(size=(*kernel, 3, 4))),
+        )
+        want = jax.lax.conv_general_dilated(
+            x, k, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
         np.testing.assert_allclose(convolve(x, k, stride, padding), want, rtol=0, atol=1e-4)
 
 
@@ -99,7 +110,9 @@ def test_average_pool_leaves_out_what_is_not_there():
 
 
 def test_resize_by_hand(monkeypatch):
-    """2x2 -> 4x4: positions 0, 0.5, 1 and 1.5, where the last has nothing but pixel 1 to come from."""
+    """2x2 -> 4x4: positions 0, 0.5, 1 and 1.5, where the last has nothing but pixel 1 to come
+    from.
+    """
     monkeypatch.setattr(inception, "SIDE", 4)
     images = np.array([[0, 100], [40, 200]], np.uint8).reshape(1, 2, 2, 1)
     got = inception.resize(images)
@@ -127,7 +140,9 @@ def test_the_weights_file(tmp_path, monkeypatch, tensors):
     monkeypatch.setattr("flaxgan.pretrained.weights.read_tensors", {b"other": tensors}.get)
     monkeypatch.setattr(inception, "URL", (tmp_path / "other.pth").as_uri())
     for path in (tmp_path / "other.pth", None):
-        np.testing.assert_allclose(inception.load(path)["params"]["fc"]["kernel"], tensors["fc.weight"].T)
+        np.testing.assert_allclose(
+            inception.load(path)["params"]["fc"]["kernel"], tensors["fc.weight"].T
+        )
 
 
 def test_inception_score_of_certain_and_uncertain_pictures():
@@ -136,6 +151,10 @@ def test_inception_score_of_certain_and_uncertain_pictures():
     np.testing.assert_allclose(inception_score(certain), (4, 0), atol=1e-12)
     np.testing.assert_allclose(inception_score(np.tile(certain[:1], (40, 1))), (1, 0), atol=1e-12)
     np.testing.assert_allclose(inception_score(np.zeros((40, 4), np.float32)), (1, 0), atol=1e-12)
-    np.testing.assert_allclose(inception_score(np.concatenate([certain[:20], np.zeros((20, 4))]), 2), (2.5, 1.5), atol=1e-12)
+    np.testing.assert_allclose(
+        inception_score(np.concatenate([certain[:20], np.zeros((20, 4))]), 2),
+        (2.5, 1.5),
+        atol=1e-12,
+    )
     with pytest.raises(ValueError, match="3 pictures can't be split into 10 parts"):
         inception_score(certain[:3])

@@ -1,4 +1,5 @@
-"""A second method, made here: two generators that map images of two sets of different length to each other.
+"""A second method, made here: two generators that map images of two sets of different length to
+each other.
 
 The loop, trainer, checkpoints, log and snapshots know nothing of it.
 """
@@ -43,7 +44,9 @@ class Mapper(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, labels: None = None, *, train: bool) -> Array:
-        x = nn.relu(BatchNorm(train, jnp.float32, self.axis)(nn.Dense(self.width, use_bias=False)(x)))
+        x = nn.relu(
+            BatchNorm(train, jnp.float32, self.axis)(nn.Dense(self.width, use_bias=False)(x))
+        )
         return nn.tanh(nn.Dense(3)(x))
 
 
@@ -68,11 +71,17 @@ def create_state(config: Config, total_steps: int = 1) -> TwoState:
         Mapper(config.options.width), key, x, None, adam(config, config.learning_rate, total_steps)
     )
     grey = FrozenNetwork(variables=Grey().init(keys[2], x), module=Grey())
-    return TwoState(jnp.zeros((), jnp.int32), jnp.uint32(config.seed), make(keys[0]), make(keys[1]), grey)
+    return TwoState(
+        jnp.zeros((), jnp.int32), jnp.uint32(config.seed), make(keys[0]), make(keys[1]), grey
+    )
 
 
-def train_step(state: TwoState, batch: dict[str, Array], *, config: Config, stage: int = 0) -> tuple[TwoState, Metrics]:
-    """Map there and back and keep the grey values; the cycle counts in stage 1 only, the metric of it on even steps."""
+def train_step(
+    state: TwoState, batch: dict[str, Array], *, config: Config, stage: int = 0
+) -> tuple[TwoState, Metrics]:
+    """Map there and back and keep the grey values; the cycle counts in stage 1 only, the metric of
+    it on even steps.
+    """
     rng = Rng(random_key(state.seed, TRAINING), state.there.module.axis).fold(state.step)
     batch = {name: preprocess(images) for name, images in batch.items()}
 
@@ -80,29 +89,49 @@ def train_step(state: TwoState, batch: dict[str, Array], *, config: Config, stag
         noise = 0.1 * rng.normal(batch["image"].shape)
 
         def loss_fn(params: tuple) -> tuple:
-            there, back = (network.replace(params=p) for network, p in zip((state.there, state.back), params, strict=True))
+            there, back = (
+                network.replace(params=p)
+                for network, p in zip((state.there, state.back), params, strict=True)
+            )
             fake, there_stats, _ = there.train_mode(batch["image"] + noise)
             again, back_stats, _ = back.train_mode(jnp.concatenate([fake, batch["other"]]))
             grey = lambda x: state.grey.module.apply(state.grey.variables, x)  # noqa: E731
-            kept = jnp.square(grey(fake) - grey(batch["image"])).mean() + 0.1 * jnp.square(fake - batch["other"]).mean()
+            kept = (
+                jnp.square(grey(fake) - grey(batch["image"])).mean()
+                + 0.1 * jnp.square(fake - batch["other"]).mean()
+            )
             cycle = jnp.square(again[: len(fake)] - batch["image"]).mean()
-            return kept + stage * cycle, (there_stats, back_stats, {"kept_loss": kept, "cycle_loss": cycle})
+            return kept + stage * cycle, (
+                there_stats,
+                back_stats,
+                {"kept_loss": kept, "cycle_loss": cycle},
+            )
 
-        grads, (there_stats, back_stats, metrics) = jax.grad(loss_fn, has_aux=True)((state.there.params, state.back.params))
+        grads, (there_stats, back_stats, metrics) = jax.grad(loss_fn, has_aux=True)(
+            (state.there.params, state.back.params)
+        )
         return grads, there_stats, back_stats, metrics
 
-    grads, there_stats, back_stats, metrics = accumulate_gradients(of, batch, rng, config.accumulate, rng.axis)
-    metrics["cycle_loss"] = Sometimes(jnp.where(state.step % 2 == 0, metrics["cycle_loss"], jnp.nan), state.step % 2 == 0)
+    grads, there_stats, back_stats, metrics = accumulate_gradients(
+        of, batch, rng, config.accumulate, rng.axis
+    )
+    metrics["cycle_loss"] = Sometimes(
+        jnp.where(state.step % 2 == 0, metrics["cycle_loss"], jnp.nan), state.step % 2 == 0
+    )
     there, back = state.there.update(grads[0], there_stats), state.back.update(grads[1], back_stats)
     return state.replace(step=state.step + 1, there=there, back=back), metrics
 
 
-def inputs(config: Config, class_counts: dict[str, int], seed: int, num: int, **asked: object) -> dict[str, np.ndarray]:
+def inputs(
+    config: Config, class_counts: dict[str, int], seed: int, num: int, **asked: object
+) -> dict[str, np.ndarray]:
     return {"source": np.random.default_rng(seed).integers(0, 256, (num, *SIZE), np.uint8)}
 
 
 def sampler(state: TwoState, config: Config, class_counts: dict[str, int]):
-    return lambda batch: np.asarray(to_uint8(jax.jit(state.there.eval_mode)(preprocess(batch["source"]))))
+    return lambda batch: np.asarray(
+        to_uint8(jax.jit(state.there.eval_mode)(preprocess(batch["source"])))
+    )
 
 
 TWO = types.SimpleNamespace(
@@ -113,7 +142,10 @@ TWO = types.SimpleNamespace(
     sampler=sampler,
     stage=lambda config, step: int(step >= 7),
 )
-IMAGES, OTHERS = (np.random.default_rng(seed).integers(0, 256, (num, *SIZE), np.uint8) for seed, num in ((0, 40), (1, 25)))
+IMAGES, OTHERS = (
+    np.random.default_rng(seed).integers(0, 256, (num, *SIZE), np.uint8)
+    for seed, num in ((0, 40), (1, 25))
+)
 UNPAIRED = Dataset({"image": IMAGES}, sha256="a" * 64, second=Dataset({"other": OTHERS}))
 
 
@@ -142,7 +174,10 @@ def leaves(run_dir, step=None):
 
 def rows(run_dir):
     rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in row.items() if name not in ("images_per_second", "time")} for row in rows]
+    return [
+        {name: value for name, value in row.items() if name not in ("images_per_second", "time")}
+        for row in rows
+    ]
 
 
 @pytest.mark.slow
@@ -155,7 +190,9 @@ def test_it_trains_and_resumes_to_the_bit_through_its_stages(train_two):
     assert all((a == b).all() for a, b in zip(leaves(unbroken), leaves(broken), strict=True))
     assert rows(unbroken) == rows(broken)
     assert [row["step"] for row in rows(unbroken) if "cycle_loss" in row] == [1, 3, 5, 7, 9]
-    pictures = [(run / "generated_images" / "epoch_0002.png").read_bytes() for run in (unbroken, broken)]
+    pictures = [
+        (run / "generated_images" / "epoch_0002.png").read_bytes() for run in (unbroken, broken)
+    ]
     assert pictures[0] == pictures[1] and (unbroken / "losses.png").exists()
 
 
@@ -164,7 +201,9 @@ def test_a_frozen_network_is_not_in_its_checkpoints(train_two):
     run_dir = train_two("run", "--max-steps", 1)
     with Checkpoints(run_dir) as checkpoints:
         names = str(checkpoints._tree(1))
-    assert "there" in names and "Dense_1" in names and "grey" not in names.replace("'grey': None", "")
+    assert (
+        "there" in names and "Dense_1" in names and "grey" not in names.replace("'grey': None", "")
+    )
 
 
 @pytest.mark.slow

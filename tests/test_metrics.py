@@ -44,7 +44,9 @@ def test_statistics_come_out_the_same_however_the_rows_are_cut(monkeypatch, bloc
     monkeypatch.setattr(frechet, "BLOCK", block)
     x = normal(1000, 7) + 1e4  # far from zero: sums of squares would lose every digit
     mean, covariance = frechet.gaussian(x)
-    np.testing.assert_allclose(covariance, np.cov(x.astype(np.float64), rowvar=False), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        covariance, np.cov(x.astype(np.float64), rowvar=False), rtol=1e-9, atol=1e-12
+    )
     np.testing.assert_allclose(mean, x.astype(np.float64).mean(0), rtol=1e-12)
 
 
@@ -56,12 +58,15 @@ def test_kernel_distance_worked_by_hand():
     within_real = k(0, 1)
     within_generated = (k(2, -1) + k(2, 1) + k(-1, 1)) / 3
     between = np.mean([k(a, b) for a in (0, 1) for b in (2, -1, 1)])
-    assert kernel.mmd2(real, generated) == pytest.approx(within_real + within_generated - 2 * between)
+    assert kernel.mmd2(real, generated) == pytest.approx(
+        within_real + within_generated - 2 * between
+    )
 
 
 def test_kernel_distance_is_unbiased():
     values = [kernel.mmd2(normal(50, 8), normal(50, 8)) for _ in range(200)]
-    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))  # some are negative: nothing is cut off at 0
+    # some are negative: nothing is cut off at 0
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
     mean, std, _ = kernel.kernel_distance(normal(300, 8), normal(300, 8) + 1, 100)
     assert mean > 5 * std > 0
 
@@ -73,17 +78,31 @@ def test_kernel_distance_has_no_spread_where_every_subset_is_the_whole():
 
 @pytest.mark.parametrize("sizes", [(60, 40), (400, 300)])
 def test_kernel_distance_is_the_mean_over_subsets(sizes, monkeypatch):
-    """Whether the kernel is computed subset by subset or once for all pairs, and whoever knows the real side."""
+    """Whether the kernel is computed subset by subset or once for all pairs, and whoever knows the
+    real side.
+    """
     monkeypatch.setattr(kernel, "BLOCK", 7)
     rng = np.random.default_rng(5)
     real, generated = (rng.normal(size=(size, 8)).astype(np.float32) for size in sizes)
     rng = np.random.default_rng(5)
-    drawn = [[x[rng.choice(len(x), 20, replace=False)] for x in (real, generated)] for _ in range(kernel.SUBSETS)]
+    drawn = [
+        [x[rng.choice(len(x), 20, replace=False)] for x in (real, generated)]
+        for _ in range(kernel.SUBSETS)
+    ]
     values = [kernel.mmd2(*pair) for pair in drawn]
     want = pytest.approx((np.mean(values), np.std(values), kernel.SUBSETS), rel=1e-5)
     assert kernel.kernel_distance(real, generated, 20, 5) == want
     asked = []
-    assert kernel.kernel_distance(real, generated, 20, 5, lambda rows: asked.append(rows) or kernel.mean_within(real, rows)) == want
+    assert (
+        kernel.kernel_distance(
+            real,
+            generated,
+            20,
+            5,
+            lambda rows: asked.append(rows) or kernel.mean_within(real, rows),
+        )
+        == want
+    )
     assert asked[0].shape == (kernel.SUBSETS, 20)
 
 
@@ -94,14 +113,41 @@ def brute_force(real, generated):
         return np.linalg.norm(a.astype(np.float64) - b)
 
     def radii(x, k):
-        return [sorted(distance(a, b) for j, b in enumerate(x) if j != i)[k - 1] for i, a in enumerate(x)]
+        return [
+            sorted(distance(a, b) for j, b in enumerate(x) if j != i)[k - 1]
+            for i, a in enumerate(x)
+        ]
 
     real_ball, dense_ball, generated_ball = radii(real, 3), radii(real, 5), radii(generated, 3)
     return (
-        np.mean([any(distance(r, g) <= ball for r, ball in zip(real, real_ball, strict=True)) for g in generated]),
-        np.mean([any(distance(r, g) <= ball for g, ball in zip(generated, generated_ball, strict=True)) for r in real]),
-        np.mean([sum(distance(r, g) <= ball for r, ball in zip(real, dense_ball, strict=True)) for g in generated]) / 5,
-        np.mean([min(distance(r, g) for g in generated) <= ball for r, ball in zip(real, dense_ball, strict=True)]),
+        np.mean(
+            [
+                any(distance(r, g) <= ball for r, ball in zip(real, real_ball, strict=True))
+                for g in generated
+            ]
+        ),
+        np.mean(
+            [
+                any(
+                    distance(r, g) <= ball
+                    for g, ball in zip(generated, generated_ball, strict=True)
+                )
+                for r in real
+            ]
+        ),
+        np.mean(
+            [
+                sum(distance(r, g) <= ball for r, ball in zip(real, dense_ball, strict=True))
+                for g in generated
+            ]
+        )
+        / 5,
+        np.mean(
+            [
+                min(distance(r, g) for g in generated) <= ball
+                for r, ball in zip(real, dense_ball, strict=True)
+            ]
+        ),
     )
 
 
@@ -172,7 +218,9 @@ def test_classes_that_are_rare_or_absent():
 
 
 def test_classes_of_hardly_more_than_a_picture_each():
-    """The only other picture is held out, or is the same once more: nothing is known of how classes vary."""
+    """The only other picture is held out, or is the same once more: nothing is known of how classes
+    vary.
+    """
     features, labels = normal(10, 4), np.array([*range(9), 0])
     for other in (features[0] + 0.01, features[0]):
         features[9] = other
@@ -199,7 +247,9 @@ def test_ms_ssim_takes_as_many_scales_as_fit():
 
 def test_no_picture_is_compared_with_itself():
     varied = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1)).astype(np.uint8)
-    assert pairwise_ms_ssim(varied) == pytest.approx(float(ms_ssim(varied[:1], varied[1:])[0]), abs=1e-5)
+    assert pairwise_ms_ssim(varied) == pytest.approx(
+        float(ms_ssim(varied[:1], varied[1:])[0]), abs=1e-5
+    )
 
 
 def test_a_class_is_drawn_from_a_tenth_of_its_share_on():
@@ -210,11 +260,19 @@ def test_a_class_is_drawn_from_a_tenth_of_its_share_on():
 
 def test_the_classifier_is_judged_on_other_pictures():
     rng = np.random.default_rng(0)
-    assert classes.learn(rng.normal(size=(60, 200)), rng.integers(2, size=60)).accuracy < 0.8, "there is nothing to learn"
+    assert classes.learn(rng.normal(size=(60, 200)), rng.integers(2, size=60)).accuracy < 0.8, (
+        "there is nothing to learn"
+    )
 
 
 def test_outliers_vouch_for_nothing():
-    real = np.concatenate([np.random.default_rng(0).normal(size=(50, 4)), 1000 + 300 * np.eye(4)]).astype(np.float32)
-    near_outlier = np.full((8, 4), 1000, np.float32) + np.random.default_rng(1).normal(size=(8, 4)).astype(np.float32)
-    result = neighbours.between(real, near_outlier, neighbours.within(real), neighbours.within(near_outlier))
+    real = np.concatenate(
+        [np.random.default_rng(0).normal(size=(50, 4)), 1000 + 300 * np.eye(4)]
+    ).astype(np.float32)
+    near_outlier = np.full((8, 4), 1000, np.float32) + np.random.default_rng(1).normal(
+        size=(8, 4)
+    ).astype(np.float32)
+    result = neighbours.between(
+        real, near_outlier, neighbours.within(real), neighbours.within(near_outlier)
+    )
     assert result.precision == 1 and result.realism.max() < 1

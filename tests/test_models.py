@@ -50,7 +50,9 @@ def test_stages_follow_from_the_size(size, base, widths):
     assert stage_widths(size, 64) == widths
 
 
-@pytest.mark.parametrize("size", [(30, 30), (8, 8), (65, 65), (100, 100), (64, 1), (1, 1), (270, 270), (520, 520)])
+@pytest.mark.parametrize(
+    "size", [(30, 30), (8, 8), (65, 65), (100, 100), (64, 1), (1, 1), (270, 270), (520, 520)]
+)
 def test_sizes_that_cannot_be_built_say_why_and_what_can(size):
     with pytest.raises(UserError, match="halv.*try") as error:
         base_size(size)
@@ -67,16 +69,25 @@ def test_shapes(size, channels, architecture, num_classes):
     labels = None if num_classes is None else jnp.array([0, 2, 1])
 
     def shape(module, *of):
-        return jax.eval_shape(lambda x: module.init_with_output(jax.random.key(1), x, labels, train=True)[0], jnp.zeros(of)).shape
+        return jax.eval_shape(
+            lambda x: module.init_with_output(jax.random.key(1), x, labels, train=True)[0],
+            jnp.zeros(of),
+        ).shape
 
-    assert shape(networks.Generator(size, channels=channels, latent_dim=8, **options), 3, 8) == (3, *size, channels)
+    assert shape(networks.Generator(size, channels=channels, latent_dim=8, **options), 3, 8) == (
+        3,
+        *size,
+        channels,
+    )
     assert shape(networks.Discriminator(size, **options), 3, *size, channels) == (3,)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (48, 64), (128, 128), (256, 256)])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_larger_sizes_too(size, architecture):
-    config = Config.make(image_size=size, channels=3, architecture=architecture, attention=min(base_size(size)) * 4)
+    config = Config.make(
+        image_size=size, channels=3, architecture=architecture, attention=min(base_size(size)) * 4
+    )
     state = state_shape(config)
 
     def both(state):
@@ -103,14 +114,26 @@ def test_batch_norm_comes_after_every_discriminator_layer_but_the_first():
     state = state_shape(Config.make(image_size=64, channels=3))
     widths = [stats["mean"].shape for stats in state.discriminator.batch_stats.values()]
     assert widths == [(128,), (256,), (512,)]
-    assert [stats["mean"].shape for stats in state.generator.batch_stats.values()] == [(512,), (256,), (128,), (64,)]
+    assert [stats["mean"].shape for stats in state.generator.batch_stats.values()] == [
+        (512,),
+        (256,),
+        (128,),
+        (64,),
+    ]
 
 
 def test_running_statistics_converge_to_the_batchs():
     """Fed the same z for long enough, both modes give the same pictures."""
-    network = jax.jit(lambda: create_state(Config.make(image_size=16, channels=3, features=4, latent_dim=8)).generator)()
+    network = jax.jit(
+        lambda: (
+            create_state(Config.make(image_size=16, channels=3, features=4, latent_dim=8)).generator
+        )
+    )()
     z = jax.random.normal(jax.random.key(0), (32, 8))
-    step, sample = jax.jit(lambda network: network.train_mode(z)), jax.jit(lambda network: network.eval_mode(z))
+    step, sample = (
+        jax.jit(lambda network: network.train_mode(z)),
+        jax.jit(lambda network: network.eval_mode(z)),
+    )
     fed = network
     for _ in range(150):
         trained, batch_stats, _ = step(fed)
@@ -122,19 +145,35 @@ def test_running_statistics_converge_to_the_batchs():
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_each_ability_is_in_every_architecture(architecture):
-    fields = {"conditional": True, "num_classes": 3, "attention": 8, "spectral_norm": True, "dropout": 0.3}
-    config = Config.make(image_size=16, channels=3, features=4, latent_dim=8, architecture=architecture, **fields)
+    fields = {
+        "conditional": True,
+        "num_classes": 3,
+        "attention": 8,
+        "spectral_norm": True,
+        "dropout": 0.3,
+    }
+    config = Config.make(
+        image_size=16, channels=3, features=4, latent_dim=8, architecture=architecture, **fields
+    )
     state = jax.jit(lambda: create_state(config))()
     g, d = state.generator, state.discriminator
-    names = [[path[-1].key for path, _ in jax.tree.leaves_with_path(tree)] for tree in (g.params, d.params, d.batch_stats)]
+    names = [
+        [path[-1].key for path, _ in jax.tree.leaves_with_path(tree)]
+        for tree in (g.params, d.params, d.batch_stats)
+    ]
     assert names[0].count("gamma") == names[1].count("gamma") == 1
-    assert names[1].count("kernel") == names[2].count("singular_vector"), "every layer of the discriminator is bounded"
+    assert names[1].count("kernel") == names[2].count("singular_vector"), (
+        "every layer of the discriminator is bounded"
+    )
 
     @jax.jit
     def run(network, x, labels, **options):
         return network.train_mode(x, jnp.array(labels), **options)[0]
 
-    z, x = jnp.stack([jnp.ones(8), -jnp.ones(8)]), jnp.broadcast_to(jnp.linspace(-1, 1, 16)[:, None], (2, 16, 16, 3))
+    z, x = (
+        jnp.stack([jnp.ones(8), -jnp.ones(8)]),
+        jnp.broadcast_to(jnp.linspace(-1, 1, 16)[:, None], (2, 16, 16, 3)),
+    )
     rng = Rng(jax.random.key(0))
     assert abs(run(g, z, [0, 1])).max() <= 1
     assert abs(run(g, z, [0, 1]) - run(g, z, [1, 0])).max() > 1e-4
@@ -146,7 +185,11 @@ def test_each_ability_is_in_every_architecture(architecture):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_logits_are_float32_in_bfloat16_too(architecture):
     """Rounded, many would be the same."""
-    config = Config.make(image_size=16, channels=3, features=4, architecture=architecture, dtype="bfloat16")
+    config = Config.make(
+        image_size=16, channels=3, features=4, architecture=architecture, dtype="bfloat16"
+    )
     discriminator = jax.jit(lambda: create_state(config))().discriminator
-    logits = jax.jit(lambda x: discriminator.train_mode(x)[0])(jax.random.normal(jax.random.key(0), (16, 16, 16, 3)))
+    logits = jax.jit(lambda x: discriminator.train_mode(x)[0])(
+        jax.random.normal(jax.random.key(0), (16, 16, 16, 3))
+    )
     assert logits.dtype == jnp.float32 and (logits.astype(jnp.bfloat16) != logits).mean() > 0.5

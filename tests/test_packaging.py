@@ -24,7 +24,9 @@ def clone(tmp_path_factory):
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, clone)
     for name in ("flaxgan", "experiments", "benchmarks"):
-        shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__", "*.png"))
+        shutil.copytree(
+            ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__", "*.png")
+        )
     return clone
 
 
@@ -41,7 +43,9 @@ def built(clone, kind, folder):
 
 def run(*argv, cwd, environment=None):
     command = [sys.executable, *argv]
-    result = subprocess.run(command, cwd=cwd, env=os.environ | (environment or {}), capture_output=True, text=True)
+    result = subprocess.run(
+        command, cwd=cwd, env=os.environ | (environment or {}), capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -50,11 +54,15 @@ def run(*argv, cwd, environment=None):
 def test_a_wheel_has_every_package_and_recipe(clone, tmp_path):
     installed = built(clone, "wheel", tmp_path / "installed")
     modules = lambda folder: {str(path.relative_to(folder)) for path in folder.rglob("*.py")}  # noqa: E731
-    assert modules(installed / "flaxgan") == modules(ROOT / "flaxgan") | {f"recipes/{name}.py" for name in RECIPES}
+    assert modules(installed / "flaxgan") == modules(ROOT / "flaxgan") | {
+        f"recipes/{name}.py" for name in RECIPES
+    }
     assert (installed / "flaxgan" / "py.typed").is_file()
     assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"flaxgan"}
     where = {"cwd": tmp_path, "environment": {"PYTHONPATH": str(installed)}}
-    assert "(default: 600)" in run("-m", "flaxgan.main", "--recipe", "own_images", "--help", **where)
+    assert "(default: 600)" in run(
+        "-m", "flaxgan.main", "--recipe", "own_images", "--help", **where
+    )
     listed = run("-m", "flaxgan", **where)
     assert all(f"\n  {name} " in listed for name in RECIPES)
 
@@ -63,7 +71,10 @@ def test_a_wheel_has_every_package_and_recipe(clone, tmp_path):
 def test_an_editable_install_is_found_beside_the_clone(clone, tmp_path):
     """There the folder `flaxgan`, the clone, is on the path, too, and it is no package."""
     installed = built(clone, "editable", tmp_path / "installed")
-    code = "import site, sys; site.addsitedir(sys.argv[1]); import flaxgan; print(flaxgan.__version__, flaxgan.__file__)"
+    code = (
+        "import site, sys; site.addsitedir(sys.argv[1]); import flaxgan; print(flaxgan.__version__,"
+        " flaxgan.__file__)"
+    )
     nothing_else = {"PYTHONPATH": ""}  # as -S: what this environment has installed
     found = run("-S", "-c", code, str(installed), cwd=clone.parent, environment=nothing_else)
     assert found.split() == [flaxgan.__version__, str(clone / "flaxgan" / "__init__.py")]
@@ -75,7 +86,10 @@ def test_recipes_of_a_clone_by_name(tmp_path):
     assert text.startswith("usage: python -m flaxgan.main --recipe own_images [FLAGS]")
     assert "A folder of your own pictures" in text and "(default: 600)" in text
     listed = run("-m", "flaxgan", **where)
-    assert all(f"\n  {name} " in listed for name in RECIPES) and "python -m flaxgan.evaluate " in listed
+    assert (
+        all(f"\n  {name} " in listed for name in RECIPES)
+        and "python -m flaxgan.evaluate " in listed
+    )
 
 
 def test_an_unknown_recipe_is_answered_with_the_nearest(refused):
@@ -87,5 +101,9 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(refused):
 
 def test_a_recipe_by_name_trains_as_its_program_does(tmp_path, pictures, train):
     flags = ["--dataset", pictures, "--run-dir", tmp_path / "run", "--image-size", 16, "--dry-run"]
-    lines = dict(line.split(None, 1) for line in train("--recipe", "own_images", "--epochs", 7, *flags).splitlines() if line)
+    lines = dict(
+        line.split(None, 1)
+        for line in train("--recipe", "own_images", "--epochs", 7, *flags).splitlines()
+        if line
+    )
     assert (lines["augment"], lines["epochs"], lines["batch_size"]) == ("translation", "7", "8")

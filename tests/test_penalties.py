@@ -24,9 +24,13 @@ def test_the_gradient_penalty_is_between_the_two_and_least_at_slope_one():
     def slope_one(x):
         return x.sum((1, 2, 3)) / 2  # four values: a gradient of norm 1
 
-    np.testing.assert_allclose(PENALTIES["gradient_penalty"](slope_one, REAL, FAKE, RNG), 0, atol=1e-6)
+    np.testing.assert_allclose(
+        PENALTIES["gradient_penalty"](slope_one, REAL, FAKE, RNG), 0, atol=1e-6
+    )
     value = PENALTIES["gradient_penalty"](quadratic, REAL, FAKE, RNG)
-    assert (2 - 1) ** 2 < value < (4 - 1) ** 2, "norms between those of the real and of the generated pictures"
+    assert (2 - 1) ** 2 < value < (4 - 1) ** 2, (
+        "norms between those of the real and of the generated pictures"
+    )
     # Values of s + 2 (1 - s) where a picture's share s is of the real one: norms of twice that.
     shares = np.asarray(RNG.uniform((2, 1, 1, 1))).ravel()
     np.testing.assert_allclose(value, np.square(2 * (2 - shares) - 1).mean(), rtol=1e-5)

@@ -1,4 +1,6 @@
-"""Windows and macOS, as far as Linux can play them: without what they lack, with paths as theirs are."""
+"""Windows and macOS, as far as Linux can play them: without what they lack, with paths as theirs
+are.
+"""
 
 import contextlib
 import ntpath
@@ -23,7 +25,8 @@ import mmap, os, platform, sys, threading
 import jax, orbax.checkpoint, tqdm  # which know other ways themselves
 sys.modules |= dict.fromkeys(["fcntl", "array_record", "resource", "pwd"])
 for module, gone in (
-    (os, ["sched_getaffinity", "posix_fallocate", "posix_fadvise", "getuid", "geteuid", "fork", "O_DIRECTORY", "O_CLOEXEC"]),
+    (os, ["sched_getaffinity", "posix_fallocate", "posix_fadvise", "getuid", "geteuid", "fork"]),
+    (os, ["O_DIRECTORY", "O_CLOEXEC"]),
     (mmap, [name for name in dir(mmap) if name.startswith("MADV_")]),
 ):
     for name in gone:
@@ -49,14 +52,21 @@ thread.join()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [["--data-home", "host"], ["--data-home", "device", "--conditional"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "flags", [["--data-home", "host"], ["--data-home", "device", "--conditional"]], ids=" ".join
+)
 def test_a_run_without_what_only_linux_has_and_in_another_thread(tmp_path, pictures, flags):
     run_dir = tmp_path / "run"
     environment = os.environ | {"FLAXGAN_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", LACKING, run_dir, "--dataset", pictures, *flags, *TINY]
-    result = subprocess.run([*map(str, command)], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    result = subprocess.run(
+        [*map(str, command)], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
     assert "Traceback" not in result.stderr and "error" not in result.stderr, result.stderr
-    assert re.search("(finished|ended after) 3 steps", result.stdout) and "diversity" not in result.stderr
+    assert (
+        re.search("(finished|ended after) 3 steps", result.stdout)
+        and "diversity" not in result.stderr
+    )
     names = {"checkpoints", "samples.png", "evaluation.json", "losses.png", "generated_images"}
     assert names <= {path.name for path in run_dir.iterdir()}
 
@@ -101,7 +111,10 @@ def test_names_that_windows_has_are_left_and_others_changed():
 
 @pytest.mark.parametrize(
     "error",
-    [OSError(28, "There is not enough space on the disk"), RuntimeError("write: There is not enough space on the disk.")],
+    [
+        OSError(28, "There is not enough space on the disk"),
+        RuntimeError("write: There is not enough space on the disk."),
+    ],
 )
 def test_a_full_disk_of_windows(error):
     with pytest.raises(UserError, match="make room"), explaining_full_disk():
@@ -132,7 +145,9 @@ def test_in_another_thread_signals_are_left_alone():
 
 def test_a_handler_that_was_not_pythons_is_set_back(monkeypatch):
     known = {signal.SIGTERM: None}
-    monkeypatch.setattr("signal.signal", lambda number, handler: [known[number], known.update({number: handler})][0])
+    monkeypatch.setattr(
+        "signal.signal", lambda number, handler: [known[number], known.update({number: handler})][0]
+    )
     with handling({signal.SIGTERM: print}):
         assert known == {signal.SIGTERM: print}
     assert known == {signal.SIGTERM: signal.SIG_DFL}

@@ -37,9 +37,14 @@ def test_grid_reads_left_to_right_then_down():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_enlarged_pixels_are_squares_or_flow_into_each_other(channels):
-    images = np.array([0, 255], np.uint8).reshape(1, 1, 2, 1) * np.ones((2, 3, 1, channels), np.uint8)
+    images = np.array([0, 255], np.uint8).reshape(1, 1, 2, 1) * np.ones(
+        (2, 3, 1, channels), np.uint8
+    )
     squares, smooth = enlarged(images, 4), enlarged(images, 4, smooth=True)
-    assert squares.shape == smooth.shape == (2, 12, 8, channels) and squares.dtype == smooth.dtype == np.uint8
+    assert (
+        squares.shape == smooth.shape == (2, 12, 8, channels)
+        and squares.dtype == smooth.dtype == np.uint8
+    )
     assert (squares[:, :, :4] == 0).all() and (squares[:, :, 4:] == 255).all()
     row = smooth[1, 5, :, 0].astype(int)
     assert row[0] < 10 and row[-1] > 245 and len({*row[2:6]}) == 4 and (np.diff(row[2:6]) > 0).all()
@@ -95,7 +100,9 @@ def test_titles_are_drawn_as_they_are(tmp_path, title):
 @pytest.mark.parametrize("count", [0, 1, 200])
 def test_curves_of_any_length(tmp_path, count):
     names = ("d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy")
-    rows = [{"step": 10 * i + 1, "epoch": i // 10 + 1} | dict.fromkeys(names, 0.5) for i in range(count)]
+    rows = [
+        {"step": 10 * i + 1, "epoch": i // 10 + 1} | dict.fromkeys(names, 0.5) for i in range(count)
+    ]
     save_losses(tmp_path / "losses.png", rows, "title", 100)
     assert size_of(tmp_path / "losses.png") == (1200, 840)
 
@@ -110,7 +117,10 @@ def test_a_negative_loss_is_drawn_too(tmp_path):
 
 
 def test_evaluations_are_drawn_below_the_losses(tmp_path):
-    rows = [{"step": 5, "epoch": 1, "d_loss": 1.0}, {"step": 10, "epoch": 1, "fid": 50.0, "recall": 0.5, "feature_distance": 9.0}]
+    rows = [
+        {"step": 5, "epoch": 1, "d_loss": 1.0},
+        {"step": 10, "epoch": 1, "fid": 50.0, "recall": 0.5, "feature_distance": 9.0},
+    ]
     save_losses(tmp_path / "losses.png", rows, "title", 5)
     assert size_of(tmp_path / "losses.png") == (1200, 1920)
 
@@ -120,7 +130,8 @@ def test_neighbours_of_different_sizes_and_channels(tmp_path):
     rows = {"closest": [(grey, colour, 1.0)] * 3, "random": [(grey, colour, 2.0)]}
     save_neighbours(tmp_path / "neighbours.png", rows, np.array([1.0, 2.0]), np.array([0.5, 0.7]))
     pixels = np.asarray(Image.open(tmp_path / "neighbours.png").convert("L"), np.int16)
-    areas = [(abs(pixels - level) <= 1).sum() for level in (90, 200)]  # four of each, as large as each other
+    # four of each, as large as each other
+    areas = [(abs(pixels - level) <= 1).sum() for level in (90, 200)]
     assert min(areas) > 10_000 and areas[1] / areas[0] == pytest.approx(12 / 16, abs=0.05)
 
 
@@ -133,7 +144,9 @@ def test_side_by_side_shows_both(tmp_path, channels):
     assert (left == 0).mean() > 0.4 and (right == 128).mean() > 0.4
 
 
-@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "module://nonexistent", "nonsense"])
+@pytest.mark.parametrize(
+    "backend", ["module://matplotlib_inline.backend_inline", "module://nonexistent", "nonsense"]
+)
 def test_no_backend_of_the_environment_is_asked_for(tmp_path, backend):
     """In a process of its own: matplotlib looks at the variable once, while it is imported."""
     code = (
@@ -143,7 +156,9 @@ def test_no_backend_of_the_environment_is_asked_for(tmp_path, backend):
     command = [sys.executable, "-c", code, str(tmp_path / "losses.png")]
     environment = os.environ | {"MPLBACKEND": backend}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert (result.stdout.strip(), result.stderr) == (backend, "") and size_of(tmp_path / "losses.png") == (1200, 840)
+    assert (result.stdout.strip(), result.stderr) == (backend, "") and size_of(
+        tmp_path / "losses.png"
+    ) == (1200, 840)
 
 
 def test_names_are_drawn_without_matplotlib(monkeypatch):
@@ -157,11 +172,18 @@ def test_what_fails_to_be_drawn_is_a_warning_once_a_kind(tmp_path, capsys):
     attempt = Attempts(tmp_path)
     foreign = FileNotFoundError(errno.ENOENT, "gone", "/fonts/a.ttf")
     locked = PermissionError(errno.EACCES, "in use", str(tmp_path / "a.png"))
-    for kind, error in (("a.png", ValueError("no\nbackend")), ("a.png", KeyError()), ("b.png", foreign), ("c.png", locked)):
+    for kind, error in (
+        ("a.png", ValueError("no\nbackend")),
+        ("a.png", KeyError()),
+        ("b.png", foreign),
+        ("c.png", locked),
+    ):
         with attempt(kind):
             raise error
     warnings = capsys.readouterr().err.splitlines()
-    assert [line.split(" (")[0] for line in warnings] == [f"flaxgan: warning: can't draw {kind}.png" for kind in "abc"]
+    assert [line.split(" (")[0] for line in warnings] == [
+        f"flaxgan: warning: can't draw {kind}.png" for kind in "abc"
+    ]
     assert warnings[0].endswith("(ValueError: no backend)")
 
 

@@ -34,7 +34,14 @@ def test_plain_is_the_paper():
 
 
 @pytest.mark.parametrize(
-    ("native", "want"), [((28, 28), (28, 28)), ((64, 48), (64, 48)), ((128, 128), (64, 64)), ((30, 30), (64, 64)), (None, (64, 64))]
+    ("native", "want"),
+    [
+        ((28, 28), (28, 28)),
+        ((64, 48), (64, 48)),
+        ((128, 128), (64, 64)),
+        ((30, 30), (64, 64)),
+        (None, (64, 64)),
+    ],
 )
 @pytest.mark.parametrize("preset", ["auto", "plain"])
 def test_the_size_follows_the_data_up_to_64(preset, native, want):
@@ -63,7 +70,9 @@ def test_what_is_given_is_left_alone_and_what_hangs_on_it_follows():
     facts = Facts(300)
     given = {"features": 16, "augment": "none", "g_learning_rate": 1e-3, "epochs": 3, "flip": True}
     made = chosen(facts, **given)
-    assert not made.keys() & (given.keys() | {"d_features", "augment_target", "learning_rate", "images"})
+    assert not made.keys() & (
+        given.keys() | {"d_features", "augment_target", "learning_rate", "images"}
+    )
     assert chosen(facts, loss="wgan", gradient_penalty=10.0).get("learning_rate") is None
 
 
@@ -118,17 +127,27 @@ def test_drawings_are_not_mirrored():
 
 
 def test_time_is_filled_by_the_measured_speed():
-    """Half an hour at 50 images a second, less five evaluations; a falling rate has to arrive in time."""
+    """Half an hour at 50 images a second, less five evaluations; a falling rate has to arrive in
+    time.
+    """
     half_an_hour = Facts(2000, seconds=1800, images_per_second=50)
     free = {"images", "checkpoint_every", "evaluate_every"}
     steady, falling = (
-        plan(Config.make(image_size=64, schedule=schedule), free, half_an_hour) for schedule in ("constant", "linear")
+        plan(Config.make(image_size=64, schedule=schedule), free, half_an_hour)
+        for schedule in ("constant", "linear")
     )
     assert 1200 * 50 < falling["images"].value < 1800 * 50
-    assert 1800 * 50 < steady["images"].value < 1.5 * 1800 * 50, "it is stopped when the time is over"
+    assert 1800 * 50 < steady["images"].value < 1.5 * 1800 * 50, (
+        "it is stopped when the time is over"
+    )
     assert 4 <= 1800 * 50 / 64 / int(steady["evaluate_every"].value.split()[0]) < 7
-    assert plan(Config.make(image_size=64), free, Facts(2000, seconds=10**6))["images"].value == Facts(2000).needed
-    assert plan(Config.make(image_size=64, epochs=9), {"evaluate_every"}, half_an_hour).keys() <= {"evaluate_every"}
+    assert (
+        plan(Config.make(image_size=64), free, Facts(2000, seconds=10**6))["images"].value
+        == Facts(2000).needed
+    )
+    assert plan(Config.make(image_size=64, epochs=9), {"evaluate_every"}, half_an_hour).keys() <= {
+        "evaluate_every"
+    }
 
 
 def test_a_choice_is_asked_for_in_one_place():
@@ -138,7 +157,9 @@ def test_a_choice_is_asked_for_in_one_place():
     assert choices.made.keys() == {"batch_size"}
 
 
-def test_drawings_are_told_in_folders_alone_and_no_picture_is_opened_to_resume(pictures, monkeypatch):
+def test_drawings_are_told_in_folders_alone_and_no_picture_is_opened_to_resume(
+    pictures, monkeypatch
+):
     """Of the built-in flowers, which are drawn, it is known that they may be mirrored."""
     new = {name: Run.open({"dataset": str(name)}) for name in (pictures, "synthetic_flowers")}
     assert [facts_of(run, jax.devices()[:1], None).drawn for run in new.values()] == [True, False]
@@ -152,7 +173,9 @@ SMALL = ["--image-size", 16, "--features", 4, "--d-features", 4, "--latent-dim",
 
 @pytest.fixture
 def one_device(monkeypatch):
-    """XLA's collectives between virtual devices get stuck where hundreds of steps wait for two cores."""
+    """XLA's collectives between virtual devices get stuck where hundreds of steps wait for two
+    cores.
+    """
     monkeypatch.setattr("flaxgan.loop.set_up_devices", lambda _: jax.devices()[:1])
 
 
@@ -163,7 +186,9 @@ def few(tmp_path):
     folder.mkdir()
     rng = np.random.default_rng(0)
     for i in range(12):
-        pixels = np.kron(rng.integers(0, 255, (4, 4, 3)), np.ones((8, 8, 1))) + rng.normal(0, 3, (32, 32, 3))
+        pixels = np.kron(rng.integers(0, 255, (4, 4, 3)), np.ones((8, 8, 1))) + rng.normal(
+            0, 3, (32, 32, 3)
+        )
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{i}.png")
     return folder
 
@@ -172,8 +197,12 @@ def few(tmp_path):
 def test_choices_are_printed_kept_and_resumed(tmp_path, few, train):
     run_dir = tmp_path / "run"
     output = train("--dataset", few, "--run-dir", run_dir, "--images", 40, *SMALL)
-    assert "chosen for 12 pictures" in output and re.search(r"--augment translation +pictures are few\n", output)
-    assert "5 steps are too few to see anything but noise; it takes some 500 (--images 4000)" in output
+    assert "chosen for 12 pictures" in output and re.search(
+        r"--augment translation +pictures are few\n", output
+    )
+    assert (
+        "5 steps are too few to see anything but noise; it takes some 500 (--images 4000)" in output
+    )
     config = json.loads((run_dir / "config.json").read_text())
     assert (config["batch_size"], config["augment"], config["images"]) == (8, "translation", 40)
     assert config["chosen"].keys() == {"batch_size", "learning_rate", "augment", "checkpoint_every"}
@@ -186,21 +215,31 @@ def test_choices_are_printed_kept_and_resumed(tmp_path, few, train):
 
 
 @pytest.mark.slow
-def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(tmp_path, few, train, one_device):
+def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(
+    tmp_path, few, train, one_device
+):
     run_dir = tmp_path / "run"
     train("--dataset", few, "--run-dir", run_dir, "--hours", 1e-6, *SMALL)
     before = json.loads((run_dir / "config.json").read_text())
     assert before["chosen"]["images"] == "fills the time" and before["hours"] == 1e-6
     output = train("--run-dir", run_dir, "--hours", 0.002)
     after = json.loads((run_dir / "config.json").read_text())
-    assert f"--images {after['images']} (was {before['images']})" in output and after["hours"] == 0.002
+    assert (
+        f"--images {after['images']} (was {before['images']})" in output and after["hours"] == 0.002
+    )
 
 
 @pytest.mark.slow
 def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train, one_device):
     run_dir = tmp_path / "run"
-    output = train("--dataset", few, "--run-dir", run_dir, "--hours", 0.002, "--epochs", 10**6, *SMALL)
-    step = int(re.search(r"--hours 0.002 are over after step (\d+) of 1000000; to go on: .*--run-dir", output)[1])
+    output = train(
+        "--dataset", few, "--run-dir", run_dir, "--hours", 0.002, "--epochs", 10**6, *SMALL
+    )
+    step = int(
+        re.search(
+            r"--hours 0.002 are over after step (\d+) of 1000000; to go on: .*--run-dir", output
+        )[1]
+    )
     with Checkpoints(run_dir) as checkpoints:
         assert checkpoints.steps()[-1] == step
     assert (run_dir / "generated_images" / f"epoch_{step:04d}.png").exists()
@@ -208,7 +247,11 @@ def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train, one_device
 
 @pytest.mark.slow
 def test_dry_run_tells_choices_time_and_memory(tmp_path, few, train):
-    output = train("--dataset", few, "--run-dir", tmp_path / "run", "--hours", 0.002, *SMALL, "--dry-run")
-    steps, pictures, memory = re.search(r"estimate: ([\d,]+) steps, ([\d,]+) pictures .* ([\d.]+) GiB", output).groups()
+    output = train(
+        "--dataset", few, "--run-dir", tmp_path / "run", "--hours", 0.002, *SMALL, "--dry-run"
+    )
+    steps, pictures, memory = re.search(
+        r"estimate: ([\d,]+) steps, ([\d,]+) pictures .* ([\d.]+) GiB", output
+    ).groups()
     assert int(pictures.replace(",", "")) == 8 * int(steps.replace(",", "")) and float(memory) < 1
     assert "fills the time" in output and not (tmp_path / "run").exists()

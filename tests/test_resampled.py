@@ -29,14 +29,18 @@ def inputs(size, kernel_size, channels):
 
 
 def assert_same(function, merged, apart):
-    both = (jax.tree.leaves(jax.jit(function, static_argnums=0)(layer)) for layer in (merged, apart))
+    both = (
+        jax.tree.leaves(jax.jit(function, static_argnums=0)(layer)) for layer in (merged, apart)
+    )
     for got, want in zip(*both, strict=True):
         assert got.shape == want.shape
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * float(abs(want).max()))
 
 
 @pytest.mark.parametrize("platform", ["cpu", "gpu"])
-@pytest.mark.parametrize(("size", "channels"), [((8, 6), (1, 4)), ((2, 4), (9, 2)), ((24, 16), (9, 16))])
+@pytest.mark.parametrize(
+    ("size", "channels"), [((8, 6), (1, 4)), ((2, 4), (9, 2)), ((24, 16), (9, 16))]
+)
 @KERNEL_SIZES
 @PAIRS
 def test_values_and_gradients(monkeypatch, platform, size, kernel_size, channels, merged, apart):
@@ -44,7 +48,9 @@ def test_values_and_gradients(monkeypatch, platform, size, kernel_size, channels
     arrays = inputs(size, kernel_size, channels)
 
     def run(layer):
-        return layer(*arrays), jax.grad(lambda *arrays: jnp.sin(layer(*arrays)).sum(), (0, 1))(*arrays)
+        return layer(*arrays), jax.grad(lambda *arrays: jnp.sin(layer(*arrays)).sum(), (0, 1))(
+            *arrays
+        )
 
     assert_same(run, merged, apart)
 
@@ -68,5 +74,8 @@ def test_gradients_of_gradients(kernel_size, merged, apart):
 @PAIRS
 def test_fewer_operations(kernel_size, merged, apart):
     x, kernel = inputs((24, 16), kernel_size, (32, 32))
-    merged, apart = (jax.jit(layer).lower(x, kernel).compile().cost_analysis()["flops"] for layer in (merged, apart))
+    merged, apart = (
+        jax.jit(layer).lower(x, kernel).compile().cost_analysis()["flops"]
+        for layer in (merged, apart)
+    )
     assert merged < 0.6 * apart

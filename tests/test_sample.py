@@ -38,9 +38,13 @@ def test_the_three_kinds_of_output_hold_the_same_pictures(run_dir, tmp_path):
 
 def test_one_picture_is_written_without_a_frame(run_dir, conditional, tmp_path, printed):
     (image,) = array(run_dir, tmp_path / "one.npy", "--num", 1)
-    assert "\n1 picture of 16x16 in" in "\n" + printed(sample, run_dir, "--num", 1, "--output", tmp_path / "one.png")
+    assert "\n1 picture of 16x16 in" in "\n" + printed(
+        sample, run_dir, "--num", 1, "--output", tmp_path / "one.png"
+    )
     assert (np.asarray(Image.open(tmp_path / "one.png")) == image).all()
-    sample([str(conditional), "--class", "discs", "--num", "1", "--output", str(tmp_path / "disc.png")])
+    sample(
+        [str(conditional), "--class", "discs", "--num", "1", "--output", str(tmp_path / "disc.png")]
+    )
     assert size_of(tmp_path / "disc.png") == (16, 16)
 
 
@@ -48,10 +52,15 @@ def test_one_picture_is_written_without_a_frame(run_dir, conditional, tmp_path, 
 def test_all_that_is_written_can_be_enlarged(run_dir, tmp_path, resample, printed):
     images = enlarged(array(run_dir, tmp_path / "a.npy", "--num", 3), 4, resample == "smooth")
     flags = [run_dir, "--num", 3, "--scale", 4, "--resample", resample]
-    assert "3 pictures of 16x16, 4 times as large, in" in printed(sample, *flags, "--output", tmp_path / "grid.png")
+    assert "3 pictures of 16x16, 4 times as large, in" in printed(
+        sample, *flags, "--output", tmp_path / "grid.png"
+    )
     printed(sample, *flags, "--output", tmp_path / "folder")
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == grid(images)).all()
-    assert (np.stack([np.asarray(Image.open(tmp_path / "folder" / f"{i}.png")) for i in range(3)]) == images).all()
+    assert (
+        np.stack([np.asarray(Image.open(tmp_path / "folder" / f"{i}.png")) for i in range(3)])
+        == images
+    ).all()
     moving = [run_dir, "--interpolate", "3,4", "--frames", 2, *flags[3:]]
     printed(sample, *moving, "--output", tmp_path / "strip.png")
     printed(sample, *moving, "--output", tmp_path / "there.webp")
@@ -61,7 +70,19 @@ def test_all_that_is_written_can_be_enlarged(run_dir, tmp_path, resample, printe
 
 def test_names_are_written_beside_enlarged_rows_not_enlarged_with_them(conditional, tmp_path):
     both = enlarged(array(conditional, tmp_path / "a.npy", "--class", "all", "--num", 2), 8)
-    sample([str(conditional), "--class", "all", "--num", "2", "--scale", "8", "--output", str(tmp_path / "grid.png")])
+    sample(
+        [
+            str(conditional),
+            "--class",
+            "all",
+            "--num",
+            "2",
+            "--scale",
+            "8",
+            "--output",
+            str(tmp_path / "grid.png"),
+        ]
+    )
     named = name_rows(grid(both, columns=2), ["discs", "squares"])
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == named).all()
 
@@ -90,8 +111,13 @@ def test_the_last_grid_of_the_run_is_seed_zero(run_dir, tmp_path):
 def test_an_older_checkpoint_by_its_step_or_epoch(run_dir, tmp_path):
     """Two epochs of 5 steps."""
     names = ("10", "5", "epoch:1", "step:5")
-    newest, *older = (array(run_dir, tmp_path / f"{i}.npy", "--num", 4, "--checkpoint", name) for i, name in enumerate(names))
-    assert (newest != older[0]).any() and (older[0] == older[1]).all() and (older[0] == older[2]).all()
+    newest, *older = (
+        array(run_dir, tmp_path / f"{i}.npy", "--num", 4, "--checkpoint", name)
+        for i, name in enumerate(names)
+    )
+    assert (
+        (newest != older[0]).any() and (older[0] == older[1]).all() and (older[0] == older[2]).all()
+    )
 
 
 @pytest.mark.slow
@@ -103,7 +129,9 @@ def test_another_process_needs_the_folder_alone(run_dir, tmp_path):
     process = start(moved, "--num", 3, "--output", tmp_path / "there.npy", module="flaxgan.sample")
     output, error = process.communicate(timeout=120)
     assert (process.returncode, error) == (0, "") and "3 pictures of 16x16" in output
-    assert (np.load(tmp_path / "there.npy") == array(run_dir, tmp_path / "here.npy", "--num", 3)).all()
+    assert (
+        np.load(tmp_path / "there.npy") == array(run_dir, tmp_path / "here.npy", "--num", 3)
+    ).all()
 
 
 def test_bad_input(run_dir, tmp_path, pictures, sample_refused):
@@ -119,13 +147,23 @@ def test_bad_input(run_dir, tmp_path, pictures, sample_refused):
     assert "not an empty folder" in sample_refused(run_dir, "--output", tmp_path / "full")
     assert "--device gpu" in sample_refused(run_dir, "--device", "gpu")
     assert "has no name before .png" in sample_refused(run_dir, "--output", tmp_path / ".png")
-    own = (run_dir / name for name in ("checkpoints/99", "generated_images/epoch_0001.png", "real_images.png", "losses.png"))
+    own = (
+        run_dir / name
+        for name in (
+            "checkpoints/99",
+            "generated_images/epoch_0001.png",
+            "real_images.png",
+            "losses.png",
+        )
+    )
     for path in (*own, pictures / "discs" / "00.png"):
         assert "which belongs to the run" in sample_refused(run_dir, "--output", path)
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
 
 
-def test_an_output_that_cannot_be_written_is_refused_before_it_is_sampled(run_dir, tmp_path, sample_refused, monkeypatch):
+def test_an_output_that_cannot_be_written_is_refused_before_it_is_sampled(
+    run_dir, tmp_path, sample_refused, monkeypatch
+):
     """Patched, since a test that runs as root is refused nothing."""
 
     def refuse(path, *_, **__):
@@ -137,13 +175,19 @@ def test_an_output_that_cannot_be_written_is_refused_before_it_is_sampled(run_di
         with monkeypatch.context() as patch:
             patch.setattr(f"pathlib.Path.{method}", refuse)
             for output in ("a.png", "a.npy", "folder"):
-                assert "can't be written: Permission denied" in sample_refused(run_dir, "--output", tmp_path / output)
-    assert "can't be written: File name too long" in sample_refused(run_dir, "--output", tmp_path / f"{'x' * 300}.png")
+                assert "can't be written: Permission denied" in sample_refused(
+                    run_dir, "--output", tmp_path / output
+                )
+    assert "can't be written: File name too long" in sample_refused(
+        run_dir, "--output", tmp_path / f"{'x' * 300}.png"
+    )
 
 
 def test_out_of_memory_is_one_line(run_dir, tmp_path, sample_refused, monkeypatch):
     def exhausted(*_, **__):
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
+        raise jax.errors.JaxRuntimeError(
+            "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes."
+        )
 
     monkeypatch.setattr("flaxgan.methods.sampling.draw", exhausted)
     assert "out of memory; wait until" in sample_refused(run_dir, "--output", tmp_path / "a.png")
@@ -163,24 +207,47 @@ def test_a_run_without_a_checkpoint_and_one_of_another_network(run_dir, tmp_path
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory, pictures):
     run_dir = tmp_path_factory.mktemp("conditional") / "run"
-    main(["--dataset", str(pictures), "--run-dir", str(run_dir), "--epochs", "1", "--conditional", *TINY])
+    main(
+        [
+            "--dataset",
+            str(pictures),
+            "--run-dir",
+            str(run_dir),
+            "--epochs",
+            "1",
+            "--conditional",
+            *TINY,
+        ]
+    )
     return run_dir
 
 
 def test_classes_by_name_and_number_a_row_each_with_the_same_z(conditional, tmp_path):
     both = array(conditional, tmp_path / "all.npy", "--class", "all", "--num", 3)
     assert both.shape == (6, 16, 16, 3)
-    assert (array(conditional, tmp_path / "a.npy", "--class", "squares", "--num", 3) == both[3:]).all()
-    assert [len(array(conditional, tmp_path / "n.npy", "--class", "squares", *num)) for num in ([], ["--num", 64])] == [8, 64]
-    assert (array(conditional, tmp_path / "b.npy", "--class", "1,discs", "--num", 3) == both[[3, 4, 5, 0, 1, 2]]).all()
+    assert (
+        array(conditional, tmp_path / "a.npy", "--class", "squares", "--num", 3) == both[3:]
+    ).all()
+    assert [
+        len(array(conditional, tmp_path / "n.npy", "--class", "squares", *num))
+        for num in ([], ["--num", 64])
+    ] == [8, 64]
+    assert (
+        array(conditional, tmp_path / "b.npy", "--class", "1,discs", "--num", 3)
+        == both[[3, 4, 5, 0, 1, 2]]
+    ).all()
     assert (both[:3] != both[3:]).any()
-    sample([str(conditional), "--class", "all", "--num", "3", "--output", str(tmp_path / "grid.png")])
+    sample(
+        [str(conditional), "--class", "all", "--num", "3", "--output", str(tmp_path / "grid.png")]
+    )
     named = name_rows(grid(both, columns=3), ["discs", "squares"])
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == named).all()
 
 
 def test_which_class_a_row_is_is_said(conditional, tmp_path, printed):
-    assert "a row each: squares, discs\n" in printed(sample, conditional, "--class", "1,discs", "--output", tmp_path / "a.png")
+    assert "a row each: squares, discs\n" in printed(
+        sample, conditional, "--class", "1,discs", "--output", tmp_path / "a.png"
+    )
 
 
 def test_a_class_without_pictures_is_not_drawn(conditional, tmp_path, sample_refused):
@@ -192,7 +259,10 @@ def test_a_class_without_pictures_is_not_drawn(conditional, tmp_path, sample_ref
     (run_dir / "config.json").write_text(json.dumps(config))
     assert array(run_dir, tmp_path / "all.npy", "--class", "all").shape == discs.shape
     assert "no picture of that class" in sample_refused(run_dir, "--class", "squares")
-    assert spread_classes({"a": 2, "b": 0, "c": 1}, 16).tolist() == [0] * 4 + [2] * 4 + [0] * 4 + [2] * 4
+    assert (
+        spread_classes({"a": 2, "b": 0, "c": 1}, 16).tolist()
+        == [0] * 4 + [2] * 4 + [0] * 4 + [2] * 4
+    )
 
 
 def test_unasked_classes_are_as_frequent_as_in_the_data():
@@ -204,7 +274,10 @@ def test_unasked_classes_are_as_frequent_as_in_the_data():
 def test_truncation_keeps_z_within_and_none_changes_nothing(run_dir, tmp_path):
     assert float(abs(latents(0, 0, 50, 8, truncation=0.5)).max()) <= 0.5
     assert float(abs(latents(0, 0, 50, 8)).max()) > 2
-    plain, near = (array(run_dir, tmp_path / f"{n}.npy", "--num", 4, *argv) for n, argv in enumerate([(), ("--truncation", 0.5)]))
+    plain, near = (
+        array(run_dir, tmp_path / f"{n}.npy", "--num", 4, *argv)
+        for n, argv in enumerate([(), ("--truncation", 0.5)])
+    )
     assert (plain != near).any()
 
 
@@ -214,14 +287,33 @@ def test_interpolation_goes_from_seed_to_seed_along_the_sphere(run_dir, tmp_path
     ends = np.concatenate([latents(seed, 0, 1, 100) for seed in (3, 4, 5)])
     np.testing.assert_allclose(z[::4], ends, atol=1e-5)
     lengths = np.linalg.norm(z, axis=1)
-    assert lengths.min() > 0.95 * np.linalg.norm(ends, axis=1).min(), "no picture from the middle of the ball"
+    assert lengths.min() > 0.95 * np.linalg.norm(ends, axis=1).min(), (
+        "no picture from the middle of the ball"
+    )
     strip = array(run_dir, tmp_path / "strip.npy", "--interpolate", "3,4", "--frames", 5)
     assert strip.shape == (6, 16, 16, 3)
     assert (strip[0] == array(run_dir, tmp_path / "end.npy", "--seed", 3, "--num", 1)[0]).all()
-    near = array(run_dir, tmp_path / "near.npy", "--interpolate", "3,4", "--frames", 5, "--truncation", 0.5)
-    assert (near[-1] == array(run_dir, tmp_path / "near_end.npy", "--seed", 4, "--num", 1, "--truncation", 0.5)[0]).all()
+    near = array(
+        run_dir, tmp_path / "near.npy", "--interpolate", "3,4", "--frames", 5, "--truncation", 0.5
+    )
+    assert (
+        near[-1]
+        == array(run_dir, tmp_path / "near_end.npy", "--seed", 4, "--num", 1, "--truncation", 0.5)[
+            0
+        ]
+    ).all()
     for name in ("there.GIF", "there.webp"):
-        sample([str(run_dir), "--interpolate", "3,4", "--frames", "5", "--output", str(tmp_path / name)])
+        sample(
+            [
+                str(run_dir),
+                "--interpolate",
+                "3,4",
+                "--frames",
+                "5",
+                "--output",
+                str(tmp_path / name),
+            ]
+        )
         with Image.open(tmp_path / name) as animation:
             assert animation.n_frames == 10 and animation.size == (16, 16)
 
@@ -246,18 +338,38 @@ def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, p
     assert "two or more" in sample_refused(run_dir, "--interpolate", "3")
     assert "another than the one before" in sample_refused(run_dir, "--interpolate", "1,2,02")
     assert "takes --interpolate" in sample_refused(run_dir, "--output", tmp_path / "a.gif")
-    many = ["--interpolate", "3,4", "--class", ",".join(["discs"] * 2**10), "--output", tmp_path / "a.webp"]
-    assert "16384 pixels high and 16 wide, and can have 16383 a side" in sample_refused(conditional, *many)
-    for argv in (["--num", 2**24, "--output", tmp_path / "a.png"], ["--num", 2**16, "--scale", 16, "--output", tmp_path / "a.jpg"]):
+    many = [
+        "--interpolate",
+        "3,4",
+        "--class",
+        ",".join(["discs"] * 2**10),
+        "--output",
+        tmp_path / "a.webp",
+    ]
+    assert "16384 pixels high and 16 wide, and can have 16383 a side" in sample_refused(
+        conditional, *many
+    )
+    for argv in (
+        ["--num", 2**24, "--output", tmp_path / "a.png"],
+        ["--num", 2**16, "--scale", 16, "--output", tmp_path / "a.jpg"],
+    ):
         assert "ask for fewer pictures" in sample_refused(run_dir, *argv)
-    assert "leave --scale out" in sample_refused(run_dir, "--scale", 2, "--output", tmp_path / "a.npy")
+    assert "leave --scale out" in sample_refused(
+        run_dir, "--scale", 2, "--output", tmp_path / "a.npy"
+    )
     assert "--resample is for --scale" in sample_refused(run_dir, "--resample", "smooth")
     assert "--scale: invalid choice: 17" in sample_refused(run_dir, "--scale", 17)
     assert "--truncation" in sample_refused(run_dir, "--truncation", 0)
     assert "--frames is for --interpolate" in sample_refused(run_dir, "--frames", 5)
-    assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--num", 5)
-    assert "leave --seed and --num out" in sample_refused(run_dir, "--interpolate", "3,4", "--seed", 0)
-    assert "takes labelled pictures" in refused("--dataset", pictures / "discs", "--conditional", *TINY)
+    assert "leave --seed and --num out" in sample_refused(
+        run_dir, "--interpolate", "3,4", "--num", 5
+    )
+    assert "leave --seed and --num out" in sample_refused(
+        run_dir, "--interpolate", "3,4", "--seed", 0
+    )
+    assert "takes labelled pictures" in refused(
+        "--dataset", pictures / "discs", "--conditional", *TINY
+    )
 
 
 def test_what_is_beyond_is_drawn_anew_not_clipped():
@@ -273,10 +385,27 @@ def test_the_steps_between_two_seeds_are_even():
 
 
 def test_interpolation_and_unasked_classes(conditional, tmp_path):
-    of = {name: array(conditional, tmp_path / "a.npy", "--class", name, "--num", 16) for name in ("discs", "squares")}
+    of = {
+        name: array(conditional, tmp_path / "a.npy", "--class", name, "--num", 16)
+        for name in ("discs", "squares")
+    }
     unasked = array(conditional, tmp_path / "b.npy", "--num", 16)
     chosen = random_classes({"discs": 20, "squares": 20}, 0, 16)
-    assert all((unasked[i] == [*of.values()][c][i]).all() for i, c in enumerate(chosen)) and 0 < chosen.sum() < 16
-    rows = array(conditional, tmp_path / "c.npy", "--interpolate", "0,4", "--frames", 3, "--class", "discs,squares")
-    assert len(rows) == 8 and (rows[0] == of["discs"][0]).all() and (rows[4] == of["squares"][0]).all()
+    assert (
+        all((unasked[i] == [*of.values()][c][i]).all() for i, c in enumerate(chosen))
+        and 0 < chosen.sum() < 16
+    )
+    rows = array(
+        conditional,
+        tmp_path / "c.npy",
+        "--interpolate",
+        "0,4",
+        "--frames",
+        3,
+        "--class",
+        "discs,squares",
+    )
+    assert (
+        len(rows) == 8 and (rows[0] == of["discs"][0]).all() and (rows[4] == of["squares"][0]).all()
+    )
     assert len(array(conditional, tmp_path / "d.npy", "--interpolate", "0,4", "--frames", 3)) == 4

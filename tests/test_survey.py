@@ -13,8 +13,15 @@ from flaxgan.data.survey import Survey, survey
 def photograph(size=(64, 48), seed=0):
     """Coarse noise, enlarged smoothly, under fine noise."""
     rng = np.random.default_rng(seed)
-    smooth = np.asarray(Image.fromarray(rng.integers(40, 216, (6, 6, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC), int)
-    return Image.fromarray((smooth + rng.integers(-3, 4, smooth.shape)).clip(0, 255).astype(np.uint8))
+    smooth = np.asarray(
+        Image.fromarray(rng.integers(40, 216, (6, 6, 3), np.uint8)).resize(
+            size, Image.Resampling.BICUBIC
+        ),
+        int,
+    )
+    return Image.fromarray(
+        (smooth + rng.integers(-3, 4, smooth.shape)).clip(0, 255).astype(np.uint8)
+    )
 
 
 def drawing(size=(64, 48)):
@@ -54,7 +61,9 @@ def test_drawings_are_told_from_photographs(tmp_path, mode):
         (tmp_path / name).mkdir()
         for i in range(5):
             picture.convert(mode).save(tmp_path / name / f"{i}.png")
-    assert [survey(open_source(str(tmp_path / name))).drawn for name in ("drawings", "photographs")] == [True, False]
+    assert [
+        survey(open_source(str(tmp_path / name))).drawn for name in ("drawings", "photographs")
+    ] == [True, False]
 
 
 def test_an_object_on_white_is_no_drawing(tmp_path):
@@ -79,11 +88,17 @@ def test_few_of_many_are_read(tmp_path):
     assert survey(counting) == Survey((256, 256), True)
     assert len(set(read)) <= 72 and {0, len(source) - 1} <= set(read)
     read.clear()
-    assert survey(dataclasses.replace(counting, image_size=(28, 20))).size == (28, 20) and len(read) <= 24
+    assert (
+        survey(dataclasses.replace(counting, image_size=(28, 20))).size == (28, 20)
+        and len(read) <= 24
+    )
 
 
 def test_real_pictures(real_data):
     """Shrunken photographs, paintings in JPEG, and small grey pictures on black."""
     paintings = open_source(str(real_data / "abstract_art"))
-    named = [open_source(name, str(real_data / "tfds")) for name in ("oxford_flowers102", "fashion_mnist")]
+    named = [
+        open_source(name, str(real_data / "tfds"))
+        for name in ("oxford_flowers102", "fashion_mnist")
+    ]
     assert [survey(source).drawn for source in (paintings, *named)] == [False] * 3

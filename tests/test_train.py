@@ -1,4 +1,6 @@
-"""The training command from end to end: what a run leaves behind, how it stops, resumes and refuses."""
+"""The training command from end to end: what a run leaves behind, how it stops, resumes and
+refuses.
+"""
 
 import contextlib
 import errno
@@ -38,7 +40,17 @@ from flaxgan.system.files import locked
 from flaxgan.system.signals import Abandoned, Interrupt
 from flaxgan.trainer import Trainer
 
-ROW = ["step", "time", "epoch", "images_seen", "d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy", "images_per_second"]
+ROW = [
+    "step",
+    "time",
+    "epoch",
+    "images_seen",
+    "d_loss",
+    "g_loss",
+    "d_real_accuracy",
+    "d_fake_accuracy",
+    "images_per_second",
+]
 
 
 def rows(run_dir):
@@ -56,19 +68,28 @@ def state(run_dir):
 
 def same_state(a, b):
     pairs = zip(*(jax.tree.leaves_with_path(state(run_dir)) for run_dir in (a, b)), strict=True)
-    different = [jax.tree_util.keystr(path) for (path, x), (_, y) in pairs if (np.asarray(x) != np.asarray(y)).any()]
+    different = [
+        jax.tree_util.keystr(path)
+        for (path, x), (_, y) in pairs
+        if (np.asarray(x) != np.asarray(y)).any()
+    ]
     assert not different, f"{len(different)} leaves differ, the first is {different[0]}"
 
 
 def without_timings(rows):
-    return [{name: value for name, value in row.items() if name not in ("images_per_second", "time")} for row in rows]
+    return [
+        {name: value for name, value in row.items() if name not in ("images_per_second", "time")}
+        for row in rows
+    ]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, pictures):
     """A finished run of two epochs, five steps each."""
     run_dir = tmp_path_factory.mktemp("finished") / "run"
-    process = start("--dataset", pictures, "--epochs", 2, "--run-dir", run_dir, "--log-every", 2, *TINY)
+    process = start(
+        "--dataset", pictures, "--epochs", 2, "--run-dir", run_dir, "--log-every", 2, *TINY
+    )
     output, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
     assert error == ""
@@ -83,21 +104,36 @@ def run_dir(finished, tmp_path):
 
 def test_what_a_run_leaves_behind(finished, pictures):
     run_dir, output = finished
-    assert "40 pictures, 16x16x3, 2 classes" in output and f"python -m flaxgan.sample {run_dir}" in output
+    assert (
+        "40 pictures, 16x16x3, 2 classes" in output
+        and f"python -m flaxgan.sample {run_dir}" in output
+    )
 
     config = json.loads((run_dir / "config.json").read_text())
     assert re.fullmatch(r"\d+\.\d+\.\d+", config["flaxgan_version"])
-    assert (config["dataset"], config["image_size"], config["channels"], config["flip"]) == (str(pictures), [16, 16], 3, True)
+    assert (config["dataset"], config["image_size"], config["channels"], config["flip"]) == (
+        str(pictures),
+        [16, 16],
+        3,
+        True,
+    )
     assert config["data"]["class_names"] == ["discs", "squares"]
 
     log = rows(run_dir)
     assert [row["step"] for row in log] == [1, 2, 4, 6, 8, 10]
     assert all(sorted(row) == sorted(ROW) for row in log)
     assert [row["epoch"] for row in log] == [1, 1, 1, 2, 2, 2]
-    assert all(row["images_seen"] == 8 * row["step"] and row["images_per_second"] > 0 for row in log)
+    assert all(
+        row["images_seen"] == 8 * row["step"] and row["images_per_second"] > 0 for row in log
+    )
 
-    assert sorted(path.name for path in (run_dir / "generated_images").iterdir()) == ["epoch_0001.png", "epoch_0002.png"]
-    first, second = (np.asarray(Image.open(run_dir / "generated_images" / f"epoch_000{i}.png")) for i in (1, 2))
+    assert sorted(path.name for path in (run_dir / "generated_images").iterdir()) == [
+        "epoch_0001.png",
+        "epoch_0002.png",
+    ]
+    first, second = (
+        np.asarray(Image.open(run_dir / "generated_images" / f"epoch_000{i}.png")) for i in (1, 2)
+    )
     assert first.shape == second.shape == (8 * 18 + 2, 8 * 18 + 2, 3) and (first != second).any()
     assert size_of(run_dir / "real_images.png") == (7 * 18 + 2, 6 * 18 + 2), "all forty there are"
     for name in ("real_vs_generated.png", "losses.png"):
@@ -109,11 +145,15 @@ def test_what_a_run_leaves_behind(finished, pictures):
 
 def test_a_finished_run_says_so_and_does_nothing(run_dir, train):
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()}
-    assert "is finished: 10 of 10 steps done; for more, raise --epochs\n" in train("--run-dir", run_dir)
+    assert "is finished: 10 of 10 steps done; for more, raise --epochs\n" in train(
+        "--run-dir", run_dir
+    )
     assert "raise --epochs and --max-steps\n" in train("--run-dir", run_dir, "--max-steps", 10)
     assert "raise --max-steps\n" in train("--run-dir", run_dir, "--max-steps", 10, "--epochs", 3)
     assert "has done 10 steps of 5; to go on leave" in train("--run-dir", run_dir, "--epochs", 1)
-    assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()} == before
+    assert {
+        path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()
+    } == before
 
 
 @pytest.mark.slow
@@ -121,7 +161,9 @@ def test_more_epochs_are_accepted_and_recorded(run_dir, train):
     output = train("--run-dir", run_dir, "--epochs", 3, "--learning-rate", "1e-4")
     assert "from step 10 on: --epochs 3 (was 2)" in output
     config = json.loads((run_dir / "config.json").read_text())
-    assert config["epochs"] == 3 and config["changes"] == [{"step": 10, "epochs": 3, "learning_rate": 1e-4}]
+    assert config["epochs"] == 3 and config["changes"] == [
+        {"step": 10, "epochs": 3, "learning_rate": 1e-4}
+    ]
     assert steps(run_dir)[-1] == rows(run_dir)[-1]["step"] == 15
 
 
@@ -129,7 +171,10 @@ def test_more_epochs_are_accepted_and_recorded(run_dir, train):
     ("argv", "fields"),
     [
         (["--features", 8], "--features 8 (the run has --features 4)"),
-        (["--image-size", 32, "--batch-size", 16], "--image-size 32x32 (the run has --image-size 16x16), --batch-size 16"),
+        (
+            ["--image-size", 32, "--batch-size", 16],
+            "--image-size 32x32 (the run has --image-size 16x16), --batch-size 16",
+        ),
         (["--dataset", "synthetic_flowers"], "--dataset synthetic_flowers"),
         (["--seed", 1], "--seed 1 (the run has --seed 0)"),
         (["--conditional"], "with --conditional (the run has --no-conditional)"),
@@ -153,7 +198,10 @@ def test_changed_pictures_are_refused(tmp_path, pictures, train, refused):
 
 @pytest.mark.slow
 def test_pictures_that_have_moved_are_the_same(run_dir, tmp_path, pictures, train, refused):
-    moved, others = shutil.copytree(pictures, tmp_path / "moved"), shutil.copytree(pictures, tmp_path / "others")
+    moved, others = (
+        shutil.copytree(pictures, tmp_path / "moved"),
+        shutil.copytree(pictures, tmp_path / "others"),
+    )
     (others / "discs").rename(others / "balls")
     error = refused("--run-dir", run_dir, "--epochs", 3, "--dataset", others)
     assert "the classes in" in error and "began with (balls, discs); name them as before" in error
@@ -166,7 +214,9 @@ def full(*_):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(run_dir, train, refused, monkeypatch):
+def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(
+    run_dir, train, refused, monkeypatch
+):
     with monkeypatch.context() as patch:
         patch.setattr("flaxgan.runs.snapshots.save_losses", full)
         assert "make room" in refused("--run-dir", run_dir, "--epochs", 3)
@@ -176,8 +226,21 @@ def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(run_dir, tra
 
 @pytest.mark.slow
 def test_a_falling_rate_falls_over_the_whole_run(tmp_path, pictures, train):
-    train("--dataset", pictures, "--run-dir", tmp_path / "run", "--epochs", 3, "--schedule", "linear", *TINY)
-    after = [load(load_run(tmp_path / "run"), CheckpointName("step", step), jax.devices()[0]) for step in (5, 10, 15)]
+    train(
+        "--dataset",
+        pictures,
+        "--run-dir",
+        tmp_path / "run",
+        "--epochs",
+        3,
+        "--schedule",
+        "linear",
+        *TINY,
+    )
+    after = [
+        load(load_run(tmp_path / "run"), CheckpointName("step", step), jax.devices()[0])
+        for step in (5, 10, 15)
+    ]
     for name in ("generator", "discriminator"):
         weights = [jax.tree.leaves(getattr(state, name).params)[0] for state in after]
         early, late = (float(abs(b - a).mean()) for a, b in itertools.pairwise(weights))
@@ -186,7 +249,9 @@ def test_a_falling_rate_falls_over_the_whole_run(tmp_path, pictures, train):
 
 @pytest.mark.slow
 def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictures):
-    """SIGKILL at random steps, between checkpoints two epochs apart; then every leaf and every row must be the same."""
+    """SIGKILL at random steps, between checkpoints two epochs apart; then every leaf and every row
+    must be the same.
+    """
     argv = ["--dataset", pictures, "--epochs", 40, "--checkpoint-every", 2, "--log-every", 3, *TINY]
     argv += ["--augment", "color", "--augment-target", 0.6]
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
@@ -203,20 +268,30 @@ def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictur
         process = start(*argv, "--run-dir", broken)
         while process.poll() is None and inode() == before:
             time.sleep(0.005)
-        time.sleep(random.uniform(0, 0.6))  # three of them are over before a fast machine has done all
+        # three of them are over before a fast machine has done all
+        time.sleep(random.uniform(0, 0.6))
         assert process.poll() is None, process.stderr.read()
         process.kill()
         process.communicate()
-        print("killed after", [row["step"] for row in rows(broken)][-1:], "with checkpoints", steps(broken))
+        print(
+            "killed after",
+            [row["step"] for row in rows(broken)][-1:],
+            "with checkpoints",
+            steps(broken),
+        )
     process = start(*argv, "--run-dir", broken)
     succeed(process)
 
     assert steps(broken) == steps(unbroken)
-    assert sorted(path.stem for path in (unbroken / "generated_images").iterdir()) == [f"epoch_{i:04d}" for i in range(2, 41, 2)]
+    assert sorted(path.stem for path in (unbroken / "generated_images").iterdir()) == [
+        f"epoch_{i:04d}" for i in range(2, 41, 2)
+    ]
     assert int(state(unbroken).step) == 200
     same_state(broken, unbroken)
     assert without_timings(rows(broken)) == without_timings(rows(unbroken))
-    pictures = [(run / "generated_images" / "epoch_0040.png").read_bytes() for run in (broken, unbroken)]
+    pictures = [
+        (run / "generated_images" / "epoch_0040.png").read_bytes() for run in (broken, unbroken)
+    ]
     assert pictures[0] == pictures[1]
 
 
@@ -224,14 +299,19 @@ def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictur
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_the_run_cleanly_and_it_resumes(tmp_path, pictures, number, train):
     run_dir = tmp_path / "run"
-    process = start("--dataset", pictures, "--epochs", 1000, "--run-dir", run_dir, "--log-every", 1, *TINY)
+    process = start(
+        "--dataset", pictures, "--epochs", 1000, "--run-dir", run_dir, "--log-every", 1, *TINY
+    )
     while process.poll() is None and not (run_dir / "metrics.jsonl").exists():
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(number)
     output, error = process.communicate(timeout=60)
     assert process.returncode == 0 and error == ""
-    assert f"stopped by {number.name} after step" in output and f"python -m flaxgan.main --run-dir {run_dir}" in output
+    assert (
+        f"stopped by {number.name} after step" in output
+        and f"python -m flaxgan.main --run-dir {run_dir}" in output
+    )
     (step,) = steps(run_dir)[-1:]
     assert step >= 1 and rows(run_dir)[-1]["step"] == step
     assert "is finished" not in train("--run-dir", run_dir, "--max-steps", step + 1)
@@ -247,24 +327,35 @@ def test_the_last_grid_is_drawn_if_the_run_was_killed_before(run_dir, finished, 
 
 
 @pytest.mark.slow
-def test_killed_twice_before_its_first_checkpoint_it_begins_anew(run_dir, finished, train, monkeypatch):
-    """A grid may be drawn while its checkpoint is still being written; half a checkpoint is removed at the next start."""
+def test_killed_twice_before_its_first_checkpoint_it_begins_anew(
+    run_dir, finished, train, monkeypatch
+):
+    """A grid may be drawn while its checkpoint is still being written; half a checkpoint is removed
+    at the next start.
+    """
     shutil.rmtree(run_dir / "checkpoints")
     (run_dir / "checkpoints" / "5.orbax-checkpoint-tmp").mkdir(parents=True)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr("flaxgan.loop.MetricsLog", lambda *_: 1 / 0)
         train("--run-dir", run_dir)
-    assert not any((run_dir / "checkpoints").iterdir()) and not any((run_dir / "generated_images").iterdir())
+    assert not any((run_dir / "checkpoints").iterdir()) and not any(
+        (run_dir / "generated_images").iterdir()
+    )
     train("--run-dir", run_dir)
     assert steps(run_dir) == steps(finished[0])
 
 
 @pytest.mark.slow
 def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, monkeypatch):
-    """Stopped in the second epoch, after step 7; then killed at its end, between the figures and the grid."""
+    """Stopped in the second epoch, after step 7; then killed at its end, between the figures and
+    the grid.
+    """
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--epochs", 2, "--max-steps", 7, "--run-dir", run_dir, *TINY)
-    assert sorted(path.name for path in (run_dir / "generated_images").iterdir()) == ["epoch_0001.png", "step_00000007.png"]
+    assert sorted(path.name for path in (run_dir / "generated_images").iterdir()) == [
+        "epoch_0001.png",
+        "step_00000007.png",
+    ]
 
     def killed(*_):
         raise Abandoned
@@ -278,33 +369,53 @@ def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, 
     assert (run_dir / name).read_bytes() == (finished[0] / name).read_bytes()
 
 
-@pytest.mark.parametrize("drawing", ["save_losses", "save_side_by_side", "save_image", "name_rows", "Gallery._generated"])
-def test_what_cannot_be_drawn_is_a_warning_and_the_run_goes_on(tmp_path, pictures, monkeypatch, capsys, drawing):
+@pytest.mark.parametrize(
+    "drawing", ["save_losses", "save_side_by_side", "save_image", "name_rows", "Gallery._generated"]
+)
+def test_what_cannot_be_drawn_is_a_warning_and_the_run_goes_on(
+    tmp_path, pictures, monkeypatch, capsys, drawing
+):
     monkeypatch.setattr(f"flaxgan.runs.snapshots.{drawing}", lambda *_: 1 / 0)
     argv = ["--dataset", pictures, "--run-dir", tmp_path, "--epochs", 2, "--conditional", *TINY]
     main([str(arg) for arg in argv])
     kinds = 2 if drawing == "save_image" else 1  # real_images.png, too
     printed = capsys.readouterr()
-    assert printed.err.count("warning: can't draw") == printed.err.count("ZeroDivisionError") == kinds, printed.err
+    assert (
+        printed.err.count("warning: can't draw") == printed.err.count("ZeroDivisionError") == kinds
+    ), printed.err
     assert re.search("(finished|ended after) 10 steps", printed.out) and steps(tmp_path) == [5, 10]
-    grids = [] if drawing in ("save_image", "Gallery._generated") else ["epoch_0001.png", "epoch_0002.png"]
+    grids = (
+        []
+        if drawing in ("save_image", "Gallery._generated")
+        else ["epoch_0001.png", "epoch_0002.png"]
+    )
     assert sorted(path.name for path in (tmp_path / "generated_images").iterdir()) == grids
 
 
 def test_a_training_in_a_notebooks_cell_draws_all(tmp_path, pictures):
     """Which sets MPLBACKEND for a module that need not be installed here."""
     argv = ["--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 2, "--conditional", *TINY]
-    with start(*argv, environment={"MPLBACKEND": "module://matplotlib_inline.backend_inline"}) as process:
+    with start(
+        *argv, environment={"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    ) as process:
         output, error = process.communicate(timeout=300)
     assert (process.returncode, error) == (0, "") and steps(tmp_path) == [2], output
-    assert {"losses.png", "real_vs_generated.png", "real_images.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"losses.png", "real_vs_generated.png", "real_images.png"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
     assert (tmp_path / "generated_images" / "step_00000002.png").exists()
 
 
 def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
     """The second finds it empty, as the first did, and comes to train when the first has."""
     second = Run.open(
-        {"dataset": str(pictures), "run_dir": str(tmp_path / "new"), "image_size": 16, "features": 8, "batch_size": 8}
+        {
+            "dataset": str(pictures),
+            "run_dir": str(tmp_path / "new"),
+            "image_size": 16,
+            "features": 8,
+            "batch_size": 8,
+        }
     )
     shutil.copytree(run_dir, tmp_path / "new")
     with pytest.raises(UserError, match="has become the run of another process"):
@@ -316,7 +427,9 @@ def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
 def test_what_is_changed_on_the_way_is_judged_with_the_runs_own(tmp_path, pictures, train):
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY, "--batch-size", 24)
-    assert "--accumulate 3 (was 1)" in train("--run-dir", run_dir, "--max-steps", 2, "--accumulate", 3)
+    assert "--accumulate 3 (was 1)" in train(
+        "--run-dir", run_dir, "--max-steps", 2, "--accumulate", 3
+    )
 
 
 def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
@@ -324,7 +437,10 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     (tmp_path / "run").mkdir()
-    with MetricsLog(tmp_path / "run", 0) as log, Reporter(Config.make(batch_size=8, log_every=3), log, 0, 40, 40) as reporter:
+    with (
+        MetricsLog(tmp_path / "run", 0) as log,
+        Reporter(Config.make(batch_size=8, log_every=3), log, 0, 40, 40) as reporter,
+    ):
         for _ in range(5):
             now[0] += 2
             reporter.take({"d_loss": np.zeros(8), "g_loss": np.zeros(8)})
@@ -336,7 +452,8 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
 @pytest.mark.parametrize(("seconds", "left"), [(2.0, 2), (0.125, 8), (0.0005, 512)])
 def test_half_a_second_of_steps_is_left_to_the_device(monkeypatch, seconds, left):
     now, ticks = [0.0], itertools.count()
-    monkeypatch.setattr("time.monotonic", lambda: now[0] + 1e-9 * next(ticks))  # no two times are the same
+    # no two times are the same
+    monkeypatch.setattr("time.monotonic", lambda: now[0] + 1e-9 * next(ticks))
     reporter = Reporter(Config.make(batch_size=8, log_every=2), None, 0, 800, 40)
     for _ in range(400):
         now[0] += seconds
@@ -350,7 +467,13 @@ def test_what_waits_for_its_losses_is_done_before_later_ones_are_looked_at(monke
     ticks = itertools.count()
     monkeypatch.setattr("time.monotonic", lambda: 1e-6 * next(ticks))  # so fast that all may wait
     reporter, done = Reporter(Config.make(batch_size=8, log_every=1), None, 0, 40, 40), []
-    good, lost = {"d_loss": np.zeros(2), "g_loss": np.zeros(2)}, {"d_loss": np.zeros(2), "g_loss": np.array([0, np.nan])}
+    good, lost = (
+        {"d_loss": np.zeros(2), "g_loss": np.zeros(2)},
+        {
+            "d_loss": np.zeros(2),
+            "g_loss": np.array([0, np.nan]),
+        },
+    )
     reporter.take(good)
     reporter.take(good, lambda: done.append(reporter.step))
     reporter.take(good)
@@ -365,7 +488,9 @@ def test_what_waits_for_its_losses_is_done_before_later_ones_are_looked_at(monke
 
 
 @pytest.mark.slow
-def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictures, finished, train, monkeypatch):
+def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(
+    tmp_path, pictures, finished, train, monkeypatch
+):
     """As on a GPU; the epoch of five steps ends within one."""
     counts = []
 
@@ -376,21 +501,42 @@ def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(tmp_path, pictur
 
     monkeypatch.setattr("flaxgan.loop.Trainer", functools.partial(Noted, steps_per_dispatch=4))
     run_dir = tmp_path / "run"
-    train("--dataset", pictures, "--epochs", 2, "--checkpoint-every", 2, "--run-dir", run_dir, "--log-every", 2, *TINY)
+    train(
+        "--dataset",
+        pictures,
+        "--epochs",
+        2,
+        "--checkpoint-every",
+        2,
+        "--run-dir",
+        run_dir,
+        "--log-every",
+        2,
+        *TINY,
+    )
     assert counts == [4, 4, 2] and steps(run_dir) == [10]
     assert [path.name for path in (run_dir / "generated_images").iterdir()] == ["epoch_0002.png"]
-    got, want = ([[row[name] for name in sorted(row)] for row in without_timings(rows(run))] for run in (run_dir, finished[0]))
+    got, want = (
+        [[row[name] for name in sorted(row)] for row in without_timings(rows(run))]
+        for run in (run_dir, finished[0])
+    )
     np.testing.assert_allclose(got, want, atol=1e-4)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), ("--ema", 0)])
-def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_path, pictures, train, monkeypatch, flags):
-    """And while something may be drawn beside it, the thread that trains gets Python back sooner."""
+def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(
+    tmp_path, pictures, train, monkeypatch, flags
+):
+    """And while something may be drawn beside it, the thread that trains gets Python back
+    sooner.
+    """
     compiled, before = [], sys.getswitchinterval()
 
     def train_steps(self, *args, _step=Trainer.train_steps):
-        compiled.append((sampling.generated_images._cache_size(), sampling._calibrated._cache_size()))
+        compiled.append(
+            (sampling.generated_images._cache_size(), sampling._calibrated._cache_size())
+        )
         assert sys.getswitchinterval() < before
         return _step(self, *args)
 
@@ -402,13 +548,20 @@ def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(tmp_p
     train("--dataset", pictures, "--run-dir", run_dir, "--epochs", 2, *TINY, *flags)
     assert len(list((run_dir / "generated_images").iterdir())) == 2
     assert compiled[0] == compiled[-1] == (1, 0 if flags else 1)
-    assert compiled[0] == (sampling.generated_images._cache_size(), sampling._calibrated._cache_size())
+    assert compiled[0] == (
+        sampling.generated_images._cache_size(),
+        sampling._calibrated._cache_size(),
+    )
     assert sys.getswitchinterval() == before
 
 
 def test_rows_of_lost_steps_and_lines_that_are_no_rows_are_dropped(run_dir, train):
     with (run_dir / "metrics.jsonl").open("a") as log:
-        log.write('\n[1]\n{"step": null}\n' + json.dumps(rows(run_dir)[-1] | {"step": 12}) + '\n{"step": 14, "d_lo')
+        log.write(
+            '\n[1]\n{"step": null}\n'
+            + json.dumps(rows(run_dir)[-1] | {"step": 12})
+            + '\n{"step": 14, "d_lo'
+        )
     with (run_dir / "metrics.jsonl").open("ab") as log:
         log.write(b"\xff\n")
     train("--run-dir", run_dir, "--epochs", 3)
@@ -424,21 +577,29 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, 
         (run_dir / "generated_images" / "epoch_0002.png").unlink()
         assert "diverged" in refused("--run-dir", run_dir)
     assert steps(run_dir)[-1] == 10
-    assert all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(state(run_dir).generator.params))
+    assert all(
+        np.isfinite(np.asarray(leaf)).all()
+        for leaf in jax.tree.leaves(state(run_dir).generator.params)
+    )
 
 
 def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
     flags = ("--preset", "plain", "--image-size", 64, "--batch-size", 8, "--dry-run")
     output = train("--dataset", pictures, "--run-dir", tmp_path / "run", *flags)
     assert not (tmp_path / "run").exists()
-    assert "generator: 3,576,704 parameters" in output and "discriminator: 2,765,568 parameters" in output
+    assert (
+        "generator: 3,576,704 parameters" in output
+        and "discriminator: 2,765,568 parameters" in output
+    )
     assert re.search(r"ConvTranspose4x4_0/kernel\s+4 x 4 x 512 x 256\s+2,097,152", output)
     assert re.search(r"image_size\s+\(64, 64\)", output) and re.search(r"channels\s+3", output)
 
 
 def test_a_folder_whose_name_is_no_text(tmp_path, pictures, train):
     folder = shutil.copytree(pictures, tmp_path / os.fsdecode(b"caf\xe9"))
-    assert r"caf\udce9" in train("--dataset", folder, "--run-dir", tmp_path / "run", *TINY, "--dry-run")
+    assert r"caf\udce9" in train(
+        "--dataset", folder, "--run-dir", tmp_path / "run", *TINY, "--dry-run"
+    )
 
 
 @pytest.mark.parametrize(
@@ -447,16 +608,25 @@ def test_a_folder_whose_name_is_no_text(tmp_path, pictures, train):
         (["--dataset", "oxford_flower102"], "did you mean oxford_flowers102"),
         (["--dataset", "./nowhere"], "nowhere; say with --dataset where your pictures are"),
         (["--dataset", "nowhere/pictures"], "no folder of that name"),
-        (["--dataset", "tests", "--data-dir", "."], "the folder of that name goes without --data-dir"),
+        (
+            ["--dataset", "tests", "--data-dir", "."],
+            "the folder of that name goes without --data-dir",
+        ),
         (["--dataset", "my pictures"], "neither a folder nor the name"),
-        (["--dataset", "~nobody-of-that-name/pictures"], "--dataset ~nobody-of-that-name/pictures can't be used"),
+        (
+            ["--dataset", "~nobody-of-that-name/pictures"],
+            "--dataset ~nobody-of-that-name/pictures can't be used",
+        ),
         (["--dataset", "x" * 300], "there is no folder of that name"),
         (["--dataset", "./" + "x" * 300], "File name too long"),
         (["--data-dir", "~nobody-of-that-name"], "--data-dir ~nobody-of-that-name can't be used"),
         (
             ["--image-size", "30"],
-            "can't be built: each stage of the networks halves height and width, at least twice and until the "
-            "shorter side is 4 to 15, but halving evenly stops at 15x15 after 1; try a size like 28 or 32",
+            (
+                "can't be built: each stage of the networks halves height and width, at least twice"
+                " and until the shorter side is 4 to 15, but halving evenly stops at 15x15 after 1;"
+                " try a size like 28 or 32"
+            ),
         ),
         (["--image-size", "17x64"], "try a size like 16x64 or 20x64"),
         (["--batch-size", "48"], "there are 40; lower --batch-size"),
@@ -469,7 +639,17 @@ def test_a_folder_whose_name_is_no_text(tmp_path, pictures, train):
         (["--beta1", "1"], "--beta1 must lie in [0, 1)"),
         (["--device", "gpu"], "--device gpu"),
         (["--evaluate-every", "1", "--inception-weights", "x"], "belongs to --extractor inception"),
-        (["--evaluate-every", "1", "--extractor", "inception", "--inception-weights", "./nowhere.pth"], "nowhere.pth"),
+        (
+            [
+                "--evaluate-every",
+                "1",
+                "--extractor",
+                "inception",
+                "--inception-weights",
+                "./nowhere.pth",
+            ],
+            "nowhere.pth",
+        ),
         (["--epochs", "none"], "invalid int value"),
         (["--epochs", "2000000000"], "10000000000 steps, more than can be counted"),
     ],
@@ -482,14 +662,28 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, pictures, refused, a
 @pytest.mark.slow
 def test_out_of_memory_names_the_flags_that_help(tmp_path, pictures, refused):
     """More weights than any address space holds."""
-    error = refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--features", 1_000_000)
-    assert all(name in error for name in ("--batch-size", "--accumulate", "--features", "--image-size", "--dtype"))
+    error = refused(
+        "--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, "--features", 1_000_000
+    )
+    assert all(
+        name in error
+        for name in ("--batch-size", "--accumulate", "--features", "--image-size", "--dtype")
+    )
 
 
 @pytest.mark.slow
 def test_a_run_in_another_precision_in_parts_and_by_pmap_resumes_plainly(run_dir, train):
     """What the step computes with may change on the way: the state is the same tree."""
-    argv = ["--dtype", "bfloat16", "--accumulate", 1, "--parallelism", "pmap", "--data-home", "device"]
+    argv = [
+        "--dtype",
+        "bfloat16",
+        "--accumulate",
+        1,
+        "--parallelism",
+        "pmap",
+        "--data-home",
+        "device",
+    ]
     assert "--dtype bfloat16 (was float32)" in train("--run-dir", run_dir, "--epochs", 3, *argv)
     assert steps(run_dir)[-1] == rows(run_dir)[-1]["step"] == 15
 
@@ -499,7 +693,10 @@ def test_a_platform_that_is_absent(tmp_path, pictures, monkeypatch, argv):
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     process = start("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *argv)
     _, error = process.communicate(timeout=120)
-    assert process.returncode == 2 and "JAX_PLATFORMS=cuda: JAX finds no such device" in error.splitlines()[-1]
+    assert (
+        process.returncode == 2
+        and "JAX_PLATFORMS=cuda: JAX finds no such device" in error.splitlines()[-1]
+    )
     assert "Traceback" not in error and not (tmp_path / "run").exists()
 
 
@@ -538,7 +735,10 @@ def test_a_cached_program_is_not_used_with_another_number_of_cores(tmp_path, mon
     """It was divided among the cores that compiled it."""
     monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
     command = [sys.executable, "-c", COMPILE_ON]
-    said = [subprocess.run([*command, cores], capture_output=True, text=True, check=True).stdout for cores in "1122"]
+    said = [
+        subprocess.run([*command, cores], capture_output=True, text=True, check=True).stdout
+        for cores in "1122"
+    ]
     assert [LOADED in text for text in said] == [False, True, False, True]
 
 
@@ -552,21 +752,35 @@ def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
     assert "no run of flaxgan" in refused(*argv, tmp_path / "photos")
     (tmp_path / "broken").mkdir()
     whole = {"dataset": str(pictures), "image_size": [16, 16], "channels": 3}
-    damaged = [{"dataset": 5}, {"image_size": [16]}, {"image_size": "64"}, {"epochs": 2.5}, {"loss": None}, {"data": None}]
+    damaged = [
+        {"dataset": 5},
+        {"image_size": [16]},
+        {"image_size": "64"},
+        {"epochs": 2.5},
+        {"loss": None},
+        {"data": None},
+    ]
     for text in ('{"dataset": ', "{}", "[]", *(json.dumps(whole | fields) for fields in damaged)):
         (tmp_path / "broken" / "config.json").write_text(text)
         assert "can't be read" in refused(*argv, tmp_path / "broken")
-    assert "would lie among the pictures" in refused(*argv, pictures / "runs" / "mine") and not (pictures / "runs").exists()
+    assert (
+        "would lie among the pictures" in refused(*argv, pictures / "runs" / "mine")
+        and not (pictures / "runs").exists()
+    )
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["mine.txt"]
 
 
-def test_a_folder_that_cannot_hold_checkpoints_is_refused_at_once(tmp_path, pictures, train, refused, monkeypatch):
+def test_a_folder_that_cannot_hold_checkpoints_is_refused_at_once(
+    tmp_path, pictures, train, refused, monkeypatch
+):
     run_dir = tmp_path / "runs [1]" / "mine"
     assert "can't take [ in a path" in refused("--dataset", pictures, *TINY, "--run-dir", run_dir)
     assert not any(tmp_path.iterdir())
     monkeypatch.chdir(tmp_path)
     folder = shutil.copytree(pictures, tmp_path / "mine [1]*")
-    assert "runs/mine -1---" in train("--dataset", folder, *TINY, "--dry-run"), "a run that gets its name from its pictures"
+    assert "runs/mine -1---" in train("--dataset", folder, *TINY, "--dry-run"), (
+        "a run that gets its name from its pictures"
+    )
 
 
 @pytest.mark.slow
@@ -575,28 +789,44 @@ def test_a_run_that_ended_before_its_first_step_takes_other_flags(run_dir, train
     other = ["--run-dir", run_dir, "--batch-size", 16, "--image-size", 32]
     assert "can't be resumed with --batch-size" in refused(*other)
     shutil.rmtree(run_dir / "checkpoints")
-    assert "the checkpoints of" in refused("--run-dir", run_dir), "its best one and its rows would be lost"
+    assert "the checkpoints of" in refused("--run-dir", run_dir), (
+        "its best one and its rows would be lost"
+    )
     shutil.rmtree(run_dir / "generated_images")
     assert "can't be resumed with --batch-size" in refused(*other), "it has rows"
     (run_dir / "metrics.jsonl").unlink()
     assert "can't be resumed with --dataset" in refused(*other, "--dataset", "synthetic_flowers")
     assert "--batch-size 16 (was 8)" in train(*other)
     config = load_run(run_dir).config
-    assert (config.batch_size, config.image_size, config.options.features, steps(run_dir)[-1]) == (16, (32, 32), 4, 4)
+    assert (config.batch_size, config.image_size, config.options.features, steps(run_dir)[-1]) == (
+        16,
+        (32, 32),
+        4,
+        4,
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["gone", "locked"])
-def test_what_can_no_longer_be_written_to_is_one_line(tmp_path, pictures, train, refused, monkeypatch, what):
+def test_what_can_no_longer_be_written_to_is_one_line(
+    tmp_path, pictures, train, refused, monkeypatch, what
+):
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY)
     if what == "gone":
         draw = "flaxgan.runs.snapshots.Gallery._generated"
-        monkeypatch.setattr(draw, lambda *_: shutil.rmtree(run_dir / "generated_images") or np.zeros((64, 16, 16, 3), np.uint8))
+        monkeypatch.setattr(
+            draw,
+            lambda *_: (
+                shutil.rmtree(run_dir / "generated_images") or np.zeros((64, 16, 16, 3), np.uint8)
+            ),
+        )
         want = f"can't write {run_dir}/generated_images"
     else:
         allowed = os.access
-        monkeypatch.setattr("os.access", lambda path, mode: path.name != "checkpoints" and allowed(path, mode))
+        monkeypatch.setattr(
+            "os.access", lambda path, mode: path.name != "checkpoints" and allowed(path, mode)
+        )
         want = f"can't write to {run_dir}/checkpoints; see to its permissions"
     assert want in refused("--run-dir", run_dir, "--max-steps", 2)
 
@@ -611,7 +841,12 @@ def test_only_errors_of_the_runs_own_files_are_the_runs(tmp_path, monkeypatch, p
         OSError(errno.EIO, "broken", str(tmp_path.parent / "e.jpg")),
         TimeoutError("timed out"),
     )
-    for error, kind in ((inside, UserError), (full, OSError), (outside, OSError), (nowhere, TimeoutError)):
+    for error, kind in (
+        (inside, UserError),
+        (full, OSError),
+        (outside, OSError),
+        (nowhere, TimeoutError),
+    ):
         with pytest.raises(kind) as raised, run.held():
             raise error
         assert kind is UserError or raised.value is error
@@ -624,12 +859,29 @@ def test_only_errors_of_the_runs_own_files_are_the_runs(tmp_path, monkeypatch, p
 def test_a_class_a_row_in_all_pictures_of_a_run(tmp_path, pictures, train, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        "flaxgan.runs.snapshots.save_side_by_side", lambda path, grids, title, columns: drawn.append((grids, columns))
+        "flaxgan.runs.snapshots.save_side_by_side",
+        lambda path, grids, title, columns: drawn.append((grids, columns)),
     )
-    train("--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 1, "--conditional", *TINY, "--image-size", "32x16")
+    train(
+        "--dataset",
+        pictures,
+        "--run-dir",
+        tmp_path,
+        "--max-steps",
+        1,
+        "--conditional",
+        *TINY,
+        "--image-size",
+        "32x16",
+    )
     ((grids, columns),) = drawn
     named = name_rows(grid(grids["generated"], columns), ["discs", "squares"] * 4)
-    assert columns == 8 and (np.asarray(Image.open(tmp_path / "generated_images" / "step_00000001.png")) == named).all()
+    assert (
+        columns == 8
+        and (
+            np.asarray(Image.open(tmp_path / "generated_images" / "step_00000001.png")) == named
+        ).all()
+    )
 
 
 def test_folders_without_permission(tmp_path, pictures, refused, monkeypatch):
@@ -648,7 +900,9 @@ def test_folders_without_permission(tmp_path, pictures, refused, monkeypatch):
         assert "can't write to --run-dir" in refused(*argv, tmp_path / "new")
     with monkeypatch.context() as patch:
         patch.setattr("os.scandir", refuse)
-        assert "can't read the folder" in refused("--dataset", tmp_path / "secret", "--run-dir", tmp_path / "new")
+        assert "can't read the folder" in refused(
+            "--dataset", tmp_path / "secret", "--run-dir", tmp_path / "new"
+        )
 
 
 def test_one_process_at_a_time(run_dir, refused):
@@ -673,8 +927,26 @@ def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
     [
         ["--image-size", "16x40", "--conditional"],
         ["--channels", "1", "--image-size", "28"],
-        ["--architecture", "resnet", "--loss", "hinge", "--spectral-norm", "--conditional", "--d-steps", "2"],
-        ["--architecture", "dense", "--loss", "wgan", "--gradient-penalty", "10", "--channels", "1"],
+        [
+            "--architecture",
+            "resnet",
+            "--loss",
+            "hinge",
+            "--spectral-norm",
+            "--conditional",
+            "--d-steps",
+            "2",
+        ],
+        [
+            "--architecture",
+            "dense",
+            "--loss",
+            "wgan",
+            "--gradient-penalty",
+            "10",
+            "--channels",
+            "1",
+        ],
     ],
 )
 def test_other_shapes_and_networks_train(tmp_path, pictures, train, argv):
@@ -682,7 +954,9 @@ def test_other_shapes_and_networks_train(tmp_path, pictures, train, argv):
     assert steps(tmp_path / "run") == [2]
     if "16x40" in argv:
         width, height = size_of(tmp_path / "run" / "generated_images" / "step_00000002.png")
-        assert height == 8 * 18 + 2 and width > 8 * 42 + 2, "eight in a row, one class, whatever the shape; beside their name"
+        assert height == 8 * 18 + 2 and width > 8 * 42 + 2, (
+            "eight in a row, one class, whatever the shape; beside their name"
+        )
 
 
 @pytest.mark.slow
@@ -693,11 +967,24 @@ def test_other_shapes_and_networks_train(tmp_path, pictures, train, argv):
 def test_real_pictures_train(tmp_path, real_data, dataset, split, shape):
     size = ["--image-size", 32] if shape[0] == 32 else []
     data = ["--dataset", dataset, "--split", split, "--data-dir", real_data / "tfds"]
-    process = start(*data, *size, "--features", 8, "--max-steps", 12, "--log-every", 1, "--run-dir", tmp_path / "run")
+    process = start(
+        *data,
+        *size,
+        "--features",
+        8,
+        "--max-steps",
+        12,
+        "--log-every",
+        1,
+        "--run-dir",
+        tmp_path / "run",
+    )
     succeed(process)
     log = rows(tmp_path / "run")
     assert len(log) == 12 and all(np.isfinite(row["g_loss"]) for row in log)
-    assert log[-1]["d_loss"] < log[0]["d_loss"], "within a few steps the discriminator tells flowers from noise"
+    assert log[-1]["d_loss"] < log[0]["d_loss"], (
+        "within a few steps the discriminator tells flowers from noise"
+    )
     generator = state(tmp_path / "run").generator
     assert generator.module.image_size == shape[:2] and generator.module.channels == shape[2]
 
@@ -717,7 +1004,12 @@ def test_weights_that_are_no_numbers_are_not_saved():
 
 def test_what_is_abandoned_is_abandoned_through_whatever_catches_errors():
     """As JAX does around its compilation cache."""
-    with pytest.raises(Abandoned), Interrupt.watch() as interrupt, interrupt.abandoning(), contextlib.suppress(Exception):
+    with (
+        pytest.raises(Abandoned),
+        Interrupt.watch() as interrupt,
+        interrupt.abandoning(),
+        contextlib.suppress(Exception),
+    ):
         signal.raise_signal(signal.SIGTERM)
     assert interrupt.name == "SIGTERM"
 
@@ -730,7 +1022,11 @@ def test_a_run_whose_output_nobody_reads_goes_on(tmp_path, pictures):
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == ""
-    assert process.returncode == 0 and steps(run_dir)[-1] == 10 and (run_dir / "generated_images" / "epoch_0002.png").exists()
+    assert (
+        process.returncode == 0
+        and steps(run_dir)[-1] == 10
+        and (run_dir / "generated_images" / "epoch_0002.png").exists()
+    )
     with start(run_dir, "--output", grid, module="flaxgan.sample") as process:
         process.stdout.close()
         assert process.stderr.read() == ""
@@ -745,11 +1041,35 @@ def test_a_second_ctrl_c_ends_it_at_once():
 
 
 def test_what_a_resumed_run_can_change():
-    trained_with = {"loss", "label_smoothing", "augment", "dropout", "feature_matching", "instance_noise", "beta1", "beta2"}
+    trained_with = {
+        "loss",
+        "label_smoothing",
+        "augment",
+        "dropout",
+        "feature_matching",
+        "instance_noise",
+        "beta1",
+        "beta2",
+    }
     rates = {"learning_rate", "d_learning_rate", "g_learning_rate"}
     how_long = {"epochs", "images", "max_steps", "hours"}
     how_often = {"checkpoint_every", "keep_checkpoints", "log_every", "evaluate_every"}
-    how_computed = {"device", "dtype", "accumulate", "data_home", "parallelism", "instance_noise_images"}
-    where = {"run_dir", "data_dir", "inception_weights", "distributed", "coordinator_address", "num_processes", "process_id"}
+    how_computed = {
+        "device",
+        "dtype",
+        "accumulate",
+        "data_home",
+        "parallelism",
+        "instance_noise_images",
+    }
+    where = {
+        "run_dir",
+        "data_dir",
+        "inception_weights",
+        "distributed",
+        "coordinator_address",
+        "num_processes",
+        "process_id",
+    }
     changeable = {name for name, field in fields_of("gan").items() if not field.metadata["fixed"]}
     assert changeable == trained_with | rates | how_long | how_often | how_computed | where

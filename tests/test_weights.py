@@ -1,4 +1,6 @@
-"""Reading PyTorch's weight files without PyTorch: both formats, spelt out by hand, and what is refused."""
+"""Reading PyTorch's weight files without PyTorch: both formats, spelt out by hand, and what is
+refused.
+"""
 
 import hashlib
 import io
@@ -20,9 +22,17 @@ def integers(values):
 
 
 def tensor(offset, shape, strides, dtype=b"FloatStorage"):
-    """The opcodes of _rebuild_tensor_v2(storage 0, offset, shape, strides, False, OrderedDict())."""
+    """The opcodes of _rebuild_tensor_v2(storage 0, offset, shape, strides, False,
+    OrderedDict()).
+    """
     storage = b"(S'storage'\nctorch\n" + dtype + b"\nS'0'\nS'cpu'\nI12\ntQ"
-    arguments = storage + b"I%d\n" % offset + integers(shape) + integers(strides) + b"I00\nccollections\nOrderedDict\n)R"
+    arguments = (
+        storage
+        + b"I%d\n" % offset
+        + integers(shape)
+        + integers(strides)
+        + b"I00\nccollections\nOrderedDict\n)R"
+    )
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + arguments + b"tR"
 
 
@@ -50,7 +60,9 @@ either_format = pytest.mark.parametrize("packed", [legacy, zipped])
 
 @either_format
 def test_tensors_are_views_of_their_storage(packed):
-    content = state_dict(whole=tensor(0, (3, 4), (4, 1)), turned=tensor(4, (4, 2), (1, 4)), single=tensor(7, (), ()))
+    content = state_dict(
+        whole=tensor(0, (3, 4), (4, 1)), turned=tensor(4, (4, 2), (1, 4)), single=tensor(7, (), ())
+    )
     tensors = read_tensors(packed(content))
     assert list(tensors) == ["whole", "turned", "single"]
     np.testing.assert_array_equal(tensors["whole"], NUMBERS.reshape(3, 4))
@@ -87,7 +99,14 @@ def test_nothing_that_a_file_names_is_run(packed, opcodes, tmp_path, monkeypatch
 @either_format
 @pytest.mark.parametrize(
     ("offset", "shape", "strides"),
-    [(0, (3, 5), (5, 1)), (12, (), ()), (10, (3,), (1,)), (-1, (2,), (1,)), (11, (2,), (-1,)), (0, (-1,), (1,))],
+    [
+        (0, (3, 5), (5, 1)),
+        (12, (), ()),
+        (10, (3,), (1,)),
+        (-1, (2,), (1,)),
+        (11, (2,), (-1,)),
+        (0, (-1,), (1,)),
+    ],
 )
 def test_a_tensor_outside_of_its_storage(packed, offset, shape, strides):
     with pytest.raises(ValueError, match="outside of its storage"):
@@ -95,7 +114,9 @@ def test_a_tensor_outside_of_its_storage(packed, offset, shape, strides):
 
 
 @either_format
-@pytest.mark.parametrize("opcodes", [b"I5\n.", b"(lI5\na.", b"}S'w'\nI5\ns.", b"}S'w'\nctorch\nFloatStorage\ns."])
+@pytest.mark.parametrize(
+    "opcodes", [b"I5\n.", b"(lI5\na.", b"}S'w'\nI5\ns.", b"}S'w'\nctorch\nFloatStorage\ns."]
+)
 def test_anything_but_tensors(packed, opcodes):
     with pytest.raises(ValueError, match="not a dictionary of tensors alone"):
         read_tensors(packed(opcodes))
@@ -127,7 +148,9 @@ def test_only_the_published_file_is_read(published):
     path, _, sha256 = published
     np.testing.assert_array_equal(read_weights(path, sha256)["w"], NUMBERS)
     path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(UserError, match=f"published.pth is not the published weight file.*not {sha256}"):
+    with pytest.raises(
+        UserError, match=f"published.pth is not the published weight file.*not {sha256}"
+    ):
         read_weights(path, sha256)
     path.unlink()
     with pytest.raises(UserError, match="can't read the weights .*No such file"):

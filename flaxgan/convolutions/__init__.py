@@ -1,7 +1,8 @@
 """The convolutions of the networks, lowered well on each platform: the choice, in one place.
 
-XLA's CPU gradients of them are some twenty times slower than the matrix products inside them, so on the CPU they are written as
-matrix products. Kernels are (4, 4, in, out) whatever the lowering, so that a checkpoint moves freely.
+XLA's CPU gradients of them are some twenty times slower than the matrix products inside them, so on
+the CPU they are written as matrix products. Kernels are (4, 4, in, out) whatever the lowering, so
+that a checkpoint moves freely.
 """
 
 import jax.numpy as jnp
@@ -15,10 +16,14 @@ from flaxgan.convolutions.winograd import F2, F4
 from flaxgan.convolutions.xla import XLA, XLA_IN_BLOCKS
 from flaxgan.system.devices import on_cpu
 
-FEW_CHANNELS = 8  # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
-MOST_IN_BLOCKS = 64  # up to so many, of 32x32 pixels in float32, an H100 is faster at 2x2 convolutions of 2x2 blocks
-# Outputs in a batch; in jit that of all devices together, though each of them makes the larger kernel.
-FEW_POSITIONS = 128  # for so few, F2's 9/4 times larger kernel costs more than its fewer products save
+# below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
+FEW_CHANNELS = 8
+# up to so many, of 32x32 pixels in float32, an H100 is faster at 2x2 convolutions of 2x2 blocks
+MOST_IN_BLOCKS = 64
+# Outputs in a batch; in jit that of all devices together, though each of them makes the larger
+# kernel.
+# for so few, F2's 9/4 times larger kernel costs more than its fewer products save
+FEW_POSITIONS = 128
 MANY_POSITIONS = 2048  # for fewer, F4's 25/4 times larger one costs more than it saves over F2
 
 __all__ = ["conv4x4", "conv4x4_transpose", "conv_stride1"]
@@ -31,8 +36,9 @@ def _lowering(n: int, h: int, w: int, channels: int, dtype: DTypeLike) -> Loweri
         return XLA_IN_BLOCKS if in_blocks else XLA
     if channels < FEW_CHANNELS or n * h * w <= FEW_POSITIONS:
         return IM2COL
-    # F4's outputs are differences of products weighed by up to 8^2: too coarse in bfloat16. Where it would pad by more than F2, it
-    # costs more (6x6) or saves less (0.91 of the products at 14x14, 0.79 at 30x30, instead of 0.69).
+    # F4's outputs are differences of products weighed by up to 8^2: too coarse in bfloat16. Where
+    # it would pad by more than F2, it costs more (6x6) or saves less (0.91 of the products at
+    # 14x14, 0.79 at 30x30, instead of 0.69).
     suits_f4 = dtype == jnp.float32 and n * h * w >= MANY_POSITIONS and -h % 4 <= 1 and -w % 4 <= 1
     return F4 if suits_f4 else F2
 
@@ -49,7 +55,9 @@ def _conv(lowering: Lowering, x: Array, kernel: Array) -> Array:
 
 def _conv_transpose(lowering: Lowering, y: Array, kernel: Array) -> Array:
     _, h, w, _ = y.shape
-    return lowering.transpose(_filled(y, lowering.multiple // 2), kernel[::-1, ::-1])[:, : 2 * h, : 2 * w]
+    return lowering.transpose(_filled(y, lowering.multiple // 2), kernel[::-1, ::-1])[
+        :, : 2 * h, : 2 * w
+    ]
 
 
 def conv4x4(x: Array, kernel: Array) -> Array:
@@ -59,7 +67,9 @@ def conv4x4(x: Array, kernel: Array) -> Array:
 
 
 def conv4x4_transpose(x: Array, kernel: Array) -> Array:
-    """(N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O): lax.conv_transpose with stride 2, padding 'SAME'."""
+    """(N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O): lax.conv_transpose with stride 2, padding
+    'SAME'.
+    """
     n, h, w, _ = x.shape
     return _conv_transpose(_lowering(n, h, w, kernel.shape[3], x.dtype), x, kernel)
 

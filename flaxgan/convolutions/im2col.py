@@ -12,8 +12,13 @@ from flaxgan.convolutions.matmul import as_rows, from_rows, matrix, multiply, pa
 def _columns(x: Array) -> Array:
     """(N, H, W, C) -> (N*H/2*W/2, 16*C)."""
     n, h, w, c = x.shape
-    pairs = padded(x).reshape(n, h + 2, w // 2 + 1, 2 * c)  # of neighbours in a row, so that longer pieces are copied
-    return matrix(jnp.concatenate([pairs[:, i : i + h - 1 : 2, j : j + w // 2] for i in range(4) for j in range(2)], -1))
+    # of neighbours in a row, so that longer pieces are copied
+    pairs = padded(x).reshape(n, h + 2, w // 2 + 1, 2 * c)
+    return matrix(
+        jnp.concatenate(
+            [pairs[:, i : i + h - 1 : 2, j : j + w // 2] for i in range(4) for j in range(2)], -1
+        )
+    )
 
 
 def _conv(x: Array, kernel: Array, swapped: bool) -> Array:
@@ -34,7 +39,9 @@ def _transpose(y: Array, kernel: Array, swapped: bool) -> Array:
         return [taps[1] + shifted(taps[3], 1, axis), taps[2] + shifted(taps[0], -1, axis)]
 
     taps = jnp.stack(overlap_add([taps[:, :, :, :, j] for j in range(4)], 2), 4)
-    return jnp.stack(overlap_add([taps[:, :, :, i] for i in range(4)], 1), 2).reshape(n, 2 * h, 2 * w, -1)
+    return jnp.stack(overlap_add([taps[:, :, :, i] for i in range(4)], 1), 2).reshape(
+        n, 2 * h, 2 * w, -1
+    )
 
 
 def _kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:

@@ -1,8 +1,9 @@
 """What a lowering of the 4x4 stride-2 convolution is.
 
-A convolution is bilinear, and <conv(x, kernel), y> is linear in all three. So the convolution, its transpose and the gradient by
-the kernel are the gradients of one form: each one's own gradients are the other two. All three are written out, since what JAX
-would derive adds up padded pieces, pixel by pixel; stacking the pieces writes whole rows of channels, which the CPU does faster.
+A convolution is bilinear, and <conv(x, kernel), y> is linear in all three. So the convolution, its
+transpose and the gradient by the kernel are the gradients of one form: each one's own gradients are
+the other two. All three are written out, since what JAX would derive adds up padded pieces, pixel
+by pixel; stacking the pieces writes whole rows of channels, which the CPU does faster.
 """
 
 import functools
@@ -22,18 +23,34 @@ class Lowering(NamedTuple):
 
 
 def closed(
-    conv: Callable[..., Array], transpose: Callable[..., Array], kernel_gradient: Callable[..., Array], multiple: int
+    conv: Callable[..., Array],
+    transpose: Callable[..., Array],
+    kernel_gradient: Callable[..., Array],
+    multiple: int,
 ) -> Lowering:
-    """The three gradients of one form, differentiable any number of times. kernel_gradient: x, y -> kernel.
+    """The three gradients of one form, differentiable any number of times. kernel_gradient: x, y ->
+    kernel.
 
     Each takes swapped=: whether kernels are (4, 4, O, C).
     """
 
     def pair(swapped: bool) -> tuple[Bilinear, Bilinear]:
-        c, t, g = (jax.custom_vjp(functools.partial(form, swapped=swapped)) for form in (conv, transpose, kernel_gradient))
-        c.defvjp(lambda x, kernel: (c(x, kernel), (x, kernel)), lambda kept, y: (t(y, kept[1]), g(kept[0], y)))
-        t.defvjp(lambda y, kernel: (t(y, kernel), (y, kernel)), lambda kept, x: (c(x, kept[1]), g(x, kept[0])))
-        g.defvjp(lambda x, y: (g(x, y), (x, y)), lambda kept, kernel: (t(kept[1], kernel), c(kept[0], kernel)))
+        c, t, g = (
+            jax.custom_vjp(functools.partial(form, swapped=swapped))
+            for form in (conv, transpose, kernel_gradient)
+        )
+        c.defvjp(
+            lambda x, kernel: (c(x, kernel), (x, kernel)),
+            lambda kept, y: (t(y, kept[1]), g(kept[0], y)),
+        )
+        t.defvjp(
+            lambda y, kernel: (t(y, kernel), (y, kernel)),
+            lambda kept, x: (c(x, kept[1]), g(x, kept[0])),
+        )
+        g.defvjp(
+            lambda x, y: (g(x, y), (x, y)),
+            lambda kept, kernel: (t(kept[1], kernel), c(kept[0], kernel)),
+        )
         return c, t
 
     return Lowering(pair(False)[0], pair(True)[1], multiple)

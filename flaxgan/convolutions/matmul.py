@@ -14,7 +14,8 @@ from jax.typing import DTypeLike
 def by_itself(function: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
     """`function` compiled as a computation that XLA doesn't merge with what is around it.
 
-    Else XLA fuses it into each of its consumers, which compute its inputs anew, in whatever order they read them.
+    Else XLA fuses it into each of its consumers, which compute its inputs anew, in whatever order
+    they read them.
     """
     compiled = jax.jit(function, static_argnames=static)
 
@@ -30,35 +31,53 @@ def by_itself(function: Callable[..., Any], static: Sequence[str] = ()) -> Calla
 def _turned(matrices: Sequence[Array]) -> list[Array]:
     """The transposes, moved in memory, while .T only says in which order to read.
 
-    XLA's CPU gives a product to its fastest library only if the left matrix lies row by row, and for bfloat16 the right one, too.
-    The axis put in front hides the transpose from XLA's simplifications.
+    XLA's CPU gives a product to its fastest library only if the left matrix lies row by row, and
+    for bfloat16 the right one, too. The axis put in front hides the transpose from XLA's
+    simplifications.
     """
     return [m[None].transpose(2, 0, 1).reshape(m.shape[::-1]) for m in matrices]
 
 
 def multiply(
-    left: Sequence[Array], right: Sequence[Array], dtype: DTypeLike, turn_left: bool = False, turn_right: bool = False
+    left: Sequence[Array],
+    right: Sequence[Array],
+    dtype: DTypeLike,
+    turn_left: bool = False,
+    turn_right: bool = False,
 ) -> list[Array]:
-    """The product of each pair of matrices, transposed as asked, computed in `dtype`; the result is float32."""
+    """The product of each pair of matrices, transposed as asked, computed in `dtype`; the result is
+    float32.
+    """
     left, right = ([m.astype(dtype) for m in matrices] for matrices in (left, right))
     if turn_left:
         left = _turned(left)
     if turn_right:
         right = _turned(right) if dtype == jnp.bfloat16 else [m.T for m in right]
-    return [jnp.dot(a, b, preferred_element_type=jnp.float32) for a, b in zip(left, right, strict=True)]
+    return [
+        jnp.dot(a, b, preferred_element_type=jnp.float32) for a, b in zip(left, right, strict=True)
+    ]
 
 
 def as_rows(taps: Array, swapped: bool) -> Array:
     """(T, C, O) -> (T*C, O); if swapped (T, O, C) -> (O, T*C).
 
-    The last axis stays the last: to transpose is slow, while a product takes a matrix either way round.
+    The last axis stays the last: to transpose is slow, while a product takes a matrix either way
+    round.
     """
-    return taps.swapaxes(0, 1).reshape(taps.shape[1], -1) if swapped else taps.reshape(-1, taps.shape[-1])
+    return (
+        taps.swapaxes(0, 1).reshape(taps.shape[1], -1)
+        if swapped
+        else taps.reshape(-1, taps.shape[-1])
+    )
 
 
 def from_rows(rows: Array, taps: int, swapped: bool) -> Array:
     """The inverse of as_rows."""
-    return rows.reshape(len(rows), taps, -1).swapaxes(0, 1) if swapped else rows.reshape(taps, -1, rows.shape[-1])
+    return (
+        rows.reshape(len(rows), taps, -1).swapaxes(0, 1)
+        if swapped
+        else rows.reshape(taps, -1, rows.shape[-1])
+    )
 
 
 def shifted(x: Array, by: int, axis: int) -> Array:

@@ -1,7 +1,9 @@
-"""Stride-1 convolutions of doubled pixels, and those of which the mean of each 2x2 pixels is taken, without the larger picture.
+"""Stride-1 convolutions of doubled pixels, and those of which the mean of each 2x2 pixels is taken,
+without the larger picture.
 
-The four pixels that are alike, or that are added up, merge with the kernel: one of size S becomes one of size S + 1 and stride 2.
-So each of the larger picture's pixels takes (S + 1)^2 / 4 products instead of S^2: 4 of 9, or 9 of 25.
+The four pixels that are alike, or that are added up, merge with the kernel: one of size S becomes
+one of size S + 1 and stride 2. So each of the larger picture's pixels takes (S + 1)^2 / 4 products
+instead of S^2: 4 of 9, or 9 of 25.
 """
 
 import jax.numpy as jnp
@@ -11,11 +13,14 @@ from flaxgan.convolutions import conv4x4, conv4x4_transpose, conv_stride1
 
 
 def conv_up(x: Array, kernel: Array) -> Array:
-    """(N, H, W, I), (S, S, I, O) with S 3 or 5 -> (N, 2H, 2W, O): conv_stride1 of x with each pixel doubled."""
+    """(N, H, W, I), (S, S, I, O) with S 3 or 5 -> (N, 2H, 2W, O): conv_stride1 of x with each pixel
+    doubled.
+    """
     taps = _merged(kernel)
     if len(kernel) == 3:
         return conv4x4_transpose(x, taps)
-    # In a row, pixels 2i and 2i + 1 both see x[i - 1], x[i] and x[i + 1], by taps 1, 3, 5 and 0, 2, 4: so they can be channels.
+    # In a row, pixels 2i and 2i + 1 both see x[i - 1], x[i] and x[i + 1], by taps 1, 3, 5 and 0, 2,
+    # 4: so they can be channels.
     n, h, w, channels = x.shape
     taps = taps.reshape(3, 2, 3, 2, *kernel.shape[2:])[:, ::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5)
     y = conv_stride1(x, taps.reshape(3, 3, channels, -1))
@@ -23,7 +28,9 @@ def conv_up(x: Array, kernel: Array) -> Array:
 
 
 def conv_down(x: Array, kernel: Array) -> Array:
-    """(N, H, W, I), (S, S, I, O) with S 3 or 5, H and W even -> (N, H/2, W/2, O): the mean of each 2x2 pixels of conv_stride1."""
+    """(N, H, W, I), (S, S, I, O) with S 3 or 5, H and W even -> (N, H/2, W/2, O): the mean of each
+    2x2 pixels of conv_stride1.
+    """
     n, h, w, channels = x.shape
     assert h % 2 == w % 2 == 0, x.shape
     taps = _merged(kernel) / 4

@@ -1,14 +1,17 @@
 """The 4x4 stride-2 convolution by minimal filtering.
 
-Padded by one pixel and cut into 2x2 blocks of 4*C channels (space to depth), a 4x4 stride-2 convolution is a 2x2 stride-1
-convolution, and minimal filtering F(2, 2) (Winograd 1980; Lavin & Gray 2016, arXiv:1509.09308) makes two of its outputs from
-three products instead of four. In one dimension, with inputs x0 x1 x2 and taps w0 w1:
+Padded by one pixel and cut into 2x2 blocks of 4*C channels (space to depth), a 4x4 stride-2
+convolution is a 2x2 stride-1 convolution, and minimal filtering F(2, 2) (Winograd 1980; Lavin &
+Gray 2016, arXiv:1509.09308) makes two of its outputs from three products instead of four. In one
+dimension, with inputs x0 x1 x2 and taps w0 w1:
 
-    m0 = (x0 - x1) w0    m1 = x1 (w0 + w1)    m2 = (x2 - x1) w1    y0 = x0 w0 + x1 w1 = m0 + m1    y1 = x1 w0 + x2 w1 = m1 + m2
+    m0 = (x0 - x1) w0            m1 = x1 (w0 + w1)            m2 = (x2 - x1) w1
+    y0 = x0 w0 + x1 w1 = m0 + m1    y1 = x1 w0 + x2 w1 = m1 + m2
 
-F(4, 2) makes four outputs from five products instead of eight. Nested in two dimensions, F(M x M, 2x2) takes (M + 1)^2 matrix
-products instead of 4 M^2, with sums around them. Each of x, kernel and y is taken apart into matrices, or put together from them,
-by one table in both directions: rows first, then columns of each row. In the shapes below, P is (M + 1)^2.
+F(4, 2) makes four outputs from five products instead of eight. Nested in two dimensions, F(M x M,
+2x2) takes (M + 1)^2 matrix products instead of 4 M^2, with sums around them. Each of x, kernel and
+y is taken apart into matrices, or put together from them, by one table in both directions: rows
+first, then columns of each row. In the shapes below, P is (M + 1)^2.
 """
 
 import functools
@@ -23,9 +26,19 @@ import numpy as np
 from jax import Array, lax
 
 from flaxgan.convolutions.lowering import Lowering, closed
-from flaxgan.convolutions.matmul import as_rows, by_itself, from_rows, matrix, multiply, padded, shifted
+from flaxgan.convolutions.matmul import (
+    as_rows,
+    by_itself,
+    from_rows,
+    matrix,
+    multiply,
+    padded,
+    shifted,
+)
 
-CACHED = 2**22  # bytes of x, times M: the matrices made of x and of y then still stay in the last cache of most CPUs
+# bytes of x, times M: the matrices made of x and of y then still stay in the last cache of most
+# CPUs
+CACHED = 2**22
 
 Table = tuple[tuple[float, ...], ...]
 
@@ -46,17 +59,24 @@ class Filter(NamedTuple):
 def _from_points(*points: float) -> Filter:
     """F(M, 2) from M points and infinity (Toom and Cook's method).
 
-    A polynomial of M coefficients times one of 2 has M + 1, which its values at the points and at infinity determine; and those
-    are the products of the factors' values. F(M, 2) is that multiplication transposed.
+    A polynomial of M coefficients times one of 2 has M + 1, which its values at the points and at
+    infinity determine; and those are the products of the factors' values. F(M, 2) is that
+    multiplication transposed.
     """
 
     def values(coefficients: int) -> np.ndarray:
-        """Makes them, those of low powers first, a polynomial's values at the points and, its highest coefficient, at infinity."""
-        return np.concatenate([np.vander(points, coefficients, increasing=True), np.eye(coefficients)[-1:]])
+        """Makes them, those of low powers first, a polynomial's values at the points and, its
+        highest coefficient, at infinity.
+        """
+        return np.concatenate(
+            [np.vander(points, coefficients, increasing=True), np.eye(coefficients)[-1:]]
+        )
 
     m = len(points)
     inputs = np.linalg.inv(values(m + 1)).T.round(15)  # so that zeros are zeros
-    return Filter(*(tuple(map(tuple, table.tolist())) for table in (inputs, values(2), values(m).T)))
+    return Filter(
+        *(tuple(map(tuple, table.tolist())) for table in (inputs, values(2), values(m).T))
+    )
 
 
 def _transposed(table: Table) -> Table:
@@ -64,30 +84,49 @@ def _transposed(table: Table) -> Table:
 
 
 def _sums(table: Table, pieces: Sequence[Array]) -> list[Array]:
-    """Return for each row of a table the sum of the pieces, arrays of one shape, weighted by the row's numbers."""
+    """Return for each row of a table the sum of the pieces, arrays of one shape, weighted by the
+    row's numbers.
+    """
     return [
-        functools.reduce(operator.add, (weight * piece for weight, piece in zip(row, pieces, strict=True) if weight))
+        functools.reduce(
+            operator.add,
+            (weight * piece for weight, piece in zip(row, pieces, strict=True) if weight),
+        )
         for row in table
     ]
 
 
-def _apart(pieces: Callable[[Array, int], Sequence[Array]], x: Array, axes: tuple[int, int]) -> list[Array]:
+def _apart(
+    pieces: Callable[[Array, int], Sequence[Array]], x: Array, axes: tuple[int, int]
+) -> list[Array]:
     return [matrix(piece) for row in pieces(x, axes[0]) for piece in pieces(row, axes[1])]
 
 
-def _together(join: Callable[[Sequence[Array], int], Sequence[Array]], pieces: Sequence[Array], axes: tuple[int, int]) -> Array:
+def _together(
+    join: Callable[[Sequence[Array], int], Sequence[Array]],
+    pieces: Sequence[Array],
+    axes: tuple[int, int],
+) -> Array:
     """What join makes of each row's pieces is stacked behind the axis along which it joins."""
     length = math.isqrt(len(pieces))
-    rows = [jnp.stack(join(pieces[row : row + length], axes[1]), axes[1] + 1) for row in range(0, len(pieces), length)]
+    rows = [
+        jnp.stack(join(pieces[row : row + length], axes[1]), axes[1] + 1)
+        for row in range(0, len(pieces), length)
+    ]
     return jnp.stack(join(rows, axes[0]), axes[0] + 1)
 
 
 @functools.partial(by_itself, static=("table", "stride", "axis"))
 def _tiles(x: Array, table: Table, stride: int, axis: int) -> list[Array]:
-    """The table's sums of each tile: of as many neighbours as it has columns, every `stride`-th of which begins a tile."""
+    """The table's sums of each tile: of as many neighbours as it has columns, every `stride`-th of
+    which begins a tile.
+    """
     width = len(table[0])
     count = (x.shape[axis] - width) // stride + 1
-    pieces = [lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis) for start in range(width)]
+    pieces = [
+        lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis)
+        for start in range(width)
+    ]
     return _sums(table, pieces)
 
 
@@ -95,20 +134,27 @@ def _tiles(x: Array, table: Table, stride: int, axis: int) -> list[Array]:
 def _blocks(x: Array) -> Array:
     """(N, H, W, C) -> (N, H/2 + 1, W/2 + 1, 4*C)."""
     n, h, w, c = x.shape
-    blocks = padded(x.astype(jnp.float32)).reshape(n, h // 2 + 1, 2, w // 2 + 1, 2, c).swapaxes(2, 3)
+    blocks = (
+        padded(x.astype(jnp.float32)).reshape(n, h // 2 + 1, 2, w // 2 + 1, 2, c).swapaxes(2, 3)
+    )
     return blocks.reshape(n, h // 2 + 1, w // 2 + 1, 4 * c)
 
 
 def _inputs(x: Array, f: Filter) -> list[Array]:
     """(N, H, W, C) -> P of (N*H/(2*M)*W/(2*M), 4*C)."""
-    return _apart(lambda blocks, axis: _tiles(blocks, table=f.inputs, stride=f.tile, axis=axis), _blocks(x), (1, 2))
+    return _apart(
+        lambda blocks, axis: _tiles(blocks, table=f.inputs, stride=f.tile, axis=axis),
+        _blocks(x),
+        (1, 2),
+    )
 
 
 def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -> Array:
     """The transpose of _inputs."""
 
     def join(m: Sequence[Array], axis: int) -> list[Array]:
-        # A tile's last block is also the first of the next. Its first pixel belongs to this tile, its second to the next.
+        # A tile's last block is also the first of the next. Its first pixel belongs to this tile,
+        # its second to the next.
         first, *inner, last = _sums(_transposed(f.inputs), m)
         return [
             first[..., 1, :] + shifted(last[..., 1, :], 1, axis),
@@ -118,12 +164,19 @@ def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -
 
     n, h, w, c = shape
     side = 2 * f.tile
-    return _together(join, [m.reshape(n, h // side, w // side, 2, 2, c) for m in matrices], (1, 2)).reshape(shape)
+    return _together(
+        join, [m.reshape(n, h // side, w // side, 2, 2, c) for m in matrices], (1, 2)
+    ).reshape(shape)
 
 
 def _taps(kernel: Array, swapped: bool, f: Filter) -> list[Array]:
     """(4, 4, C, O) -> P of (4*C, O); if swapped (4, 4, O, C) -> P of (O, 4*C)."""
-    blocks = kernel.astype(jnp.float32).reshape(2, 2, 2, 2, *kernel.shape[2:]).swapaxes(1, 2).reshape(2, 2, 4, *kernel.shape[2:])
+    blocks = (
+        kernel.astype(jnp.float32)
+        .reshape(2, 2, 2, 2, *kernel.shape[2:])
+        .swapaxes(1, 2)
+        .reshape(2, 2, 4, *kernel.shape[2:])
+    )
     matrices = jax.vmap(jax.vmap(lambda taps: as_rows(taps, swapped)))(blocks)
     return _apart(lambda w, _: _sums(f.taps, w), matrices, (0, 0))
 
@@ -138,7 +191,11 @@ def _from_taps(matrices: Sequence[Array], swapped: bool, f: Filter) -> Array:
 def _outputs(y: Array, f: Filter) -> list[Array]:
     """(N, H, W, O) -> P of (N*H/M*W/M, O)."""
     table = _transposed(f.outputs)
-    return _apart(lambda y, axis: _tiles(y, table=table, stride=f.tile, axis=axis), y.astype(jnp.float32), (1, 2))
+    return _apart(
+        lambda y, axis: _tiles(y, table=table, stride=f.tile, axis=axis),
+        y.astype(jnp.float32),
+        (1, 2),
+    )
 
 
 def _from_outputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -> Array:
@@ -162,11 +219,15 @@ def _filtering_transpose(y: Array, kernel: Array, swapped: bool, f: Filter) -> A
 
 def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool, f: Filter) -> Array:
     factors = _outputs(y, f), _inputs(x, f)
-    return _from_taps(multiply(*(factors if swapped else factors[::-1]), x.dtype, turn_left=True), swapped, f)
+    return _from_taps(
+        multiply(*(factors if swapped else factors[::-1]), x.dtype, turn_left=True), swapped, f
+    )
 
 
 def _parts(f: Filter, x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
-    """Every n-th picture of each batch, so that each device goes through its own, with n such that x stays in the cache."""
+    """Every n-th picture of each batch, so that each device goes through its own, with n such that
+    x stays in the cache.
+    """
     n = 1
     while x_bytes > n * f.tile * CACHED and len(batches[0]) % (2 * n) == 0:
         n *= 2
@@ -189,14 +250,20 @@ def _transpose_by_parts(y: Array, kernel: Array, swapped: bool, f: Filter) -> Ar
 
 
 def _kernel_gradient_by_parts(x: Array, y: Array, swapped: bool, f: Filter) -> Array:
-    return sum(_filtering_kernel_gradient(*part, swapped, f) for part in _parts(f, x.nbytes, x, y)).astype(x.dtype)
+    return sum(
+        _filtering_kernel_gradient(*part, swapped, f) for part in _parts(f, x.nbytes, x, y)
+    ).astype(x.dtype)
 
 
 def _filtering(*points: float) -> Lowering:
     f = _from_points(*points)
-    forms = (functools.partial(form, f=f) for form in (_conv_by_parts, _transpose_by_parts, _kernel_gradient_by_parts))
+    forms = (
+        functools.partial(form, f=f)
+        for form in (_conv_by_parts, _transpose_by_parts, _kernel_gradient_by_parts)
+    )
     return closed(*forms, multiple=2 * f.tile)
 
 
 F2 = _filtering(0, 1)
-F4 = _filtering(0, 1, -1 / 2, -2)  # rounds by up to 4e-6 of the largest value, 0, 1, -1, 2 by nearly twice as much, F2 by 1e-6
+# rounds by up to 4e-6 of the largest value, 0, 1, -1, 2 by nearly twice as much, F2 by 1e-6
+F4 = _filtering(0, 1, -1 / 2, -2)

@@ -1,7 +1,8 @@
 """The 4x4 stride-2 convolution as XLA's own, which on a GPU are cuDNN's.
 
-Each of the three is put so that XLA recognises what cuDNN has: forward, backward by the data, backward by the filter. What JAX
-derives for the kernel of a transposed convolution becomes, unrecognised, a convolution by a window as large as the picture.
+Each of the three is put so that XLA recognises what cuDNN has: forward, backward by the data,
+backward by the filter. What JAX derives for the kernel of a transposed convolution becomes,
+unrecognised, a convolution by a window as large as the picture.
 """
 
 import jax
@@ -22,23 +23,35 @@ def _direct(x: Array, kernel: Array, swapped: bool) -> Array:
 
 
 def _in_blocks(x: Array, kernel: Array, swapped: bool) -> Array:
-    """Each 2x2 pixels as the channels of one, then a 2x2 convolution of stride 1: for few channels, which are then enough."""
+    """Each 2x2 pixels as the channels of one, then a 2x2 convolution of stride 1: for few channels,
+    which are then enough.
+    """
     axis = 3 if swapped else 2
     missing = -x.shape[3] % ALIGNED
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, missing)))
     kernel = jnp.pad(kernel, [(0, missing if i == axis else 0) for i in range(4)])
     n, h, w, channels = x.shape
-    x = x.reshape(n, h // 2, 2, w // 2, 2, channels).swapaxes(2, 3).reshape(n, h // 2, w // 2, 4 * channels)
-    taps = kernel.reshape(2, 2, 2, 2, *kernel.shape[2:])  # row and column of a block, and within it: each first, then second
+    x = (
+        x.reshape(n, h // 2, 2, w // 2, 2, channels)
+        .swapaxes(2, 3)
+        .reshape(n, h // 2, w // 2, 4 * channels)
+    )
+    # row and column of a block, and within it: each first, then second
+    taps = kernel.reshape(2, 2, 2, 2, *kernel.shape[2:])
     taps = taps.transpose(0, 2, 4, 1, 3, 5) if swapped else taps.transpose(0, 2, 1, 3, 4, 5)
-    taps = taps.reshape(2, 2, kernel.shape[2], 4 * channels) if swapped else taps.reshape(2, 2, 4 * channels, kernel.shape[3])
+    taps = (
+        taps.reshape(2, 2, kernel.shape[2], 4 * channels)
+        if swapped
+        else taps.reshape(2, 2, 4 * channels, kernel.shape[3])
+    )
     return lax.conv_general_dilated(x, taps, (1, 1), "VALID", dimension_numbers=_numbers(swapped))
 
 
 def _lowering(conv: Bilinear) -> Lowering:
     def transpose(y: Array, kernel: Array, swapped: bool) -> Array:
         n, h, w, _ = y.shape
-        # XLA knows it by its reversed kernel, and would cancel that against the reversal that makes it a layer.
+        # XLA knows it by its reversed kernel, and would cancel that against the reversal that makes
+        # it a layer.
         kernel = lax.optimization_barrier(kernel)
         x = jax.ShapeDtypeStruct((n, 2 * h, 2 * w, kernel.shape[3 if swapped else 2]), y.dtype)
         return jax.linear_transpose(lambda x: conv(x, kernel, swapped), x)(y)[0]

@@ -1,4 +1,6 @@
-"""Pictures: any named data set, folder or the built-in flowers -> one uint8 array on disk, and its batches."""
+"""Pictures: any named data set, folder or the built-in flowers -> one uint8 array on disk, and its
+batches.
+"""
 
 from flaxgan.data.cache import prepare
 from flaxgan.data.dataset import Dataset
@@ -6,4 +8,13 @@ from flaxgan.data.open import open_source
 from flaxgan.data.order import batch_indices, epoch_of, indices, steps_per_epoch
 from flaxgan.data.source import Source
 
-__all__ = ["Dataset", "Source", "batch_indices", "epoch_of", "indices", "open_source", "prepare", "steps_per_epoch"]
+__all__ = [
+    "Dataset",
+    "Source",
+    "batch_indices",
+    "epoch_of",
+    "indices",
+    "open_source",
+    "prepare",
+    "steps_per_epoch",
+]

@@ -40,29 +40,45 @@ def is_array_file(path: str | Path) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def checked(images: Any, labels: Any = None, class_names: Sequence[str] = (), where: str = "the array") -> Arrays:
-    """Return pictures as they are used here. `labels`: class numbers from 0, (N,); `class_names`: theirs, if they have any.
+def checked(
+    images: Any, labels: Any = None, class_names: Sequence[str] = (), where: str = "the array"
+) -> Arrays:
+    """Return pictures as they are used here. `labels`: class numbers from 0, (N,); `class_names`:
+    theirs, if they have any.
 
-    Raises UserError, which names `where` they come from, for another dtype or shape, or for labels without a picture or class.
+    Raises UserError, which names `where` they come from, for another dtype or shape, or for labels
+    without a picture or class.
     """
     images = np.asanyarray(images)
     found = f"{where} is {images.dtype} {images.shape}"
     if images.ndim == 3:
         images = images[..., None]
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+    if (
+        images.dtype != np.uint8
+        or images.ndim != 4
+        or images.shape[-1] not in (1, 3)
+        or 0 in images.shape
+    ):
         raise UserError(f"{found}; write pictures as uint8 (N, H, W, 3) or (N, H, W), 0 to 255")
     names = tuple(map(str, class_names))
     if labels is None:
         if names:
-            raise UserError(f"{where} has names of classes, and no labels that say which picture is of which; give both")
+            raise UserError(
+                f"{where} has names of classes, and no labels that say which picture is of which;"
+                " give both"
+            )
         return Arrays(images, np.zeros(len(images), np.int32))
     numbers = np.asarray(labels)
     if numbers.dtype.kind not in "iu" or numbers.shape != (len(images),):
-        raise UserError(f"the labels of {where} are {numbers.dtype} {numbers.shape}; give a whole number for each picture")
+        raise UserError(
+            f"the labels of {where} are {numbers.dtype} {numbers.shape}; give a whole number for"
+            " each picture"
+        )
     most = len(names) or len(images)
     if numbers.min() < 0 or numbers.max() >= most:
         raise UserError(
-            f"the labels of {where} go from {numbers.min()} to {numbers.max()}; number the {most if names else ''} classes from 0"
+            f"the labels of {where} go from {numbers.min()} to {numbers.max()}; number the"
+            f" {most if names else ''} classes from 0"
             + (f" to {most - 1}" if names else ", as many as there are pictures at most")
         )
     names = names or tuple(map(str, range(numbers.max() + 1)))
@@ -72,7 +88,8 @@ def checked(images: Any, labels: Any = None, class_names: Sequence[str] = (), wh
 
 
 def read_arrays(path: Path) -> Arrays:
-    """Read a .npy of pictures (memory-mapped), or a .npz of `images` and perhaps `labels` and `class_names`.
+    """Read a .npy of pictures (memory-mapped), or a .npz of `images` and perhaps `labels` and
+    `class_names`.
 
     Raises UserError if it can't be read or holds anything else. Nothing is unpickled.
     """
@@ -83,24 +100,43 @@ def read_arrays(path: Path) -> Arrays:
             return checked(content, where=where)
         with content:
             if "images" not in content:
-                raise UserError(f"{where} has no array 'images' (it has {', '.join(map(printable, content)) or 'none'})")
+                raise UserError(
+                    f"{where} has no array 'images' (it has"
+                    f" {', '.join(map(printable, content)) or 'none'})"
+                )
             labels, names = content.get("labels"), content.get("class_names")
-            return checked(content["images"], labels, () if names is None else names.tolist(), where)
+            return checked(
+                content["images"], labels, () if names is None else names.tolist(), where
+            )
     except UserError:
         raise
-    except (OSError, ValueError, EOFError, TypeError, KeyError, MemoryError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        TypeError,
+        KeyError,
+        MemoryError,
+        zipfile.BadZipFile,
+    ) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"can't read {where} as an array of pictures: {reason}") from error
 
 
 def open_array(path: Path, if_missing: str = "") -> Source:
-    """Open a file of arrays as a data set. Raises UserError as read_arrays does; `if_missing`: what to do if it is not there."""
+    """Open a file of arrays as a data set. Raises UserError as read_arrays does; `if_missing`: what
+    to do if it is not there.
+    """
     if not path.is_file():
         raise UserError(f"there is no file {printable(path)}{if_missing}")
     path = path.resolve()
     arrays, status = read_arrays(path), path.stat()
     return source_of(
-        arrays, name=path.stem[:48], title=printable(path), identity=str(path), fingerprint=[status.st_size, status.st_mtime_ns]
+        arrays,
+        name=path.stem[:48],
+        title=printable(path),
+        identity=str(path),
+        fingerprint=[status.st_size, status.st_mtime_ns],
     )
 
 
@@ -110,7 +146,9 @@ def source_of(arrays: Arrays, **naming: Any) -> Source:
     height, width, channels = images.shape[1:]
 
     def read(i: int) -> tuple[Image.Image, int]:
-        return Image.fromarray(images[i].squeeze(-1) if channels == 1 else images[i]), int(labels[i])
+        return Image.fromarray(images[i].squeeze(-1) if channels == 1 else images[i]), int(
+            labels[i]
+        )
 
     return Source(
         length=len(images),
@@ -125,7 +163,9 @@ def source_of(arrays: Arrays, **naming: Any) -> Source:
 
 
 def store(images: Any, labels: Any = None, class_names: Sequence[str] = ()) -> Path:
-    """Keep pictures as a .npz in the cache folder, named by their content; return its path. Raises UserError as `checked` does."""
+    """Keep pictures as a .npz in the cache folder, named by their content; return its path. Raises
+    UserError as `checked` does.
+    """
     arrays = checked(images, labels, class_names, "dataset")
     path = cache_dir() / "arrays" / f"array-{arrays.sha256[:24]}.npz"
     if path.is_file():
@@ -138,5 +178,7 @@ def store(images: Any, labels: Any = None, class_names: Sequence[str] = ()) -> P
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **content)
     except OSError as error:
-        raise UserError(f"can't write the pictures to {path.parent}: {error.strerror}; set FLAXGAN_CACHE") from error
+        raise UserError(
+            f"can't write the pictures to {path.parent}: {error.strerror}; set FLAXGAN_CACHE"
+        ) from error
     return path

@@ -1,4 +1,6 @@
-"""Every picture of a source, decoded and brought to one size, written into a folder of the cache."""
+"""Every picture of a source, decoded and brought to one size, written into a folder of the
+cache.
+"""
 
 import contextlib
 import dataclasses
@@ -37,7 +39,9 @@ class Target:
 
 
 def _reserve(file: BinaryIO, size: int) -> None:
-    """Have the disk set the file's space aside, so that a full one is noticed before hours of work. Raises OSError."""
+    """Have the disk set the file's space aside, so that a full one is noticed before hours of work.
+    Raises OSError.
+    """
     if not hasattr(os, "posix_fallocate"):
         return
     try:
@@ -48,7 +52,9 @@ def _reserve(file: BinaryIO, size: int) -> None:
 
 
 def _in_order(call: Callable[[int], Any], count: int) -> Iterator[Any]:
-    """call(0), call(1), ... of several threads, which are never more than AHEAD of what has been taken."""
+    """call(0), call(1), ... of several threads, which are never more than AHEAD of what has been
+    taken.
+    """
     with ThreadPoolExecutor() as pool:
         pending: deque[Future] = deque()
         try:
@@ -63,15 +69,20 @@ def _in_order(call: Callable[[int], Any], count: int) -> Iterator[Any]:
 
 
 def _write_header(file: BinaryIO, target: Target, pictures: int) -> None:
-    """Write the header of a .npy file of uint8 (pictures, H, W, C); it has the same length for any number of pictures."""
+    """Write the header of a .npy file of uint8 (pictures, H, W, C); it has the same length for any
+    number of pictures.
+    """
     shape = (pictures, *target.image_size, target.channels)
-    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
 
 
 def build(source: Source, target: Target, folder: Path) -> Outcome:
     """Write images.npy, labels.npy and meta.json into an empty folder.
 
-    Raises UserError if there is no picture, or one can't be read for reasons that are not its own; OSError if the disk is full.
+    Raises UserError if there is no picture, or one can't be read for reasons that are not its own;
+    OSError if the disk is full.
     """
 
     def decode(i: int) -> tuple[np.ndarray, int, float] | Unreadable:
@@ -82,7 +93,8 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
                 pixels = to_pixels(picture, wanted, target.channels, target.fit)
             return pixels, label, enlargement(size, wanted, target.fit)
         except Unreadable as error:
-            return Unreadable(error.kind, error.detail, error.lasting)  # without the frames, which hold the file's bytes
+            # without the frames, which hold the file's bytes
+            return Unreadable(error.kind, error.detail, error.lasting)
         except MemoryError as error:
             raise out_of_memory(f"{printable(source.item_name(i))} of {source.title}") from error
 
@@ -92,10 +104,15 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
     outcome, sha256 = Outcome(len(source)), hashlib.sha256()
     labels: list[int] = []
     enlargements: list[float] = []
-    with (folder / "images.npy").open("wb") as file, contextlib.closing(_in_order(decode, len(source))) as results:
+    with (
+        (folder / "images.npy").open("wb") as file,
+        contextlib.closing(_in_order(decode, len(source))) as results,
+    ):
         _reserve(file, len(source) * int(np.prod(target.image_size)) * target.channels)
         _write_header(file, target, 0)
-        for i, result in enumerate(progress_bar(results, desc=title, total=len(source), unit=" pictures")):
+        for i, result in enumerate(
+            progress_bar(results, desc=title, total=len(source), unit=" pictures")
+        ):
             if isinstance(result, Unreadable):
                 outcome.skipped.append((source.item_name(i), result.kind, result.detail))
                 outcome.lasting &= result.lasting
@@ -109,7 +126,10 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
         file.seek(0)
         _write_header(file, target, len(labels))
     if not labels:
-        raise UserError(f"none of the {len(source)} files in {source.title} is a readable picture: {outcome.reasons}")
+        raise UserError(
+            f"none of the {len(source)} files in {source.title} is a readable picture:"
+            f" {outcome.reasons}"
+        )
     sha256.update(np.array(labels, np.int32))
     np.save(folder / "labels.npy", np.array(labels, np.int32))
     outcome.pictures, outcome.sha256 = len(labels), sha256.hexdigest()

@@ -1,4 +1,6 @@
-"""Decoding, cropping and resizing is done once: a memory-mapped array in the user's cache folder."""
+"""Decoding, cropping and resizing is done once: a memory-mapped array in the user's cache
+folder.
+"""
 
 import contextlib
 import glob
@@ -30,7 +32,9 @@ def _digest(value: Any) -> str:
 
 
 def expect_random_reads(pixels: np.ndarray) -> None:
-    """If it is memory-mapped, tell the system: its read-ahead would fetch dozens of pages around each picture."""
+    """If it is memory-mapped, tell the system: its read-ahead would fetch dozens of pages around
+    each picture.
+    """
     memory = pixels
     while isinstance(memory, np.ndarray):
         memory = memory.base
@@ -38,19 +42,25 @@ def expect_random_reads(pixels: np.ndarray) -> None:
         memory.madvise(mmap.MADV_RANDOM)
 
 
-def prepare(source: Source, image_size: tuple[int, int], channels: int, fit: str = "crop") -> Dataset:
-    """The data set at this size, fitted as --fit says: from the cache, or built into it. Says what people should know of it.
+def prepare(
+    source: Source, image_size: tuple[int, int], channels: int, fit: str = "crop"
+) -> Dataset:
+    """The data set at this size, fitted as --fit says: from the cache, or built into it. Says what
+    people should know of it.
 
-    Raises UserError if no picture is readable, or one can't be read for reasons that are not its own.
+    Raises UserError if no picture is readable, or one can't be read for reasons that are not its
+    own.
     """
     target = Target(image_size, channels, fit)
     height, width = image_size
-    prefix = f"{source.name}-{height}x{width}x{channels}-{'' if fit == 'crop' else fit + '-'}{_digest(source.identity)}-"
+    fitted = "" if fit == "crop" else f"{fit}-"
+    prefix = f"{source.name}-{height}x{width}x{channels}-{fitted}{_digest(source.identity)}-"
     folder = cache_dir() / "data" / (prefix + _digest([source.fingerprint, FORMAT]))
     try:
         if not folder.is_dir():
             folder = _build(source, target, folder)
-            for outdated in folder.parent.glob(glob.escape(prefix) + "*"):  # the same source as it was before it changed
+            # the same source as it was before it changed
+            for outdated in folder.parent.glob(glob.escape(prefix) + "*"):
                 if outdated != folder:
                     shutil.rmtree(outdated, ignore_errors=True)
         outcome = Outcome(**json.loads((folder / "meta.json").read_text()))
@@ -58,9 +68,11 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int, fit: str
         labels = np.load(folder / "labels.npy")
     except UserError:
         raise
-    except (OSError, ValueError, EOFError, TypeError) as error:  # all but the first of files that were cut short or changed
+    # all but the first of files that were cut short or changed
+    except (OSError, ValueError, EOFError, TypeError) as error:
         raise UserError(
-            f"can't use the picture cache {folder}: {error}; remove it if it is there, or set FLAXGAN_CACHE to another folder"
+            f"can't use the picture cache {folder}: {error}; remove it if it is there, or set"
+            " FLAXGAN_CACHE to another folder"
         ) from error
     for line in [*(f"note: {note}" for note in source.notes), *outcome.lines(image_size)]:
         print(f"flaxgan: {line}", file=sys.stderr)
@@ -71,18 +83,22 @@ def prepare(source: Source, image_size: tuple[int, int], channels: int, fit: str
 
 
 def _build(source: Source, target: Target, folder: Path) -> Path:
-    """Write beside the final place, then rename: two processes may build at once, and the first to finish wins.
+    """Write beside the final place, then rename: two processes may build at once, and the first to
+    finish wins.
 
-    Returns where it is in the end: elsewhere than in `folder`, where the next start would find it, if files could not be read
-    that the next one may read.
+    Returns where it is in the end: elsewhere than in `folder`, where the next start would find it,
+    if files could not be read that the next one may read.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for abandoned in folder.parent.glob(".building-*"):  # by a process that was killed
         with contextlib.suppress(FileNotFoundError):  # another's, which is ready by now
             if time.time() - abandoned.stat().st_mtime > DAY:
                 shutil.rmtree(abandoned, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".building-", ignore_cleanup_errors=True) as temporary:
-        building = Path(temporary) / folder.name  # which others may read, if the umask lets them; the temporary one is private
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=".building-", ignore_cleanup_errors=True
+    ) as temporary:
+        # which others may read, if the umask lets them; the temporary one is private
+        building = Path(temporary) / folder.name
         building.mkdir()
         if not (outcome := build(source, target, building)).lasting:
             folder = folder.with_name(f"{folder.name}-without-{_digest(outcome.skipped)}")

@@ -8,9 +8,11 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Arrays that share their rows: "image" uint8 (N, H, W, C), and what the data have: "label" int32 (N,) and the like.
+    """Arrays that share their rows: "image" uint8 (N, H, W, C), and what the data have: "label"
+    int32 (N,) and the like.
 
-    Unpaired methods learn from two sets: `second` has arrays with names of their own, and rows of their own number.
+    Unpaired methods learn from two sets: `second` has arrays with names of their own, and rows of
+    their own number.
     """
 
     arrays: dict[str, np.ndarray]
@@ -55,5 +57,9 @@ class Dataset:
         return self.arrays | (self.second.arrays if self.second else {})
 
     def rows(self, indices: np.ndarray, second: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """Return which rows of each array are meant: `indices`, any shape, and `second` of the second set's."""
-        return dict.fromkeys(self.arrays, indices) | (dict.fromkeys(self.second.arrays, second) if self.second else {})
+        """Return which rows of each array are meant: `indices`, any shape, and `second` of the
+        second set's.
+        """
+        return dict.fromkeys(self.arrays, indices) | (
+            dict.fromkeys(self.second.arrays, second) if self.second else {}
+        )

@@ -9,18 +9,28 @@ from PIL import Image, UnidentifiedImageError, features
 
 from flaxgan.data.source import Unreadable
 
-MAX_PIXELS = 2**29  # Pillow refuses twice as many: by default 179 million, which the scan of a painting may have
-# Pillow knows these by name, but can't decode them by itself: data of the weather, films, and drawings for a printer.
+# Pillow refuses twice as many: by default 179 million, which the scan of a painting may have
+MAX_PIXELS = 2**29
+# Pillow knows these by name, but can't decode them by itself: data of the weather, films, and
+# drawings for a printer.
 NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-MAY_BE_MISSING = {  # in Pillow, by its name: the brands that such a file has in bytes 4 to 12, what it is, and what reads it
-    "HEIF": ((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "in HEIC", "pip install pillow-heif"),
+# in Pillow, by its name: the brands that such a file has in bytes 4 to 12, what it is, and what
+# reads it
+MAY_BE_MISSING = {
+    "HEIF": (
+        (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
+        "in HEIC",
+        "pip install pillow-heif",
+    ),
     "AVIF": ((b"avif", b"avis"), "in AVIF", "pip install --upgrade pillow"),
 }
 
 
 @functools.cache
 def picture_formats() -> tuple[str, ...]:
-    """Set Pillow up -> the formats that it can decode, HEIC among them where pillow-heif is installed."""
+    """Set Pillow up -> the formats that it can decode, HEIC among them where pillow-heif is
+    installed.
+    """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     Image.preinit()
     Image.init()
@@ -38,7 +48,11 @@ def _unknown(start: bytes) -> Unreadable:
         return Unreadable("empty")
     for name, (brands, kind, remedy) in MAY_BE_MISSING.items():
         if start[4:8] == b"ftyp" and start[8:] in brands:
-            return Unreadable("not decodable") if name in picture_formats() else Unreadable(kind, remedy)
+            return (
+                Unreadable("not decodable")
+                if name in picture_formats()
+                else Unreadable(kind, remedy)
+            )
     return Unreadable("of no picture format")
 
 
@@ -46,7 +60,8 @@ def _unknown(start: bytes) -> Unreadable:
 def decoding() -> Iterator[None]:
     """Turn whatever a decoder raises because of a picture's bytes into Unreadable.
 
-    A lack of memory, and errors of the operating system, say nothing about the bytes and pass through.
+    A lack of memory, and errors of the operating system, say nothing about the bytes and pass
+    through.
     """
     try:
         yield
@@ -61,7 +76,9 @@ def decoding() -> Iterator[None]:
 
 
 def open_picture(file: BinaryIO) -> Image.Image:
-    """The picture in a file, whose header is read and whose pixels are not. Raises Unreadable if it holds none."""
+    """The picture in a file, whose header is read and whose pixels are not. Raises Unreadable if it
+    holds none.
+    """
     with decoding():
         try:
             return Image.open(file, formats=picture_formats())

@@ -28,8 +28,9 @@ def stretch(picture: Image.Image, size: Size) -> list[Image.Image]:
 def pad(picture: Image.Image, size: Size) -> list[Image.Image]:
     """Show all of it, between two bars, each in the mean colour of the edge that it touches.
 
-    A colour that were the same for all pictures would frame them with sharp edges, the easiest of all things to tell real
-    pictures by; a bar that goes on with its neighbour's colour is as near to none as one can be that repeats nothing.
+    A colour that were the same for all pictures would frame them with sharp edges, the easiest of
+    all things to tell real pictures by; a bar that goes on with its neighbour's colour is as near
+    to none as one can be that repeats nothing.
     """
     scale = min(size[0] / picture.width, size[1] / picture.height)
     width, height = (max(1, round(side * scale)) for side in picture.size)
@@ -39,13 +40,17 @@ def pad(picture: Image.Image, size: Size) -> list[Image.Image]:
     last = (width - first[2], height - first[3], width, height)
     padded = Image.new(inner.mode, size)
     for edge, start in ((first, (0, 0)), (last, (left, top))):
-        padded.paste(inner.resize((1, 1), Image.Resampling.BOX, edge).getpixel((0, 0)), (*start, *size))
+        padded.paste(
+            inner.resize((1, 1), Image.Resampling.BOX, edge).getpixel((0, 0)), (*start, *size)
+        )
     padded.paste(inner, (left, top))
     return [padded]
 
 
 def tiles(picture: Image.Image, size: Size) -> list[Image.Image]:
-    """Cut a long picture into as many as it takes to show all of it, evenly spread: they touch or overlap, a panorama 3:1 is 3."""
+    """Cut a long picture into as many as it takes to show all of it, evenly spread: they touch or
+    overlap, a panorama 3:1 is 3.
+    """
     ratio = picture.width * size[1] / (picture.height * size[0])
     count = min(MOST_TILES, max(1, math.ceil(max(ratio, 1 / ratio) - SLACK)))
     places = np.linspace(0, 1, count).tolist() if count > 1 else [0.5]

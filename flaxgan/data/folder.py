@@ -14,7 +14,18 @@ from flaxgan.data.reading import enumerated, printable, read_bytes
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.system.errors import UserError
 
-SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation"}
+SPLITS = {
+    "train",
+    "training",
+    "val",
+    "valid",
+    "validation",
+    "dev",
+    "test",
+    "testing",
+    "eval",
+    "evaluation",
+}
 
 
 def _below_their_common_folder(paths: Sequence[PurePath]) -> list[PurePath]:
@@ -26,19 +37,28 @@ def _below_their_common_folder(paths: Sequence[PurePath]) -> list[PurePath]:
 def _classes(pictures: list[PurePath]) -> tuple[list[str | None], list[str]]:
     """Each picture's class, all None if there are no classes; and what people should know of it.
 
-    Classes are the first level of sub-folders that tells pictures apart: roses/.. and tulips/.., or data/roses/.., or, within
-    folders that are all named as splits are, train/roses/.. and val/roses/..
+    Classes are the first level of sub-folders that tells pictures apart: roses/.. and tulips/.., or
+    data/roses/.., or, within folders that are all named as splits are, train/roses/.. and
+    val/roses/..
     """
     notes, paths = [], _below_their_common_folder(pictures)
     splits = sorted({path.parts[0] for path in paths})
     if all(len(path.parts) > 1 for path in paths) and {split.lower() for split in splits} <= SPLITS:
         paths = _below_their_common_folder([PurePath(*path.parts[1:]) for path in paths])
-        notes.append(f"{enumerated(splits, most=len(SPLITS))} are taken for splits of one data set; the pictures of all are used")
-    beside = [picture for picture, path in zip(pictures, paths, strict=True) if len(path.parts) == 1]
+        notes.append(
+            f"{enumerated(splits, most=len(SPLITS))} are taken for splits of one data set; the"
+            " pictures of all are used"
+        )
+    beside = [
+        picture for picture, path in zip(pictures, paths, strict=True) if len(path.parts) == 1
+    ]
     names = {path.parts[0] for path in paths if len(path.parts) > 1}
     if len(names) > 1 and beside:
         more = f", with {len(beside) - 1} more" if len(beside) > 1 else ""
-        notes.append(f"no classes: {printable(beside[0])} lies beside the class folders{more}; move it into one")
+        notes.append(
+            f"no classes: {printable(beside[0])} lies beside the class folders{more}; move it"
+            " into one"
+        )
     if len(names) < 2 or beside:
         return [None] * len(paths), notes
     return [path.parts[0] for path in paths], notes
@@ -71,14 +91,19 @@ def open_folder(root: Path, if_missing: str = "") -> Source:
     """
     try:
         if not root.is_dir():
-            raise UserError(f"there is no folder {printable(root)}{' (it is a file)' if root.exists() else ''}{if_missing}")
+            raise UserError(
+                "there is no folder"
+                f" {printable(root)}{' (it is a file)' if root.exists() else ''}{if_missing}"
+            )
         root = root.resolve()
     except OSError as error:  # too long a name, say
         raise UserError(f"can't read the folder {printable(root)}: {error.strerror}") from error
     listing = _list_files(root)
     files, pictures = listing.files, listing.pictures
     names = [file.path.relative_to(root) for file in files]
-    classes, notes = _classes([file.path.relative_to(root) for file in pictures]) if pictures else ([], [])
+    classes, notes = (
+        _classes([file.path.relative_to(root) for file in pictures]) if pictures else ([], [])
+    )
     class_names = sorted({*classes} - {None})
     numbers = {name: number for number, name in enumerate(class_names)}
     labels = {file.path: numbers.get(name, 0) for file, name in zip(pictures, classes, strict=True)}
@@ -96,7 +121,13 @@ def open_folder(root: Path, if_missing: str = "") -> Source:
         name=root.name[:48] or "root",  # part of longer file names
         title=printable(root),
         identity=str(root),
-        fingerprint=[class_names, *([str(name), file.stamp, file.problem] for name, file in zip(names, files, strict=True))],
+        fingerprint=[
+            class_names,
+            *(
+                [str(name), file.stamp, file.problem]
+                for name, file in zip(names, files, strict=True)
+            ),
+        ],
         length=len(files),
         read=read,
         item_name=lambda i: str(names[i]),

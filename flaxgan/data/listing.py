@@ -12,9 +12,19 @@ from flaxgan.data.decoding import open_picture
 from flaxgan.data.reading import patiently, require_openable
 from flaxgan.data.source import Unreadable
 
-USUAL = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # believed by their names
-OF_THE_SYSTEM = {  # of desktops, network drives and archives, in small letters; so are all names that begin with a dot
-    *("__macosx", "desktop.ini", "thumbs.db", "ehthumbs.db", "$recycle.bin", "recycler", "system volume information"),
+# believed by their names
+USUAL = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+# of desktops, network drives and archives, in small letters; so are all names that begin with a dot
+OF_THE_SYSTEM = {
+    *(
+        "__macosx",
+        "desktop.ini",
+        "thumbs.db",
+        "ehthumbs.db",
+        "$recycle.bin",
+        "recycler",
+        "system volume information",
+    ),
     *("lost+found", "@eadir", "@tmp", "@recycle", "#recycle", "#snapshot", "@recently-snapshot"),
 }
 
@@ -23,11 +33,14 @@ OF_THE_SYSTEM = {  # of desktops, network drives and archives, in small letters;
 class File:
     path: Path
     stamp: tuple[int, ...] = ()  # size and times; () if there are none to be had
-    problem: tuple[str, str] | None = None  # if it can't be a picture: kind and detail of Unreadable
+    # if it can't be a picture: kind and detail of Unreadable
+    problem: tuple[str, str] | None = None
 
 
 def open_header(path: Path) -> Image.Image:
-    """The picture in a file, whose header is known and whose pixels can't be asked for. Raises as `patiently` does."""
+    """The picture in a file, whose header is known and whose pixels can't be asked for. Raises as
+    `patiently` does.
+    """
 
     def opened(path: Path) -> Image.Image:
         with path.open("rb") as file:
@@ -64,14 +77,17 @@ class Listing:
 
 
 def list_files(root: Path) -> Listing:
-    """Everything below a folder, links followed, but for hidden files, the system's, and what is no file, as pipes are.
+    """Everything below a folder, links followed, but for hidden files, the system's, and what is no
+    file, as pipes are.
 
     Raises Unreadable if the folder itself can't be read, and UserError if a drive fails.
     """
     closed: list[Path] = []
 
     def below(folder: Path, above: frozenset[Path]) -> Iterator[File]:
-        """`above`: the folder itself and those that it lies in, to which a link would lead in a circle."""
+        """`above`: the folder itself and those that it lies in, to which a link would lead in a
+        circle.
+        """
         for name in patiently(_names, folder):
             if name.startswith(".") or name.lower() in OF_THE_SYSTEM:
                 continue

@@ -11,7 +11,8 @@ from flaxgan.data.source import Source
 from flaxgan.data.tfds import open_tfds
 from flaxgan.system.errors import UserError
 
-DATASETS: dict[str, Source | Callable[[], Source]] = {}  # of one's own, by the names that --dataset then takes
+# of one's own, by the names that --dataset then takes
+DATASETS: dict[str, Source | Callable[[], Source]] = {}
 MISSING = "; say with --dataset where your pictures are"
 
 
@@ -23,9 +24,16 @@ def is_path(dataset: str, data_dir: str | None) -> bool:
     if dataset == synthetic_flowers.NAME or dataset in DATASETS:
         return False
     drive, _ = os.path.splitdrive(dataset)
-    # A / alone says nothing, for TFDS names have it, too; a \, which separates on Windows, they never have.
-    looks_like_path = drive or dataset.startswith((".", "~", "/")) or os.sep in dataset.replace("/", "")
-    return bool(looks_like_path) or is_array_file(dataset) or (data_dir is None and os.path.isdir(dataset))
+    # A / alone says nothing, for TFDS names have it, too; a \, which separates on Windows, they
+    # never have.
+    looks_like_path = (
+        drive or dataset.startswith((".", "~", "/")) or os.sep in dataset.replace("/", "")
+    )
+    return (
+        bool(looks_like_path)
+        or is_array_file(dataset)
+        or (data_dir is None and os.path.isdir(dataset))
+    )
 
 
 def _own(dataset: str) -> Source:

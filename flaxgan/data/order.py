@@ -1,4 +1,6 @@
-"""The order of the data: a function of (seed, step) alone, so that a resumed run sees what an unbroken one would."""
+"""The order of the data: a function of (seed, step) alone, so that a resumed run sees what an
+unbroken one would.
+"""
 
 import math
 
@@ -12,10 +14,13 @@ ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
-    """Whole batches in one pass through the data; the ragged last one is dropped. Raises UserError if there is none."""
+    """Whole batches in one pass through the data; the ragged last one is dropped. Raises UserError
+    if there is none.
+    """
     if num_images < batch_size:
         raise UserError(
-            f"a step takes {batch_size} pictures (--batch-size times --d-steps), and there are {num_images}; lower --batch-size"
+            f"a step takes {batch_size} pictures (--batch-size times --d-steps), and there are"
+            f" {num_images}; lower --batch-size"
         )
     return num_images // batch_size
 
@@ -34,10 +39,12 @@ def _hash(x: np.ndarray, key: np.uint64) -> np.ndarray:
 
 
 def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndarray:
-    """Where a permutation of range(size), keyed by (seed, epoch), sends `positions`: costs the same whatever the size.
+    """Where a permutation of range(size), keyed by (seed, epoch), sends `positions`: costs the same
+    whatever the size.
 
-    A Feistel network on pairs (left, right) of range(a) x range(b), with a * b >= size; what falls outside goes through it
-    again until it is inside (Black & Rogaway 2002, "Ciphers with arbitrary finite domains").
+    A Feistel network on pairs (left, right) of range(a) x range(b), with a * b >= size; what falls
+    outside goes through it again until it is inside (Black & Rogaway 2002, "Ciphers with arbitrary
+    finite domains").
     """
     keys = np.random.SeedSequence((seed, epoch)).generate_state(ROUNDS, np.uint64)
     a = np.uint64(math.isqrt(size - 1) + 1 if size > 1 else 1)
@@ -57,7 +64,8 @@ def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndar
 
 
 def indices(dataset: Dataset, seed: int, step: int, batch_size: int) -> dict[str, np.ndarray]:
-    """Return which rows of each array step `step` (from 0) trains on: int64 (batch_size,); arrays of one set share them.
+    """Return which rows of each array step `step` (from 0) trains on: int64 (batch_size,); arrays
+    of one set share them.
 
     An epoch is one of the first set; the second has epochs and an order of its own.
     """
@@ -66,6 +74,10 @@ def indices(dataset: Dataset, seed: int, step: int, batch_size: int) -> dict[str
 
 
 def batch_indices(seed: int, step: int, num_images: int, batch_size: int) -> np.ndarray:
-    """Which pictures step `step` (from 0) trains on: int64 (batch_size,). Every epoch is a new permutation."""
+    """Which pictures step `step` (from 0) trains on: int64 (batch_size,). Every epoch is a new
+    permutation.
+    """
     epoch, batch = divmod(step, steps_per_epoch(num_images, batch_size))
-    return permuted(np.arange(batch * batch_size, (batch + 1) * batch_size), num_images, seed, epoch)
+    return permuted(
+        np.arange(batch * batch_size, (batch + 1) * batch_size), num_images, seed, epoch
+    )

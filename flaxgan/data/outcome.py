@@ -6,7 +6,8 @@ import numpy as np
 
 from flaxgan.data.reading import enumerated, printable
 
-SIDES = (512, 384, 256, 192, 128, 96, 64, 48, 32, 16)  # that the warning of small pictures may propose
+# that the warning of small pictures may propose
+SIDES = (512, 384, 256, 192, 128, 96, 64, 48, 32, 16)
 
 
 @dataclasses.dataclass
@@ -15,10 +16,12 @@ class Outcome:
 
     files: int
     pictures: int = 0
-    skipped: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)  # name; kind and detail of Unreadable
+    # name; kind and detail of Unreadable
+    skipped: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     lasting: bool = True  # whether those will be as unreadable at the next start
     enlarged: int = 0  # files
-    natural_side: int | None = None  # a square size at which nine in ten of those would not be enlarged
+    # a square size at which nine in ten of those would not be enlarged
+    natural_side: int | None = None
     sha256: str = ""  # of pictures and labels
 
     def note_enlargements(self, factors: list[float], image_size: tuple[int, int]) -> None:
@@ -31,22 +34,38 @@ class Outcome:
 
     @property
     def reasons(self) -> str:
-        """Why files were skipped: how many for each reason, the first of them, and what was said of the first."""
+        """Why files were skipped: how many for each reason, the first of them, and what was said of
+        the first.
+        """
         groups: dict[str, list[tuple[str, str]]] = {}
         for name, kind, detail in self.skipped:
             groups.setdefault(kind, []).append((name, detail))
         said = []
         for kind, group in groups.items():
             detail = printable(group[0][1])
-            said.append(f"{len(group)} {kind} ({enumerated([name for name, _ in group])})" + (f": {detail}" if detail else ""))
+            said.append(
+                f"{len(group)} {kind} ({enumerated([name for name, _ in group])})"
+                + (f": {detail}" if detail else "")
+            )
         return "; ".join(said)
 
     def lines(self, image_size: tuple[int, int]) -> list[str]:
         """What people should know before they train on the pictures."""
-        said = [f"warning: skipped {len(self.skipped)} of {self.files} files: {self.reasons}"] if self.skipped else []
+        said = (
+            [f"warning: skipped {len(self.skipped)} of {self.files} files: {self.reasons}"]
+            if self.skipped
+            else []
+        )
         if self.enlarged:
             height, width = image_size
-            remedy = f"; --image-size {self.natural_side} would show most of them as they are" if self.natural_side else ""
+            remedy = (
+                f"; --image-size {self.natural_side} would show most of them as they are"
+                if self.natural_side
+                else ""
+            )
             pictures = self.files - len(self.skipped)
-            said.append(f"note: {self.enlarged} of {pictures} pictures are smaller than {height}x{width} and are enlarged{remedy}")
+            said.append(
+                f"note: {self.enlarged} of {pictures} pictures are smaller than {height}x{width}"
+                f" and are enlarged{remedy}"
+            )
         return said

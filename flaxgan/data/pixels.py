@@ -1,4 +1,6 @@
-"""Pixels: of one picture of any kind, uint8 of the size asked for; and in networks, float32 in [-1, 1]."""
+"""Pixels: of one picture of any kind, uint8 of the size asked for; and in networks, float32 in [-1,
+1].
+"""
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,9 +11,13 @@ from flaxgan.data.fit import FITS
 
 
 def to_8_bit(picture: Image.Image) -> Image.Image:
-    """Grey of more bits -> 8: integers from 0 to 65535 (of 32 bits, too, as Pillow reads 16-bit PNGs), floats from 0 to 1."""
+    """Grey of more bits -> 8: integers from 0 to 65535 (of 32 bits, too, as Pillow reads 16-bit
+    PNGs), floats from 0 to 1.
+    """
     if picture.mode.startswith("I"):
-        return Image.fromarray(np.clip(np.asarray(picture, np.float64) / 257, 0, 255).round().astype(np.uint8))
+        return Image.fromarray(
+            np.clip(np.asarray(picture, np.float64) / 257, 0, 255).round().astype(np.uint8)
+        )
     if picture.mode == "F":
         return Image.fromarray(np.clip(np.asarray(picture) * 255, 0, 255).round().astype(np.uint8))
     return picture
@@ -43,22 +49,31 @@ def upright_size(picture: Image.Image) -> tuple[int, int]:
     """(height, width), turned as EXIF says; decodes nothing."""
     height, width = picture.height, picture.width
     try:
-        # Without "exif" it is TIFF, which Pillow itself turns, or a file whose pixels it would decode to look for more.
-        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1) if "exif" in picture.info else 1
+        # Without "exif" it is TIFF, which Pillow itself turns, or a file whose pixels it would
+        # decode to look for more.
+        orientation = (
+            picture.getexif().get(ExifTags.Base.Orientation, 1) if "exif" in picture.info else 1
+        )
     except Exception:  # as in `upright`
         orientation = 1
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
 
 
-def to_pixels(picture: Image.Image, image_size: tuple[int, int], channels: int, fit: str = "crop") -> np.ndarray:
-    """Decode, and fit to image_size (height, width) -> uint8 (N, H, W, channels), where N is 1 unless `fit` is tiles."""
+def to_pixels(
+    picture: Image.Image, image_size: tuple[int, int], channels: int, fit: str = "crop"
+) -> np.ndarray:
+    """Decode, and fit to image_size (height, width) -> uint8 (N, H, W, channels), where N is 1
+    unless `fit` is tiles.
+    """
     height, width = image_size
     views = FITS[fit](to_mode(picture, channels), (width, height))
     return np.stack([np.asarray(view).reshape(height, width, channels) for view in views])
 
 
 def preprocess(images: Array, mirrored: Array | None = None) -> Array:
-    """Convert uint8 (N, H, W, C) to float32 in [-1, 1]; those of `mirrored`, bool (N,), are mirrored."""
+    """Convert uint8 (N, H, W, C) to float32 in [-1, 1]; those of `mirrored`, bool (N,), are
+    mirrored.
+    """
     x = images.astype(jnp.float32) / 127.5 - 1
     return x if mirrored is None else jnp.where(mirrored[:, None, None, None], x[:, :, ::-1], x)
 

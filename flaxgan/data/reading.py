@@ -1,4 +1,6 @@
-"""What a file system says when a file is read: of the file itself, or of a drive that is away for a moment."""
+"""What a file system says when a file is read: of the file itself, or of a drive that is away for a
+moment.
+"""
 
 import errno
 import os
@@ -18,11 +20,16 @@ OF_THE_FILE = {
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.ELOOP), "gone, or a link to nowhere"),
     errno.EISDIR: "become a folder",
 }
-REMEDIES = {errno.EMFILE: "allow more open files (ulimit -n 4096)", errno.ENOMEM: "end other programs"}
+REMEDIES = {
+    errno.EMFILE: "allow more open files (ulimit -n 4096)",
+    errno.ENOMEM: "end other programs",
+}
 
 
 def printable(name: object) -> str:
-    """A file's name on one line: what can't be printed, line ends among it, is escaped as in a Python string."""
+    """A file's name on one line: what can't be printed, line ends among it, is escaped as in a
+    Python string.
+    """
     return repr(str(name))[1:-1]
 
 
@@ -34,7 +41,8 @@ def enumerated(names: Sequence[object], most: int = 3) -> str:
 def patiently(action: Callable[[Path], T], path: Path) -> T:
     """Call `action`, which reads from `path`; a passing error is waited out, for a few seconds.
 
-    Raises Unreadable if the error concerns this file alone, and UserError if another one lasts or memory runs out.
+    Raises Unreadable if the error concerns this file alone, and UserError if another one lasts or
+    memory runs out.
     """
     waits = iter(WAITS)
     while True:
@@ -48,12 +56,18 @@ def patiently(action: Callable[[Path], T], path: Path) -> T:
             wait = next(waits, None)
             if wait is None:
                 remedy = REMEDIES.get(error.errno, "see to the drive that it lies on")
-                raise UserError(f"can't read {printable(path)}: {error.strerror or error}; {remedy}, then start again") from error
+                raise UserError(
+                    f"can't read {printable(path)}: {error.strerror or error}; {remedy}, then start"
+                    " again"
+                ) from error
         time.sleep(wait)
 
 
 def out_of_memory(item: str) -> UserError:
-    return UserError(f"there is not enough memory to read {item}: end other programs, or take it out, then start again")
+    return UserError(
+        f"there is not enough memory to read {item}: end other programs, or take it out, then start"
+        " again"
+    )
 
 
 def read_bytes(path: Path) -> bytes:

@@ -10,8 +10,9 @@ from PIL import Image
 class Unreadable(Exception):
     """Says why a file is skipped: it holds no picture that can be decoded, or may not be read.
 
-    `kind` names a group of such files, so that it can follow their number ("3 empty"); `detail` says more of this one.
-    `lasting`: whether the file is as unreadable at the next start, unless it has changed by then.
+    `kind` names a group of such files, so that it can follow their number ("3 empty"); `detail`
+    says more of this one. `lasting`: whether the file is as unreadable at the next start, unless it
+    has changed by then.
     """
 
     def __init__(self, kind: str, detail: str = "", lasting: bool = True):
@@ -21,12 +22,14 @@ class Unreadable(Exception):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
-    """A data set before its pictures are decoded: how many there are, and a function that reads one."""
+    """A data set before its pictures are decoded: how many there are, and a function that reads
+    one.
+    """
 
     name: str  # short, for file names
     length: int
-    # Picture i, opened but perhaps not yet decoded (see decoding), and its label. Raises Unreadable if it has to be skipped;
-    # everything else that is raised says nothing about the picture.
+    # Picture i, opened but perhaps not yet decoded (see decoding), and its label. Raises Unreadable
+    # if it has to be skipped; everything else that is raised says nothing about the picture.
     read: Callable[[int], tuple[Image.Image, int]]
     title: str = ""  # for messages; by default the name
     identity: Any = None  # JSON: which source this is; by default the name

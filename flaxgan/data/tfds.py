@@ -18,7 +18,16 @@ from flaxgan.data.synthetic import NAME as BUILT_IN
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import portable
 
-MIRRORED_IS_WRONG = ("mnist", "svhn", "omniglot", "digit", "letters", "smallnorb", "dsprites", "text")
+MIRRORED_IS_WRONG = (
+    "mnist",
+    "svhn",
+    "omniglot",
+    "digit",
+    "letters",
+    "smallnorb",
+    "dsprites",
+    "text",
+)
 
 
 def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
@@ -27,7 +36,8 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     logging.getLogger("absl").setLevel(logging.ERROR)
     a_file = " (it is a file)" if os.path.isfile(dataset) else ""
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # a banner on TensorFlow
+        # a banner on TensorFlow
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             builder = tfds.builder(dataset, data_dir=data_dir, try_gcs=False)
     except ModuleNotFoundError as error:
         raise _needs_tensorflow(dataset, data_dir) from error
@@ -35,24 +45,34 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         names = [BUILT_IN, *tfds.list_builders(with_community_datasets=False)]
         near = difflib.get_close_matches(dataset, names, 1)
         wanted = (
-            "--dataset takes the name of a TFDS data set, the path of a folder or .npz, or synthetic_flowers; "
-            "one of your own has to be added again (--plugin FILE, or in Python flaxgan.DATASETS)"
+            "--dataset takes the name of a TFDS data set, the path of a folder or .npz, or"
+            " synthetic_flowers; one of your own has to be added again (--plugin FILE, or in Python"
+            " flaxgan.DATASETS)"
         )
         hint = f"did you mean {near[0]}? {wanted}" if near else wanted
         is_folder = os.path.isdir(dataset)
-        folder = "and the folder of that name goes without --data-dir" if is_folder else "and there is no folder of that name"
+        folder = (
+            "and the folder of that name goes without --data-dir"
+            if is_folder
+            else "and there is no folder of that name"
+        )
         raise UserError(f"unknown data set {dataset}, {folder}{a_file}; {hint}") from error
-    except (ValueError, TypeError, AssertionError) as error:  # no name at all, or no such configuration, version or option
+    # no name at all, or no such configuration, version or option
+    except (ValueError, TypeError, AssertionError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"{dataset!r} is neither a folder{a_file} nor the name of a TFDS data set ({reason[:200]})") from error
+        raise UserError(
+            f"{dataset!r} is neither a folder{a_file} nor the name of a TFDS data set"
+            f" ({reason[:200]})"
+        ) from error
     info = builder.info
     features = info.features if isinstance(info.features, tfds.features.FeaturesDict) else {}
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
         raise UserError(f"{dataset} has no feature 'image', so its pictures can't be found")
     if find_spec("array_record") is None:
         raise UserError(
-            f"{dataset}: the files of TFDS data sets are read with array_record, which is not installed; there is none for Windows "
-            "(start flaxgan in WSL there, or give --dataset a folder of pictures); elsewhere pip install array-record"
+            f"{dataset}: the files of TFDS data sets are read with array_record, which is not"
+            " installed; there is none for Windows (start flaxgan in WSL there, or give --dataset"
+            " a folder of pictures); elsewhere pip install array-record"
         )
     if not builder.is_prepared():
         _prepare(builder, dataset, data_dir)
@@ -61,23 +81,28 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
     split = split or "+".join(info.splits)
     try:
         records = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
-    except NotImplementedError as error:  # TFDS's own answer where the files are of no format with random access, as tfrecord is
+    # TFDS's own answer where the files are of no format with random access, as tfrecord is
+    except NotImplementedError as error:
         raise UserError(
-            f"{builder.data_path} is not in the array_record format, which is read without TensorFlow; "
-            "give another --data-dir, where flaxgan can prepare it anew"
+            f"{builder.data_path} is not in the array_record format, which is read without"
+            " TensorFlow; give another --data-dir, where flaxgan can prepare it anew"
         ) from error
     except (ValueError, KeyError, AssertionError) as error:
-        raise UserError(f"{dataset} has no split {split}; there are {', '.join(info.splits)}") from error
+        raise UserError(
+            f"{dataset} has no split {split}; there are {', '.join(info.splits)}"
+        ) from error
     height, width, channels = features["image"].shape
     has_classes = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
 
     def read(i: int) -> tuple[Image.Image, int]:
         try:
             record = records[i]
-        except Exception as error:  # array_record has no errors of its own: it says nothing of a picture
+        # array_record has no errors of its own: it says nothing of a picture
+        except Exception as error:
             reason = (str(error).strip().partition("\n")[0] or type(error).__name__)[:200]
             raise UserError(
-                f"can't read record {i} of {builder.data_path}: {reason}; see to its drive and start again, or prepare it anew"
+                f"can't read record {i} of {builder.data_path}: {reason}; see to its drive and"
+                " start again, or prepare it anew"
             ) from error
         return open_picture(io.BytesIO(record["image"])), int(record["label"]) if has_classes else 0
 
@@ -86,7 +111,11 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         name=portable(dataset),
         title=str(builder.data_path),
         identity=[str(builder.data_path), split],
-        fingerprint=[str(info.version), len(records), [[split.name, split.num_bytes] for split in info.splits.values()]],
+        fingerprint=[
+            str(info.version),
+            len(records),
+            [[split.name, split.num_bytes] for split in info.splits.values()],
+        ],
         length=len(records),
         read=read,
         item_name=str,
@@ -99,22 +128,26 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
 
 def _needs_tensorflow(dataset: str, data_dir: str | None) -> UserError:
     return UserError(
-        f"{dataset} is not prepared in {data_dir or '~/tensorflow_datasets'}, and TFDS needs TensorFlow to prepare it (once, not "
-        'to train): pip install "tensorflow>=2.18"; or point --data-dir at where it is prepared'
+        f"{dataset} is not prepared in {data_dir or '~/tensorflow_datasets'}, and TFDS needs"
+        ' TensorFlow to prepare it (once, not to train): pip install "tensorflow>=2.18"; or'
+        " point --data-dir at where it is prepared"
     )
 
 
 def _prepare(builder: Any, dataset: str, data_dir: str | None) -> None:
-    """Download `dataset` and write it with TFDS, in a process of its own: it needs TensorFlow, which must not take the GPU."""
+    """Download `dataset` and write it with TFDS, in a process of its own: it needs TensorFlow,
+    which must not take the GPU.
+    """
     if find_spec("tensorflow") is None:
         raise _needs_tensorflow(dataset, data_dir)
     print(f"preparing {dataset} in {data_dir or '~/tensorflow_datasets'} (once)", flush=True)
     code = (
-        "import sys, tensorflow_datasets as tfds; "
-        "tfds.builder(sys.argv[1], data_dir=sys.argv[2] or None, file_format='array_record').download_and_prepare()"
+        "import sys, tensorflow_datasets as tfds; tfds.builder(sys.argv[1], data_dir=sys.argv[2] or"
+        " None, file_format='array_record').download_and_prepare()"
     )
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-P", "-c", code, dataset, data_dir or ""]  # -P: nothing is imported from the working directory
+    # -P: nothing is imported from the working directory
+    command = [sys.executable, "-P", "-c", code, dataset, data_dir or ""]
     process = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
     if process.returncode and not builder.is_prepared():  # by another process, which was quicker
         reason = (process.stderr.strip().splitlines() or ["no message"])[-1]

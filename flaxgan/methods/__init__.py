@@ -2,17 +2,23 @@
 
 A method is a module with
 
-    Options                                            a frozen dataclass: its own flags
-    create_state(config, total_steps) -> State         a PyTreeNode with `step`, `seed` and networks
-    train_step(state, batch, *, config, stage=0)       -> (State, Metrics); uint8 in, keys from state.seed and state.step
-    inputs(config, class_counts, seed, num, **asked)   -> Batch: z and labels, or whatever images are made of
-    sampler(state, config, class_counts)               -> Callable[[Batch], np.ndarray]: Batch -> uint8 (N, H, W, C)
+    Options                             a frozen dataclass: its own flags
+    create_state(config, total_steps)   -> State: a PyTreeNode with `step`, `seed` and networks
+    train_step(state, batch, *, config, stage=0)
+                                        -> (State, Metrics): uint8 images in, random keys from
+                                        state.seed and state.step
+    inputs(config, class_counts, seed, num, **asked)
+                                        -> Batch: z and labels, or whatever images are made of
+    sampler(state, config, class_counts)
+                                        -> Callable: Batch -> uint8 (N, H, W, C)
 
 and perhaps
 
-    to_sample(state) -> State                          the part of a state that `sampler` takes: no more of a checkpoint is read
-    check(config)                                      raises UserError if its networks can't be built as configured
-    stage(config, step) -> int                         a static number that train_step is told, as progressive growing needs
+    to_sample(state)                    -> State: the part of a state that `sampler` takes; no more
+                                        of a checkpoint is read
+    check(config)                       raises UserError if its networks can't be built as configured
+    stage(config, step)                 -> int: a static number that train_step is told, as
+                                        progressive growing needs
 """
 
 from collections.abc import Callable
@@ -34,17 +40,25 @@ def method_of(config: Config) -> Any:
 
 
 def to_sample(config: Config) -> Callable[[Any], Any]:
-    """Return what takes from a state the part that images are made with; by default all but the optimisers' states."""
+    """Return what takes from a state the part that images are made with; by default all but the
+    optimisers' states.
+    """
     return getattr(method_of(config), "to_sample", without_optimisers)
 
 
 def check(config: Config) -> None:
-    """Raise UserError if a method's networks can't be built as configured, the image size being known."""
+    """Raise UserError if a method's networks can't be built as configured, the image size being
+    known.
+    """
     if hasattr(method_of(config), "check"):
         method_of(config).check(config)
 
 
 def state_shape(config: Config, sharding: jax.sharding.Sharding | None = None) -> Any:
-    """Return the shapes and dtypes of a run's state, which lie as `sharding` says. Computes nothing."""
+    """Return the shapes and dtypes of a run's state, which lie as `sharding` says. Computes
+    nothing.
+    """
     shapes = jax.eval_shape(lambda: method_of(config).create_state(config))
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes)
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
+    )

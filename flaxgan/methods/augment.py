@@ -1,7 +1,7 @@
 """What the discriminator sees of images, real or generated: differentiable augmentation and noise.
 
-Each augmentation changes images (N, H, W, C) in [-1, 1], each of them by random numbers of its own: a function each, a line in
-AUGMENTATIONS, and its name in options.py.
+Each augmentation changes images (N, H, W, C) in [-1, 1], each of them by random numbers of its own:
+a function each, a line in AUGMENTATIONS, and its name in options.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,9 @@ from flaxgan.rng import Rng
 
 
 def color(images: Array, rng: Rng) -> Array:
-    """Change brightness, saturation and contrast (Zhao et al. 2020, arXiv:2006.10738, as in its published settings)."""
+    """Change brightness, saturation and contrast (Zhao et al. 2020, arXiv:2006.10738, as in its
+    published settings).
+    """
     brightness, saturation, contrast = jnp.split(rng.uniform((len(images), 3, 1, 1)), 3, 1)
     images = images + (brightness - 0.5)
     grey = images.mean(-1, keepdims=True)
@@ -28,7 +30,9 @@ def translation(images: Array, rng: Rng, share: float = 1 / 8) -> Array:
     """Move by up to `share` of height and width, grey coming in (Zhao et al. 2020)."""
     most = [round(side * share) for side in images.shape[1:3]]
     padded = jnp.pad(images, ((0, 0), (most[0], most[0]), (most[1], most[1]), (0, 0)))
-    tops, lefts = (rng.fold(axis).integers(0, 2 * m + 1, (len(images),)) for axis, m in enumerate(most))
+    tops, lefts = (
+        rng.fold(axis).integers(0, 2 * m + 1, (len(images),)) for axis, m in enumerate(most)
+    )
 
     def crop(image: Array, top: Array, left: Array) -> Array:
         return jax.lax.dynamic_slice(image, (top, left, 0), images.shape[1:])
@@ -37,7 +41,9 @@ def translation(images: Array, rng: Rng, share: float = 1 / 8) -> Array:
 
 
 def cutout(images: Array, rng: Rng, share: float = 1 / 2) -> Array:
-    """Grey out a rectangle of `share` of height and width, its centre anywhere (Zhao et al. 2020)."""
+    """Grey out a rectangle of `share` of height and width, its centre anywhere (Zhao et al.
+    2020).
+    """
     inside = []
     for axis, side in enumerate(images.shape[1:3]):
         length = round(side * share)
@@ -50,7 +56,8 @@ def cutout(images: Array, rng: Rng, share: float = 1 / 2) -> Array:
 AUGMENTATIONS: Registry[Callable[[Array, Rng], Array]] = Registry(
     "augment", {"color": color, "translation": translation, "cutout": cutout}
 )
-IMAGES_TO_ADAPT = 10_000  # seen, until the probability has risen by the excess of the discriminator's accuracy
+# seen, until the probability has risen by the excess of the discriminator's accuracy
+IMAGES_TO_ADAPT = 10_000
 NOISE, CHOICE = 2**32 - 1, 2**32 - 2  # whose random numbers are no augmentation's
 
 
@@ -63,8 +70,9 @@ def augmented(
 ) -> Array:
     """Return images (N, H, W, C) as the discriminator sees them.
 
-    `probability`: that an image is augmented, by all of them; None: every one is. `noise`: the standard deviation of what is
-    added to each value (Sønderby et al. 2017, "instance noise"), or None.
+    `probability`: that an image is augmented, by all of them; None: every one is. `noise`: the
+    standard deviation of what is added to each value (Sønderby et al. 2017, "instance noise"), or
+    None.
     """
     original = images
     for number, name in enumerate(augmentations):
@@ -75,11 +83,14 @@ def augmented(
     return images if noise is None else images + noise * rng.fold(NOISE).normal(images.shape)
 
 
-def adapted_probability(probability: Array, d_real_accuracy: Array, target: float, batch_size: int) -> Array:
-    """Return the probability of augmentation after a step in which the discriminator was right about so many real images.
+def adapted_probability(
+    probability: Array, d_real_accuracy: Array, target: float, batch_size: int
+) -> Array:
+    """Return the probability of augmentation after a step in which the discriminator was right
+    about so many real images.
 
-    ADA's control (Karras et al. 2020, arXiv:2006.06676), in proportion to the excess instead of by its sign. Its target, 0.6 as
-    the mean sign of the logits, is an accuracy of 0.8.
+    ADA's control (Karras et al. 2020, arXiv:2006.06676), in proportion to the excess instead of by
+    its sign. Its target, 0.6 as the mean sign of the logits, is an accuracy of 0.8.
     """
     excess = d_real_accuracy - target
     return jnp.clip(probability + excess * (batch_size / IMAGES_TO_ADAPT), 0, 1)

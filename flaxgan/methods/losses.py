@@ -1,7 +1,9 @@
-"""Losses on logits: a function each for the discriminator and the generator, what counts as right, a line in LOSSES,
-and its name in options.py. One of your own, in your own file, is added by LOSSES["mine"] = Loss(...) (docs/extending.md).
+"""Losses on logits: a function each for the discriminator and the generator, what counts as right,
+a line in LOSSES, and its name in options.py. One of your own, in your own file, is added by
+LOSSES["mine"] = Loss(...) (docs/extending.md).
 
-Sigmoids live in here, as softplus, so that nothing saturates. All are means over the batch, float32 scalars.
+Sigmoids live in here, as softplus, so that nothing saturates. All are means over the batch, float32
+scalars.
 """
 
 import math
@@ -18,32 +20,43 @@ from flaxgan.rng import average
 
 
 def beyond(
-    boundary: Callable[[float], float], real_logits: Array, fake_logits: Array, real_target: float = 1.0
+    boundary: Callable[[float], float],
+    real_logits: Array,
+    fake_logits: Array,
+    real_target: float = 1.0,
 ) -> tuple[Array, Array]:
-    """Real above the boundary, generated below: where the best discriminator finds both equally likely."""
+    """Real above the boundary, generated below: where the best discriminator finds both equally
+    likely.
+    """
     return real_logits > boundary(real_target), fake_logits < boundary(real_target)
 
 
 class Loss(NamedTuple):
     """A loss of each network, float32 scalars, and what counts as right for the accuracies."""
 
-    discriminator: Callable[[Array, Array, float], Array]  # real logits (N,), fake logits (N,), target of the real ones
-    generator: Callable[[Array, Array], Array]  # real logits (N,), which most leave unused, and fake logits (N,)
+    # real logits (N,), fake logits (N,), target of the real ones
+    discriminator: Callable[[Array, Array, float], Array]
+    # real logits (N,), which most leave unused, and fake logits (N,)
+    generator: Callable[[Array, Array], Array]
     # The same three -> of each picture, whether it is taken for what it is: bool (N,), (N,).
     correct: Callable[[Array, Array, float], tuple[Array, Array]] = partial(beyond, lambda _: 0.0)
 
 
 def bce_discriminator(real_logits: Array, fake_logits: Array, real_target: float = 1.0) -> Array:
-    """Binary cross-entropy with real = real_target and fake = 0, the two means added (Goodfellow et al. 2014, equation 1).
+    """Binary cross-entropy with real = real_target and fake = 0, the two means added (Goodfellow et
+    al. 2014, equation 1).
 
     A target below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4).
     """
-    smoothing = (1 - real_target) * real_logits.mean() if real_target < 1 else 0.0  # a product with 0 would stay in the program
+    # a product with 0 would stay in the program
+    smoothing = (1 - real_target) * real_logits.mean() if real_target < 1 else 0.0
     return softplus(-real_logits).mean() + smoothing + softplus(fake_logits).mean()
 
 
 def bce_generator(real_logits: Array, fake_logits: Array) -> Array:
-    """Non-saturating: the cross-entropy of taking generated pictures for real (Goodfellow et al. 2014, section 3)."""
+    """Non-saturating: the cross-entropy of taking generated pictures for real (Goodfellow et al.
+    2014, section 3).
+    """
     return softplus(-fake_logits).mean()
 
 
@@ -63,7 +76,9 @@ def lsgan_generator(real_logits: Array, fake_logits: Array) -> Array:
 
 
 def wgan_discriminator(real_logits: Array, fake_logits: Array, _: float = 1.0) -> Array:
-    """The negative of the estimated Wasserstein distance, if the discriminator is 1-Lipschitz (Arjovsky et al. 2017)."""
+    """The negative of the estimated Wasserstein distance, if the discriminator is 1-Lipschitz
+    (Arjovsky et al. 2017).
+    """
     return fake_logits.mean() - real_logits.mean()
 
 
@@ -73,7 +88,8 @@ def linear_generator(real_logits: Array, fake_logits: Array) -> Array:
 
 
 def relativistic_discriminator(real_logits: Array, fake_logits: Array, _: float = 1.0) -> Array:
-    """Return the discriminator's loss on pairs: softplus of the fake logit minus the real one, averaged.
+    """Return the discriminator's loss on pairs: softplus of the fake logit minus the real one,
+    averaged.
 
     Source: Jolicoeur-Martineau 2018; Huang et al. 2024, equation 2.
     """
@@ -81,7 +97,9 @@ def relativistic_discriminator(real_logits: Array, fake_logits: Array, _: float 
 
 
 def relativistic_generator(real_logits: Array, fake_logits: Array) -> Array:
-    """Return the generator's loss on pairs: softplus of the real logit minus the fake one, averaged (Huang et al. 2024)."""
+    """Return the generator's loss on pairs: softplus of the real logit minus the fake one, averaged
+    (Huang et al. 2024).
+    """
     return softplus(real_logits - fake_logits).mean()
 
 
@@ -94,9 +112,15 @@ def in_pairs(real_logits: Array, fake_logits: Array, _: float = 1.0) -> tuple[Ar
 LOSSES: Registry[Loss] = Registry(
     "loss",
     {
-        "bce": Loss(bce_discriminator, bce_generator, partial(beyond, lambda target: math.log(target / (2 - target)))),
+        "bce": Loss(
+            bce_discriminator,
+            bce_generator,
+            partial(beyond, lambda target: math.log(target / (2 - target))),
+        ),
         "hinge": Loss(hinge_discriminator, linear_generator, partial(beyond, lambda _: 0)),
-        "lsgan": Loss(lsgan_discriminator, lsgan_generator, partial(beyond, lambda target: target / 2)),
+        "lsgan": Loss(
+            lsgan_discriminator, lsgan_generator, partial(beyond, lambda target: target / 2)
+        ),
         "wgan": Loss(wgan_discriminator, linear_generator, in_pairs),
         "relativistic": Loss(relativistic_discriminator, relativistic_generator, in_pairs),
     },
@@ -104,7 +128,8 @@ LOSSES: Registry[Loss] = Registry(
 
 
 def feature_matching(real_features: Array, fake_features: Array, axis: str | None = None) -> Array:
-    """Squared distance of the mean features (N, ...) of two batches, per feature (Salimans et al. 2016, section 3.1).
+    """Squared distance of the mean features (N, ...) of two batches, per feature (Salimans et al.
+    2016, section 3.1).
 
     `axis`: of pmap, over whose devices the means are taken.
     """

@@ -1,7 +1,9 @@
-"""Penalties on the discriminator's gradient: a function each, a line in PENALTIES, and a flag of that name in options.py.
+"""Penalties on the discriminator's gradient: a function each, a line in PENALTIES, and a flag of
+that name in options.py.
 
-Each is a mean over pictures of something of that picture's own gradient. Batch norm makes a logit depend on the whole batch, so
-that no such gradient exists: with a penalty the discriminator is normalised in another way (see Config.d_norm).
+Each is a mean over pictures of something of that picture's own gradient. Batch norm makes a logit
+depend on the whole batch, so that no such gradient exists: with a penalty the discriminator is
+normalised in another way (see Config.d_norm).
 """
 
 from collections.abc import Callable
@@ -27,14 +29,19 @@ def r1(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
 
 
 def r2(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
-    """Half the squared norm of the gradient at generated images (Mescheder et al. 2018, equation 10)."""
+    """Half the squared norm of the gradient at generated images (Mescheder et al. 2018, equation
+    10).
+    """
     return 0.5 * _squared_norms(logits, fake).mean()
 
 
 def gradient_penalty(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
-    """Squared distance of the norm from 1, between real and generated pictures (Gulrajani et al. 2017, equation 3)."""
+    """Squared distance of the norm from 1, between real and generated pictures (Gulrajani et al.
+    2017, equation 3).
+    """
     share = rng.uniform((len(real), 1, 1, 1))
-    norms = jnp.sqrt(_squared_norms(logits, share * real + (1 - share) * fake) + 1e-12)  # the root's gradient at 0 is infinite
+    # the root's gradient at 0 is infinite
+    norms = jnp.sqrt(_squared_norms(logits, share * real + (1 - share) * fake) + 1e-12)
     return jnp.square(norms - 1).mean()
 
 

@@ -23,17 +23,27 @@ CALIBRATION_BATCHES = 16
 NOT_A_ROW = 2**32 - 1
 
 
-def latents(seed: int, start: int, num: int, latent_dim: int, stream: int = SAMPLING, truncation: float | None = None) -> Array:
+def latents(
+    seed: int,
+    start: int,
+    num: int,
+    latent_dim: int,
+    stream: int = SAMPLING,
+    truncation: float | None = None,
+) -> Array:
     """The z from row `start` on of a stream of a seed: float32 (num, latent_dim), N(0, 1).
 
-    Row i depends on seed, stream and i alone, so picture i is the same however many are asked for. `truncation`: the largest
-    magnitude, what is beyond drawn anew (Brock et al. 2019, section 3.1): more typical pictures, and fewer kinds of them.
+    Row i depends on seed, stream and i alone, so picture i is the same however many are asked for.
+    `truncation`: the largest magnitude, what is beyond drawn anew (Brock et al. 2019, section 3.1):
+    more typical pictures, and fewer kinds of them.
     """
     return _rows_of_z(random_key(seed, stream), start, num, latent_dim, truncation)
 
 
 @functools.partial(jax.jit, static_argnames=("num", "latent_dim", "truncation"))
-def _rows_of_z(key: Array, start: Array, num: int, latent_dim: int, truncation: float | None) -> Array:
+def _rows_of_z(
+    key: Array, start: Array, num: int, latent_dim: int, truncation: float | None
+) -> Array:
     def row(i: Array) -> Array:
         own = jax.random.fold_in(key, i)
         if truncation is None:
@@ -43,9 +53,14 @@ def _rows_of_z(key: Array, start: Array, num: int, latent_dim: int, truncation: 
     return jax.vmap(row)(start + jnp.arange(num))
 
 
-def random_classes(class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING) -> np.ndarray:
-    """Classes as frequent as `class_counts` says: int32 (num,). Class i depends on counts, seed, stream and i alone."""
-    key = jax.random.fold_in(random_key(seed, stream), NOT_A_ROW)  # of z, which are drawn from the same stream
+def random_classes(
+    class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING
+) -> np.ndarray:
+    """Classes as frequent as `class_counts` says: int32 (num,). Class i depends on counts, seed,
+    stream and i alone.
+    """
+    # of z, which are drawn from the same stream
+    key = jax.random.fold_in(random_key(seed, stream), NOT_A_ROW)
     counts = np.array([*class_counts.values()], np.float32)
     shares = jnp.asarray(counts.cumsum() / counts.sum())
     drawn = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(key, i)))(jnp.arange(num))
@@ -58,49 +73,70 @@ def trained_classes(class_counts: dict[str, int]) -> list[int]:
 
 
 def spread_classes(class_counts: dict[str, int], num: int) -> np.ndarray:
-    """For a square grid of `num` pictures: a class a row, spread evenly over all that were trained: int32 (num,)."""
+    """For a square grid of `num` pictures: a class a row, spread evenly over all that were trained:
+    int32 (num,).
+    """
     classes = np.array(trained_classes(class_counts), np.int32)
     columns = math.isqrt(num)
     rows = min(-(-num // columns), len(classes))
-    return np.resize(np.repeat(classes[np.linspace(0, len(classes) - 1, rows).round().astype(int)], columns), num)
+    return np.resize(
+        np.repeat(classes[np.linspace(0, len(classes) - 1, rows).round().astype(int)], columns), num
+    )
 
 
-def between(seeds: list[int], frames: int, latent_dim: int, truncation: float | None = None) -> np.ndarray:
-    """From the first z of each seed to that of the next, `frames` steps each: ((len(seeds) - 1) * frames + 1, latent_dim).
+def between(
+    seeds: list[int], frames: int, latent_dim: int, truncation: float | None = None
+) -> np.ndarray:
+    """From the first z of each seed to that of the next, `frames` steps each: ((len(seeds) - 1) *
+    frames + 1, latent_dim).
 
-    Spherical interpolation (White 2016, arXiv:1609.04468): what lies straight between two z is shorter than any that was trained.
+    Spherical interpolation (White 2016, arXiv:1609.04468): what lies straight between two z is
+    shorter than any that was trained.
     """
     ends = [latents(seed, 0, 1, latent_dim, truncation=truncation)[0] for seed in seeds]
     rows = []
     for a, b in itertools.pairwise(ends):
-        angle = jnp.arccos(jnp.clip(jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)), -1, 1))
+        angle = jnp.arccos(
+            jnp.clip(jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)), -1, 1)
+        )
         if len(a) == 1:  # where there is no way around
             angle = jnp.float32(1e-2)
         for share in jnp.arange(frames) / frames:
-            rows.append((jnp.sin((1 - share) * angle) * a + jnp.sin(share * angle) * b) / jnp.sin(angle))
+            rows.append(
+                (jnp.sin((1 - share) * angle) * a + jnp.sin(share * angle) * b) / jnp.sin(angle)
+            )
     return np.stack([*rows, ends[-1]])
 
 
 @jax.jit
 def _calibrated(generator: Network, labels: Array | None) -> Network:
-    """Its batch statistics those of its own weights: the mean over batches of z, and of labels (CALIBRATION_BATCHES, BATCH)."""
+    """Its batch statistics those of its own weights: the mean over batches of z, and of labels
+    (CALIBRATION_BATCHES, BATCH).
+    """
 
     key = random_key(0, CALIBRATING)
 
     def statistics(batch: Array) -> object:
         z = jax.random.normal(jax.random.fold_in(key, batch), (BATCH, generator.module.latent_dim))
-        return generator.replace(batch_stats=zeros).train_mode(z, None if labels is None else labels[batch])[1]
+        return generator.replace(batch_stats=zeros).train_mode(
+            z, None if labels is None else labels[batch]
+        )[1]
 
-    # From running statistics of 0 an update is the batch's share of them: 1 - momentum, the same for all, divided out.
+    # From running statistics of 0 an update is the batch's share of them: 1 - momentum, the same
+    # for all, divided out.
     zeros = jax.tree.map(jnp.zeros_like, generator.batch_stats)
     means = jax.tree.map(lambda x: x.mean(0), lax.map(statistics, jnp.arange(CALIBRATION_BATCHES)))
     return generator.replace(batch_stats=jax.tree.map(lambda x: x / (1 - MOMENTUM), means))
 
 
-def averaged_generator(generator: Network, ema_params: object, class_counts: dict[str, int]) -> Network:
-    """The generator to sample from: with its averaged weights, and batch statistics that belong to them, if there are any.
+def averaged_generator(
+    generator: Network, ema_params: object, class_counts: dict[str, int]
+) -> Network:
+    """The generator to sample from: with its averaged weights, and batch statistics that belong to
+    them, if there are any.
 
-    `class_counts`: of the training data; if it is conditional, the classes are as frequent in those statistics.
+    `class_counts`: of the training data; if it is conditional, the classes are as frequent in those
+    statistics.
     """
     if ema_params is None:
         return generator
@@ -108,7 +144,9 @@ def averaged_generator(generator: Network, ema_params: object, class_counts: dic
     if not generator.batch_stats:
         return generator
     if generator.module.num_classes:
-        labels = random_classes(class_counts, 0, CALIBRATION_BATCHES * BATCH, CALIBRATING).reshape(CALIBRATION_BATCHES, BATCH)
+        labels = random_classes(class_counts, 0, CALIBRATION_BATCHES * BATCH, CALIBRATING).reshape(
+            CALIBRATION_BATCHES, BATCH
+        )
     return _calibrated(generator, labels)
 
 
@@ -118,23 +156,44 @@ def generated_images(generator: Network, z: Array, labels: Array | None = None) 
     return to_uint8(generator.eval_mode(z, labels))
 
 
-def first_latents(seed: int, num: int, latent_dim: int, stream: int = SAMPLING, truncation: float | None = None) -> np.ndarray:
-    """The first `num` z of a stream of a seed, as `latents` makes them, drawn in whole batches: float32 (num, latent_dim)."""
+def first_latents(
+    seed: int, num: int, latent_dim: int, stream: int = SAMPLING, truncation: float | None = None
+) -> np.ndarray:
+    """The first `num` z of a stream of a seed, as `latents` makes them, drawn in whole batches:
+    float32 (num, latent_dim).
+    """
     starts = range(0, num, BATCH)  # so that one program is compiled, however many are asked for
-    return np.concatenate([latents(seed, start, BATCH, latent_dim, stream, truncation) for start in starts])[:num]
+    return np.concatenate(
+        [latents(seed, start, BATCH, latent_dim, stream, truncation) for start in starts]
+    )[:num]
 
 
-def sample(generator: Network, seed: int, num: int, labels: np.ndarray | None = None, stream: int = SAMPLING) -> np.ndarray:
-    """The first `num` pictures of a seed, of these classes (num,) if conditional: uint8 (num, H, W, C). Waits for the device."""
+def sample(
+    generator: Network,
+    seed: int,
+    num: int,
+    labels: np.ndarray | None = None,
+    stream: int = SAMPLING,
+) -> np.ndarray:
+    """The first `num` pictures of a seed, of these classes (num,) if conditional: uint8 (num, H, W,
+    C). Waits for the device.
+    """
     return draw(generator, first_latents(seed, num, generator.module.latent_dim, stream), labels)
 
 
 def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-    """Pictures of z (N, latent_dim), and of labels (N,) if conditional: uint8 (N, H, W, C). Waits for the device."""
+    """Pictures of z (N, latent_dim), and of labels (N,) if conditional: uint8 (N, H, W, C). Waits
+    for the device.
+    """
     batches = []
-    for start in progress_bar(range(0, len(z), BATCH), desc="sampling", unit="batch", hidden=len(z) <= BATCH):
+    for start in progress_bar(
+        range(0, len(z), BATCH), desc="sampling", unit="batch", hidden=len(z) <= BATCH
+    ):
         # Whole batches here, too.
-        whole = (x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:])) for x in (z, labels))
+        whole = (
+            x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:]))
+            for x in (z, labels)
+        )
         batches.append(np.asarray(generated_images(generator, *whole)))
     return np.concatenate(batches)[: len(z)]
 
@@ -149,25 +208,39 @@ def inputs(
     truncation: float | None = None,
     spread: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Return what the first `num` images of a seed are made of: "z" (num, latent_dim) and, if conditional, "label" (num,).
+    """Return what the first `num` images of a seed are made of: "z" (num, latent_dim) and, if
+    conditional, "label" (num,).
 
-    Classes are as frequent as in `class_counts`, those of the training data, or `spread`: one a row of a square grid.
+    Classes are as frequent as in `class_counts`, those of the training data, or `spread`: one a row
+    of a square grid.
     """
     batch = {"z": first_latents(seed, num, config.options.latent_dim, stream, truncation)}
     if config.num_classes:
-        labels = spread_classes(class_counts, num) if spread else random_classes(class_counts, seed, num, stream)
+        labels = (
+            spread_classes(class_counts, num)
+            if spread
+            else random_classes(class_counts, seed, num, stream)
+        )
         batch["label"] = labels
     return batch
 
 
 def to_sample(state: Any) -> Any:
-    """Return a state with what `sampler` takes alone: the averaged generator, or the generator itself if it is not averaged."""
+    """Return a state with what `sampler` takes alone: the averaged generator, or the generator
+    itself if it is not averaged.
+    """
     state = without_optimisers(state)
-    generator = state.generator if state.ema_params is None else state.generator.replace(params=None)
+    generator = (
+        state.generator if state.ema_params is None else state.generator.replace(params=None)
+    )
     return state.replace(generator=generator, discriminator=None, augment_probability=None)
 
 
-def sampler(state: Any, config: Config, class_counts: dict[str, int]) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """Return what makes images, uint8 (N, H, W, C), of inputs: the averaged generator with batch statistics of its own."""
+def sampler(
+    state: Any, config: Config, class_counts: dict[str, int]
+) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """Return what makes images, uint8 (N, H, W, C), of inputs: the averaged generator with batch
+    statistics of its own.
+    """
     generator = averaged_generator(state.generator, state.ema_params, class_counts)
     return lambda batch: draw(generator, batch["z"], batch.get("label"))

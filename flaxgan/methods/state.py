@@ -23,15 +23,21 @@ class Network(struct.PyTreeNode):
     module: nn.Module = struct.field(pytree_node=False)
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
 
-    def train_mode(self, x: Array, labels: Array | None = None, rng: Rng | None = None, **fields: Any) -> tuple[Array, Any, Any]:
-        """Apply with the statistics of this batch -> (output, updated running statistics, features that were sown).
+    def train_mode(
+        self, x: Array, labels: Array | None = None, rng: Rng | None = None, **fields: Any
+    ) -> tuple[Array, Any, Any]:
+        """Apply with the statistics of this batch -> (output, updated running statistics, features
+        that were sown).
 
-        `labels`: (N,) if conditional. `rng`: for a discriminator's dropout. `fields`: of the module, changed for this call.
+        `labels`: (N,) if conditional. `rng`: for a discriminator's dropout. `fields`: of the
+        module, changed for this call.
         """
         module = self.module.clone(**fields) if fields else self.module
         options = {} if rng is None else {"rng": rng}
         mutable = ["batch_stats", "features"]
-        output, updates = module.apply(self._variables, x, labels, train=True, mutable=mutable, **options)
+        output, updates = module.apply(
+            self._variables, x, labels, train=True, mutable=mutable, **options
+        )
         return output, updates.get("batch_stats", {}), updates.get("features")
 
     def eval_mode(self, x: Array, labels: Array | None = None) -> Array:
@@ -50,7 +56,9 @@ class Network(struct.PyTreeNode):
 
 
 class FrozenNetwork(struct.PyTreeNode):
-    """A Linen module with variables that are neither optimised nor written into checkpoints: create_state makes them anew."""
+    """A Linen module with variables that are neither optimised nor written into checkpoints:
+    create_state makes them anew.
+    """
 
     variables: Any
     module: nn.Module = struct.field(pytree_node=False)
@@ -63,18 +71,28 @@ def networks(state: Any) -> dict[str, Network]:
 
 
 def with_axis(state: Any, axis: str | None) -> Any:
-    """Return a state of any kind whose modules average their batch statistics over pmap's `axis`; None: over none."""
+    """Return a state of any kind whose modules average their batch statistics over pmap's `axis`;
+    None: over none.
+    """
 
     def mapped(node: Any) -> Any:
-        return node.replace(module=node.module.clone(axis=axis)) if isinstance(node, Network) else node
+        return (
+            node.replace(module=node.module.clone(axis=axis)) if isinstance(node, Network) else node
+        )
 
     return jax.tree.map(mapped, state, is_leaf=lambda node: isinstance(node, Network))
 
 
 def without_optimisers(state: Any) -> Any:
-    """Return a state without its networks' optimiser states: what images can be made of, in less memory."""
+    """Return a state without its networks' optimiser states: what images can be made of, in less
+    memory.
+    """
     is_network = lambda node: isinstance(node, Network)  # noqa: E731
-    return jax.tree.map(lambda node: node.replace(opt_state=()) if is_network(node) else node, state, is_leaf=is_network)
+    return jax.tree.map(
+        lambda node: node.replace(opt_state=()) if is_network(node) else node,
+        state,
+        is_leaf=is_network,
+    )
 
 
 def _is_frozen(node: Any) -> bool:
@@ -87,9 +105,15 @@ def without_frozen(state: Any) -> Any:
 
 
 def with_frozen(state: Any, shape: Any, create: Callable[[], Any]) -> Any:
-    """Return a state that a checkpoint held, with the frozen networks of one that `create` makes, where its `shape` has any."""
-    missing = [field.name for field in dataclasses.fields(shape) if _is_frozen(getattr(shape, field.name))]
-    return state.replace(**{name: getattr(create(), name) for name in missing}) if missing else state
+    """Return a state that a checkpoint held, with the frozen networks of one that `create` makes,
+    where its `shape` has any.
+    """
+    missing = [
+        field.name for field in dataclasses.fields(shape) if _is_frozen(getattr(shape, field.name))
+    ]
+    return (
+        state.replace(**{name: getattr(create(), name) for name in missing}) if missing else state
+    )
 
 
 SCHEDULES = {
@@ -100,12 +124,22 @@ SCHEDULES = {
 
 
 def adam(config: Config, rate: float, total_updates: int) -> optax.GradientTransformation:
-    """Return Adam with the configuration's decays, whose rate goes as its schedule says over so many updates."""
-    return optax.adam(SCHEDULES[config.schedule](rate, total_updates), b1=config.beta1, b2=config.beta2)
+    """Return Adam with the configuration's decays, whose rate goes as its schedule says over so
+    many updates.
+    """
+    return optax.adam(
+        SCHEDULES[config.schedule](rate, total_updates), b1=config.beta1, b2=config.beta2
+    )
 
 
-def create_network(module: nn.Module, key: Array, x: Array, labels: Array | None, tx: optax.GradientTransformation) -> Network:
-    """Return a network with new weights, for inputs x (N, ...) and, if it is conditional, labels (N,)."""
+def create_network(
+    module: nn.Module, key: Array, x: Array, labels: Array | None, tx: optax.GradientTransformation
+) -> Network:
+    """Return a network with new weights, for inputs x (N, ...) and, if it is conditional, labels
+    (N,).
+    """
     variables = module.init(key, x, labels, train=True)
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
-    return Network(params=params, batch_stats=batch_stats, opt_state=tx.init(params), module=module, tx=tx)
+    return Network(
+        params=params, batch_stats=batch_stats, opt_state=tx.init(params), module=module, tx=tx
+    )

@@ -17,7 +17,9 @@ EMA_RAMP = 0.05
 
 
 class Sometimes(struct.PyTreeNode):
-    """A metric that some steps have and others lack, as a lazy penalty does: `value` means something where it is `present`."""
+    """A metric that some steps have and others lack, as a lazy penalty does: `value` means
+    something where it is `present`.
+    """
 
     value: Array  # float32 scalar
     present: Array  # bool scalar
@@ -31,11 +33,14 @@ class Forward(NamedTuple):
 
     outputs: Any  # as the network returns them
     batch_stats: Any  # the network's running statistics, having seen this batch
-    pullback: Callable[[Any], Any]  # gradient of a loss by the outputs -> (gradient by the network's parameters,)
+    # gradient of a loss by the outputs -> (gradient by the network's parameters,)
+    pullback: Callable[[Any], Any]
 
 
 def forward(network: Network, x: Array, labels: Array | None = None) -> Forward:
-    """Apply a network in training mode so that several losses can learn from its outputs, and it runs once a step."""
+    """Apply a network in training mode so that several losses can learn from its outputs, and it
+    runs once a step.
+    """
 
     def outputs_of(params: Any) -> tuple[Any, Any]:
         outputs, batch_stats, _ = network.replace(params=params).train_mode(x, labels)
@@ -45,16 +50,22 @@ def forward(network: Network, x: Array, labels: Array | None = None) -> Forward:
     return Forward(outputs, batch_stats, pullback)
 
 
-def accumulate_gradients(of: Callable[[Batch, Rng], Any], batch: Batch, rng: Rng, micro_batches: int, axis: str | None) -> Any:
+def accumulate_gradients(
+    of: Callable[[Batch, Rng], Any], batch: Batch, rng: Rng, micro_batches: int, axis: str | None
+) -> Any:
     """Return the tree `of(batch, rng)`, averaged over micro-batches of the batch and over devices.
 
-    Each micro-batch is normalised by its own batch statistics (as gradient accumulation does everywhere), and matches its own
-    mean features if it has to; the running statistics take in the micro-batches' mean.
+    Each micro-batch is normalised by its own batch statistics (as gradient accumulation does
+    everywhere), and matches its own mean features if it has to; the running statistics take in the
+    micro-batches' mean.
     """
     if micro_batches == 1:
         return average(of(batch, rng), axis)
-    # Micro-batch i is every so-many-th image from i on, so that each device goes through its own images.
-    parts = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(-1, micro_batches, *x.shape[1:]), 1, 0), batch)
+    # Micro-batch i is every so-many-th image from i on, so that each device goes through its own
+    # images.
+    parts = jax.tree.map(
+        lambda x: jnp.moveaxis(x.reshape(-1, micro_batches, *x.shape[1:]), 1, 0), batch
+    )
     first = jax.tree.map(lambda x: x[0], parts)
     zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(of, first, rng))
 
@@ -66,10 +77,14 @@ def accumulate_gradients(of: Callable[[Batch, Rng], Any], batch: Batch, rng: Rng
     return average(jax.tree.map(lambda x: x / micro_batches, sums), axis)
 
 
-def update_ema(ema_params: Any, params: Any, step: Array, half_life: int, images_per_step: int) -> Any:
-    """Return the exponential moving average after step `step` (from 1), whose half-life is so many images.
+def update_ema(
+    ema_params: Any, params: Any, step: Array, half_life: int, images_per_step: int
+) -> Any:
+    """Return the exponential moving average after step `step` (from 1), whose half-life is so many
+    images.
 
-    In the beginning it is less, EMA_RAMP of those seen, to forget how the weights began (Karras et al. 2020, StyleGAN2's code).
+    In the beginning it is less, EMA_RAMP of those seen, to forget how the weights began (Karras et
+    al. 2020, StyleGAN2's code).
     """
     shorter = jnp.minimum(half_life, EMA_RAMP * step * images_per_step)
     decay = 0.5 ** (images_per_step / shorter)
@@ -77,5 +92,7 @@ def update_ema(ema_params: Any, params: Any, step: Array, half_life: int, images
 
 
 def interleave(first: Array | None, second: Array | None) -> Array | None:
-    """Join two (N, ...) to (2N, ...), one of each in turns: so both stay on the device that has them."""
+    """Join two (N, ...) to (2N, ...), one of each in turns: so both stay on the device that has
+    them.
+    """
     return None if first is None else jnp.stack([first, second], 1).reshape(-1, *first.shape[1:])

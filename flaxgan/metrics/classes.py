@@ -1,10 +1,13 @@
-"""Which classes a generator draws, by a classifier that is fitted to the real pictures' features in seconds."""
+"""Which classes a generator draws, by a classifier that is fitted to the real pictures' features in
+seconds.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 
-SHRINKAGE = 0.1  # of the covariance towards its mean variance: there may be fewer pictures than features
+# of the covariance towards its mean variance: there may be fewer pictures than features
+SHRINKAGE = 0.1
 HELD_OUT = 0.2
 
 
@@ -20,12 +23,15 @@ class Classifier(NamedTuple):
 
 
 def fit(features: np.ndarray, labels: np.ndarray) -> Classifier:
-    """Features (N, D) and labels (N,) in 0..C-1, each class present; classes are taken for equally likely."""
+    """Features (N, D) and labels (N,) in 0..C-1, each class present; classes are taken for equally
+    likely.
+    """
     x = features.astype(np.float64)
     means = np.stack([x[labels == c].mean(0) for c in range(labels.max() + 1)])
     centred = x - means[labels]
     covariance = centred.T @ centred / len(x)
-    variance = np.trace(covariance) / len(covariance) or 1.0  # 0 if no class has two different pictures: then all are alike
+    # 0 if no class has two different pictures: then all are alike
+    variance = np.trace(covariance) / len(covariance) or 1.0
     covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * variance * np.eye(len(covariance))
     weights = np.linalg.solve(covariance, means.T)
     return Classifier(weights, -0.5 * np.einsum("cd,dc->c", means, weights))
@@ -41,10 +47,13 @@ class Classes(NamedTuple):
 
 
 def learn(real: np.ndarray, labels: np.ndarray, seed: int = 0) -> Classes:
-    """Features (N, D) and labels (N,) of at least two classes, and of more pictures than classes."""
+    """Features (N, D) and labels (N,) of at least two classes, and of more pictures than
+    classes.
+    """
     present, labels = np.unique(labels, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(real))
-    first = np.sort(np.unique(labels[order], return_index=True)[1])  # one of each class is always fitted to
+    # one of each class is always fitted to
+    first = np.sort(np.unique(labels[order], return_index=True)[1])
     order = np.concatenate([order[first], np.delete(order, first)])
     fitted, held_out = np.split(order, [max(len(first), round(len(order) * (1 - HELD_OUT)))])
     classify = fit(real[fitted], labels[fitted])
@@ -55,8 +64,10 @@ def learn(real: np.ndarray, labels: np.ndarray, seed: int = 0) -> Classes:
 class ClassShares(NamedTuple):
     guesses: np.ndarray  # the class that each generated picture is taken for (M,)
     shares: np.ndarray  # of the generated pictures, by class (C,)
-    coverage: float  # share of classes drawn at least a tenth as often as they are among the real pictures
-    balance: float  # entropy of the shares over that of the real pictures: 1 is as varied, 0 a single class
+    # share of classes drawn at least a tenth as often as they are among the real pictures
+    coverage: float
+    # entropy of the shares over that of the real pictures: 1 is as varied, 0 a single class
+    balance: float
 
 
 def _entropy(shares: np.ndarray) -> float:
@@ -69,4 +80,6 @@ def class_shares(real: Classes, generated: np.ndarray) -> ClassShares:
     guesses = real.classify(generated)
     shares = np.bincount(guesses, minlength=len(real.shares)) / len(generated)
     coverage = float((shares >= real.shares / 10).mean())
-    return ClassShares(real.present[guesses], shares, coverage, _entropy(shares) / _entropy(real.shares))
+    return ClassShares(
+        real.present[guesses], shares, coverage, _entropy(shares) / _entropy(real.shares)
+    )

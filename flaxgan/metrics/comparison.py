@@ -13,7 +13,8 @@ from flaxgan.metrics.image_sets import ImageSet
 from flaxgan.metrics.reference import Reference
 from flaxgan.pretrained.extractor import Extractor
 
-Measured = dict[str, Any]  # "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
+# "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
+Measured = dict[str, Any]
 
 
 class NotMeasured(Exception):
@@ -21,12 +22,16 @@ class NotMeasured(Exception):
 
 
 class NotApplicable(NotMeasured):
-    """The metric is not for such a comparison, of which nobody need be told who did not ask for it by name."""
+    """The metric is not for such a comparison, of which nobody need be told who did not ask for it
+    by name.
+    """
 
 
 @dataclasses.dataclass
 class Comparison:
-    """Generated pictures beside real ones, and all that several metrics share, computed when it is first asked for."""
+    """Generated pictures beside real ones, and all that several metrics share, computed when it is
+    first asked for.
+    """
 
     real: Reference
     generated: ImageSet
@@ -46,14 +51,19 @@ class Comparison:
 
     @property
     def count(self) -> int:
-        """How many pictures of each set the neighbours are looked up among: as many of both, or the numbers would tilt."""
+        """How many pictures of each set the neighbours are looked up among: as many of both, or the
+        numbers would tilt.
+        """
         return min(len(self.real), len(self.generated))
 
     @functools.cached_property
     def within(self) -> neighbours.Within:
         """Return how the features of the first `count` generated images lie among each other."""
         if self.count <= neighbours.K_DENSITY:
-            raise NotMeasured(f"a neighbourhood takes more than {neighbours.K_DENSITY} pictures of each kind, not {self.count}")
+            raise NotMeasured(
+                f"a neighbourhood takes more than {neighbours.K_DENSITY} pictures of each kind, not"
+                f" {self.count}"
+            )
         return neighbours.within(self.features[: self.count])
 
     @functools.cached_property
@@ -64,5 +74,7 @@ class Comparison:
 
     @functools.cached_property
     def nearest_real(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return each generated image's nearest real one: its index (from len(real) on, mirrored ones) and the distance."""
+        """Return each generated image's nearest real one: its index (from len(real) on, mirrored
+        ones) and the distance.
+        """
         return neighbours.nearest(self.features, self.real.candidates)

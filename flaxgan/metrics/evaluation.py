@@ -1,4 +1,6 @@
-"""All metrics of a generated set of pictures against a real one, each with what it takes to compare it."""
+"""All metrics of a generated set of pictures against a real one, each with what it takes to compare
+it.
+"""
 
 from collections.abc import Callable, Iterable
 
@@ -14,8 +16,12 @@ from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
 from flaxgan.pretrained import inception
 
-CLOSE = 0.01  # a generated picture is called memorised where it is closer to a real one than this share of the real ones are
-DUPLICATE = 1e-3  # real pictures closer than this share of the median distance are one picture twice, and say nothing of CLOSE
+# a generated picture is called memorised where it is closer to a real one than this share of the
+# real ones are
+CLOSE = 0.01
+# real pictures closer than this share of the median distance are one picture twice, and say nothing
+# of CLOSE
+DUPLICATE = 1e-3
 
 
 def _fd(c: Comparison) -> dict[str, Measured]:
@@ -23,8 +29,9 @@ def _fd(c: Comparison) -> dict[str, Measured]:
     for name, pictures in (("real", c.real), ("generated", c.generated)):
         if len(pictures) <= dim:
             c.caveats.append(
-                f"{c.extractor.network.FRECHET}: {len(pictures)} {name} pictures are no more than the {dim} features: their "
-                "covariance is singular and the distance far too large; compare it only with others of the very same numbers"
+                f"{c.extractor.network.FRECHET}: {len(pictures)} {name} pictures are no more than"
+                f" the {dim} features: their covariance is singular and the distance far too large;"
+                " compare it only with others of the very same numbers"
             )
     distance = frechet_distance(c.real.gaussian, gaussian(c.features))
     return {c.extractor.network.FRECHET: {"value": distance, "reference": c.real.frechet_of_halves}}
@@ -34,35 +41,60 @@ def _kid(c: Comparison) -> dict[str, Measured]:
     size = min(SUBSET_SIZE, c.count)
     name = f"kid_{c.extractor.name}"
     if size < SUBSET_SIZE:
-        c.caveats.append(f"{name}: subsets of {size} pictures instead of {SUBSET_SIZE}, for there are no more")
-    mean, std, subsets = kernel_distance(c.real.features, c.features, size, c.seed, c.real.kernel_within)
+        c.caveats.append(
+            f"{name}: subsets of {size} pictures instead of {SUBSET_SIZE}, for there are no more"
+        )
+    mean, std, subsets = kernel_distance(
+        c.real.features, c.features, size, c.seed, c.real.kernel_within
+    )
     spread = {"std": std} if subsets > 1 else {}
-    return {name: {"value": mean, **spread, "subsets": subsets, "subset_size": size, "reference": 0.0}}
+    return {
+        name: {"value": mean, **spread, "subsets": subsets, "subset_size": size, "reference": 0.0}
+    }
 
 
 def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measured]]:
     def metric(c: Comparison) -> dict[str, Measured]:
         reference = float(getattr(c.real.between_halves, name)) if c.real.between_halves else None
         value = float(getattr(c.between, name))
-        return {name: {"value": value, "neighbours": k, "images_of_each": c.count, "reference": reference}}
+        return {
+            name: {
+                "value": value,
+                "neighbours": k,
+                "images_of_each": c.count,
+                "reference": reference,
+            }
+        }
 
     return metric
 
 
 def _diversity(c: Comparison) -> dict[str, Measured]:
     measured: dict[str, Measured] = {}
-    (real_size, generated_size) = (x.images.shape[1:3] for x in (c.real.image_set, c.generated))
+    real_size, generated_size = (x.images.shape[1:3] for x in (c.real.image_set, c.generated))
     if min(scales(*real_size), scales(*generated_size)) == 0:
         c.caveats.append("ms_ssim is not measured: it takes pictures of at least 11x11")
     else:
         if real_size != generated_size:
-            c.caveats.append("ms_ssim: real and generated pictures differ in size, so that its two values can't be compared")
+            c.caveats.append(
+                "ms_ssim: real and generated pictures differ in size, so that its two values can't"
+                " be compared"
+            )
         value = pairwise_ms_ssim(c.generated.images)
-        measured["ms_ssim"] = {"value": value, "reference": c.real.ms_ssim, "pairs": PAIRS, "scales": scales(*generated_size)}
+        measured["ms_ssim"] = {
+            "value": value,
+            "reference": c.real.ms_ssim,
+            "pairs": PAIRS,
+            "scales": scales(*generated_size),
+        }
     try:
         value = c.within.mean_distance
         reference = c.real.within(c.count).mean_distance
-        measured["feature_distance"] = {"value": value, "reference": reference, "images_of_each": c.count}
+        measured["feature_distance"] = {
+            "value": value,
+            "reference": reference,
+            "images_of_each": c.count,
+        }
     except NotMeasured as reason:
         c.caveats.append(f"feature_distance is not measured: {reason}")
     return measured
@@ -76,12 +108,21 @@ def _memorisation(c: Comparison) -> dict[str, Measured]:
     close = float(np.quantile(apart, CLOSE)) if len(apart) else 0.0
     if len(c.real) < (total := c.real.image_set.total):
         c.caveats.append(
-            f"memorised: only {len(c.real)} of the {total} real pictures are looked through; --num-real looks through more"
+            f"memorised: only {len(c.real)} of the {total} real pictures are looked through;"
+            " --num-real looks through more"
         )
     share = float((distances < close).mean())
     return {
-        "memorised": {"value": share, "closer_than": close, "reference": CLOSE, "mirrored_too": c.real.mirror},
-        "nearest_distance": {"value": float(np.median(distances)), "reference": float(np.median(among_real))},
+        "memorised": {
+            "value": share,
+            "closer_than": close,
+            "reference": CLOSE,
+            "mirrored_too": c.real.mirror,
+        },
+        "nearest_distance": {
+            "value": float(np.median(distances)),
+            "reference": float(np.median(among_real)),
+        },
     }
 
 
@@ -90,32 +131,52 @@ def _classes(c: Comparison) -> dict[str, Measured]:
     if num_classes < 2:
         raise NotApplicable("the real pictures have no two classes, so that none can be missed")
     if num_classes == len(c.real):
-        raise NotMeasured("each real picture has a class of its own, which none is left to test the classifier with")
+        raise NotMeasured(
+            "each real picture has a class of its own, which none is left to test the classifier"
+            " with"
+        )
     classes = c.real.classes(c.seed)
     result, accuracy = class_shares(classes, c.features), classes.accuracy
-    how = {"classifier": "linear discriminant analysis of the features", "classifier_accuracy": accuracy, "reference": 1.0}
-    asked = c.generated.labels is not None and c.generated.class_names == c.real.image_set.class_names
+    how = {
+        "classifier": "linear discriminant analysis of the features",
+        "classifier_accuracy": accuracy,
+        "reference": 1.0,
+    }
+    asked = (
+        c.generated.labels is not None and c.generated.class_names == c.real.image_set.class_names
+    )
     if accuracy < 0.8:
         judged = "class_coverage, class_balance" + (", class_agreement" if asked else "")
-        c.caveats.append(f"{judged}: the classifier is right about only {accuracy:.0%} of held-out real pictures")
+        c.caveats.append(
+            f"{judged}: the classifier is right about only {accuracy:.0%} of held-out real pictures"
+        )
     if len(c.generated) < 10 * num_classes:
         c.caveats.append(
-            f"class_coverage, class_balance: {len(c.generated)} generated pictures are fewer than ten for each of {num_classes} "
-            "classes, so that some may be missing by chance"
+            f"class_coverage, class_balance: {len(c.generated)} generated pictures are fewer than"
+            f" ten for each of {num_classes} classes, so that some may be missing by chance"
         )
-    measured = {"class_coverage": {"value": result.coverage} | how, "class_balance": {"value": result.balance} | how}
+    measured = {
+        "class_coverage": {"value": result.coverage} | how,
+        "class_balance": {"value": result.balance} | how,
+    }
     if asked:
         measured["class_agreement"] = _per_class(c, result.guesses) | how | {"reference": accuracy}
     return measured
 
 
 def _per_class(c: Comparison, guesses: np.ndarray) -> Measured:
-    """Return how many images look like the class they were asked for, all in all and class by class, with their KID."""
+    """Return how many images look like the class they were asked for, all in all and class by
+    class, with their KID.
+    """
     asked, per_class = c.generated.labels, {}
     for label, name in enumerate(c.real.image_set.class_names):
         real, own = c.real.features[c.real.image_set.labels == label], asked == label
         if own.any():
-            entry = {"generated": int(own.sum()), "real": len(real), "agreement": float((guesses[own] == label).mean())}
+            entry = {
+                "generated": int(own.sum()),
+                "real": len(real),
+                "agreement": float((guesses[own] == label).mean()),
+            }
             if (size := min(len(real), entry["generated"], SUBSET_SIZE)) >= 2:
                 entry["kid"] = kernel_distance(real, c.features[own], size, c.seed)[0]
             per_class[name] = entry
@@ -127,7 +188,9 @@ def _inception_score(c: Comparison) -> dict[str, Measured]:
         raise NotApplicable("the inception score takes --extractor inception")
     if len(c.generated) < SPLITS:
         raise NotMeasured(f"the inception score takes at least {SPLITS} generated pictures")
-    mean, std = inception_score(np.asarray(inception.logits(c.extractor.variables, c.features)), SPLITS)
+    mean, std = inception_score(
+        np.asarray(inception.logits(c.extractor.variables, c.features)), SPLITS
+    )
     return {"inception_score": {"value": mean, "std": std, "splits": SPLITS}}
 
 
@@ -147,7 +210,9 @@ METRICS: dict[str, Callable[[Comparison], dict[str, Measured]]] = {
 
 
 def evaluate(c: Comparison, names: Iterable[str] | None = None) -> dict[str, Measured]:
-    """The metrics of these names, or all that apply; why one could not be measured goes into c.caveats."""
+    """The metrics of these names, or all that apply; why one could not be measured goes into
+    c.caveats.
+    """
     measured: dict[str, Measured] = {}
     for name in METRICS if names is None else names:
         try:

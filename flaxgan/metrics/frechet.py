@@ -15,20 +15,29 @@ class Gaussian(NamedTuple):
 
 
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
-    """|mean difference|^2 + tr(A + B - 2 (A B)^1/2) (Dowson & Landau 1982; Heusel et al. 2017, arXiv:1706.08500, section 3).
+    """|mean difference|^2 + tr(A + B - 2 (A B)^1/2) (Dowson & Landau 1982; Heusel et al. 2017,
+    arXiv:1706.08500, section 3).
 
-    The eigenvalues of A B are those of the symmetric A^1/2 B A^1/2, so that nothing is iterated and nothing turns complex.
+    The eigenvalues of A B are those of the symmetric A^1/2 B A^1/2, so that nothing is iterated and
+    nothing turns complex.
     """
     values, vectors = np.linalg.eigh(a.covariance)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     product = root @ b.covariance @ root
     overlap = np.sqrt(np.linalg.eigvalsh((product + product.T) / 2).clip(0)).sum()
-    distance = np.square(a.mean - b.mean).sum() + np.trace(a.covariance) + np.trace(b.covariance) - 2 * overlap
+    distance = (
+        np.square(a.mean - b.mean).sum()
+        + np.trace(a.covariance)
+        + np.trace(b.covariance)
+        - 2 * overlap
+    )
     return max(float(distance), 0.0)  # rounding
 
 
 def gaussian(features: np.ndarray) -> Gaussian:
-    """Return mean and covariance of features (N, D), N at least 2, taken for Gaussian; computed in float64."""
+    """Return mean and covariance of features (N, D), N at least 2, taken for Gaussian; computed in
+    float64.
+    """
     mean = features.mean(0, dtype=np.float64)
     blocks = (features[i : i + BLOCK] - mean for i in range(0, len(features), BLOCK))
     return Gaussian(mean, sum(block.T @ block for block in blocks) / (len(features) - 1))

@@ -1,4 +1,6 @@
-"""The sets of pictures that can be compared: a run's training data, its samples, a folder, an array."""
+"""The sets of pictures that can be compared: a run's training data, its samples, a folder, an
+array.
+"""
 
 import dataclasses
 import hashlib
@@ -46,7 +48,9 @@ def described(protocol: dict[str, Any]) -> str:
 
 
 def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
-    """`num` pictures of a set, or all up to MOST, in an order that is random but always the same."""
+    """`num` pictures of a set, or all up to MOST, in an order that is random but always the
+    same.
+    """
     total = len(dataset.images)
     if total < 2:
         raise UserError(f"{protocol['source']} holds one picture; a comparison takes at least two")
@@ -55,8 +59,16 @@ def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> Imag
     height, width, channels = dataset.images.shape[1:]
     return ImageSet(
         dataset.images[order],
-        hashlib.sha256(json.dumps([dataset.sha256, dataset.images.shape, num, SELECTION_SEED]).encode()).hexdigest(),
-        protocol | {"images": num, "of": total, "size": f"{height}x{width}x{channels}", "sha256": dataset.sha256},
+        hashlib.sha256(
+            json.dumps([dataset.sha256, dataset.images.shape, num, SELECTION_SEED]).encode()
+        ).hexdigest(),
+        protocol
+        | {
+            "images": num,
+            "of": total,
+            "size": f"{height}x{width}x{channels}",
+            "sha256": dataset.sha256,
+        },
         dataset.labels[order] if dataset.class_names else None,
         dataset.class_names,
     )
@@ -67,19 +79,38 @@ def training_set(config: Config, dataset: Dataset, num: int | None = None) -> Im
     return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
 
 
-def open_training_set(config: Config, sha256: str | None, data_dir: str | None, num: int | None, caveats: list[str]) -> ImageSet:
-    """Open the pictures that a run was trained on, whose digest was `sha256`. Raises UserError if they are no longer there."""
+def open_training_set(
+    config: Config, sha256: str | None, data_dir: str | None, num: int | None, caveats: list[str]
+) -> ImageSet:
+    """Open the pictures that a run was trained on, whose digest was `sha256`. Raises UserError if
+    they are no longer there.
+    """
     if config.image_folder and not os.path.exists(config.image_folder):
-        raise UserError(f"the run's pictures are no longer in {config.dataset}; name them, or others to compare with, with --real")
+        raise UserError(
+            f"the run's pictures are no longer in {config.dataset}; name them, or others to compare"
+            " with, with --real"
+        )
     source = open_source(config.dataset, data_dir or config.data_dir, config.split)
     dataset = prepare(source, config.image_size, config.channels, config.fit)
     if dataset.sha256 != sha256:
-        caveats.append(f"the pictures in {source.title} are no longer the ones that {config.run_dir} was trained on")
+        caveats.append(
+            f"the pictures in {source.title} are no longer the ones that {config.run_dir} was"
+            " trained on"
+        )
     return training_set(config, dataset, num)
 
 
-def sampled_set(state: Any, config: Config, class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING) -> ImageSet:
-    """Return images that a state's generator makes; if it is conditional, of classes as frequent as `class_counts` says."""
+def sampled_set(
+    state: Any,
+    config: Config,
+    class_counts: dict[str, int],
+    seed: int,
+    num: int,
+    stream: int = SAMPLING,
+) -> ImageSet:
+    """Return images that a state's generator makes; if it is conditional, of classes as frequent as
+    `class_counts` says.
+    """
     method = method_of(config)
     batch = method.inputs(config, class_counts, seed, num, stream=stream)
     images = method.sampler(state, config, class_counts)(batch)
@@ -89,9 +120,13 @@ def sampled_set(state: Any, config: Config, class_counts: dict[str, int], seed: 
 
 
 def open_set(
-    pictures: Path | np.ndarray | Arrays, num: int | None, image_size: tuple[int, int] | None, like: Config | None = None
+    pictures: Path | np.ndarray | Arrays,
+    num: int | None,
+    image_size: tuple[int, int] | None,
+    like: Config | None = None,
 ) -> ImageSet:
-    """Open a folder of pictures of one size, or of any where `image_size` is given; or arrays, in memory or in a file.
+    """Open a folder of pictures of one size, or of any where `image_size` is given; or arrays, in
+    memory or in a file.
 
     `like`: the configuration of a run, whose size, fit and channels a folder's pictures then get.
     Raises UserError for anything else.
@@ -107,7 +142,10 @@ def open_set(
         where, arrays = "an array", pictures if isinstance(pictures, Arrays) else checked(pictures)
     height, width = arrays.images.shape[1:3]
     if image_size and (height, width) != image_size:
-        raise UserError(f"{where} holds pictures of {height}x{width}, and arrays are not resized; leave --image-size out")
+        raise UserError(
+            f"{where} holds pictures of {height}x{width}, and arrays are not resized; leave"
+            " --image-size out"
+        )
     return _select(Dataset.of(*arrays, arrays.sha256), num, {"source": where})
 
 
@@ -122,7 +160,8 @@ def _common_size(source: Source) -> tuple[int, int]:
         if len(sizes) > 1:
             (height, width), (other_height, other_width) = sorted(sizes)
             raise UserError(
-                f"the pictures in {source.title} differ in size ({height}x{width}, {other_height}x{other_width}, …); "
-                "give --image-size, to which each is cut and shrunk as for training"
+                f"the pictures in {source.title} differ in size ({height}x{width},"
+                f" {other_height}x{other_width}, …); give --image-size, to which each is cut and"
+                " shrunk as for training"
             )
     return sizes.pop() if sizes else (1, 1)  # `prepare` says that there is no picture

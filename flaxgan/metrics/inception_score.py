@@ -1,4 +1,6 @@
-"""The inception score: are the pictures each of one class, and all classes among them? (Salimans et al. 2016)"""
+"""The inception score: are the pictures each of one class, and all classes among them? (Salimans et
+al. 2016)
+"""
 
 from itertools import pairwise
 
@@ -16,7 +18,8 @@ def _score(logits: np.ndarray) -> float:
 
 
 def inception_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, float]:
-    """Logits (N, classes) -> mean and standard deviation of the score over `splits` equal parts, in the order given.
+    """Logits (N, classes) -> mean and standard deviation of the score over `splits` equal parts, in
+    the order given.
 
     float64 throughout. Raises ValueError if there are fewer pictures than parts.
     """

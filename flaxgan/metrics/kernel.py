@@ -1,4 +1,6 @@
-"""The kernel distance (KID): squared maximum mean discrepancy, which unlike the Frechet distance has an unbiased estimate."""
+"""The kernel distance (KID): squared maximum mean discrepancy, which unlike the Frechet distance
+has an unbiased estimate.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,7 +19,9 @@ def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _sums(x: np.ndarray, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return for each subset s the sum of the kernel over all pairs of x[rows[s]] and y[columns[s]]: float64 (S,)."""
+    """Return for each subset s the sum of the kernel over all pairs of x[rows[s]] and
+    y[columns[s]]: float64 (S,).
+    """
     if len(x) * len(y) > rows.size * columns.shape[1]:
         return np.array([_kernel(x[i], y[j]).sum() for i, j in zip(rows, columns, strict=True)])
     # The subsets overlap so much that the kernel of all pairs, once, is less work.
@@ -25,23 +29,35 @@ def _sums(x: np.ndarray, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -
     np.put_along_axis(of_x, rows, 1, axis=1)
     np.put_along_axis(of_y, columns, 1, axis=1)
     blocks = (slice(start, start + BLOCK) for start in range(0, len(x), BLOCK))
-    return np.sum([((of_x[:, block] @ _kernel(x[block], y)) * of_y).sum(1) for block in blocks], axis=0)
+    return np.sum(
+        [((of_x[:, block] @ _kernel(x[block], y)) * of_y).sum(1) for block in blocks], axis=0
+    )
 
 
 def mean_within(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The kernel's mean over all pairs of different members of each subset, rows (S, size) of x (N, D): float64 (S,)."""
+    """The kernel's mean over all pairs of different members of each subset, rows (S, size) of x (N,
+    D): float64 (S,).
+    """
     size = rows.shape[1]
     itself = (np.einsum("nd,nd->n", x, x, dtype=np.float64) / x.shape[1] + 1) ** 3
     return (_sums(x, x, rows, rows) - itself[rows].sum(1)) / (size * (size - 1))
 
 
-def _mmd2(real: np.ndarray, generated: np.ndarray, rows: np.ndarray, columns: np.ndarray, real_within: np.ndarray) -> np.ndarray:
+def _mmd2(
+    real: np.ndarray,
+    generated: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    real_within: np.ndarray,
+) -> np.ndarray:
     between = _sums(real, generated, rows, columns) / (rows.shape[1] * columns.shape[1])
     return real_within + mean_within(generated, columns) - 2 * between
 
 
 def mmd2(real: np.ndarray, generated: np.ndarray) -> float:
-    """Unbiased squared MMD of two feature arrays (N, D) and (M, D) (Gretton et al. 2012, equation 3; may come out negative)."""
+    """Unbiased squared MMD of two feature arrays (N, D) and (M, D) (Gretton et al. 2012, equation
+    3; may come out negative).
+    """
     rows, columns = (np.arange(len(x))[None] for x in (real, generated))
     return float(_mmd2(real, generated, rows, columns, mean_within(real, rows))[0])
 
@@ -59,14 +75,18 @@ def kernel_distance(
     seed: int = 0,
     real_within: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> KernelDistance:
-    """Mean and standard deviation of mmd2 over SUBSETS pairs of random subsets (Binkowski et al. 2018, arXiv:1801.01401).
+    """Mean and standard deviation of mmd2 over SUBSETS pairs of random subsets (Binkowski et al.
+    2018, arXiv:1801.01401).
 
-    Each set must have at least `subset_size` rows, and that be at least 2. `real_within`: what mean_within says of such rows of
-    `real`, from one who may know it already.
+    Each set must have at least `subset_size` rows, and that be at least 2. `real_within`: what
+    mean_within says of such rows of `real`, from one who may know it already.
     """
     rng = np.random.default_rng(seed)
     count = SUBSETS if max(len(real), len(generated)) > subset_size else 1  # else there is only one
-    drawn = [[rng.choice(len(x), subset_size, replace=False) for x in (real, generated)] for _ in range(count)]
+    drawn = [
+        [rng.choice(len(x), subset_size, replace=False) for x in (real, generated)]
+        for _ in range(count)
+    ]
     rows, columns = np.swapaxes(drawn, 0, 1)
     within = real_within(rows) if real_within else mean_within(real, rows)
     values = _mmd2(real, generated, rows, columns, within)

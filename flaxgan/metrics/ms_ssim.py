@@ -12,7 +12,9 @@ BLOCK = 100  # pairs at a time
 
 
 def scales(height: int, width: int) -> int:
-    """How many of the five scales fit: each halves the picture, and the window must still find room."""
+    """How many of the five scales fit: each halves the picture, and the window must still find
+    room.
+    """
     return sum(min(height, width) >> scale >= WINDOW for scale in range(len(WEIGHTS)))
 
 
@@ -22,21 +24,27 @@ def _blur(x: Array) -> Array:
     window /= window.sum()
     for axis in (1, 2):
         size = x.shape[axis] - WINDOW + 1
-        x = sum(lax.slice_in_dim(x, i, i + size, axis=axis) * float(window[i]) for i in range(WINDOW))
+        x = sum(
+            lax.slice_in_dim(x, i, i + size, axis=axis) * float(window[i]) for i in range(WINDOW)
+        )
     return x
 
 
 def _halve(x: Array) -> Array:
-    """2x2 means; an odd side is padded with zeros on both ends, as the common implementations have it."""
+    """2x2 means; an odd side is padded with zeros on both ends, as the common implementations have
+    it.
+    """
     pads = [(0, 0), *((size % 2, size % 2) for size in x.shape[1:3]), (0, 0)]
     return lax.reduce_window(x, 0.0, lax.add, (1, 2, 2, 1), (1, 2, 2, 1), pads) / 4
 
 
 @jax.jit
 def ms_ssim(a: Array, b: Array) -> Array:
-    """Pictures in 0..255, (N, H, W, C), sides of at least 11 -> (N,) (Wang, Simoncelli & Bovik 2003, equation 7).
+    """Pictures in 0..255, (N, H, W, C), sides of at least 11 -> (N,) (Wang, Simoncelli & Bovik
+    2003, equation 7).
 
-    Small pictures have room for fewer than five scales; the weights of those that fit are made to sum to one.
+    Small pictures have room for fewer than five scales; the weights of those that fit are made to
+    sum to one.
     """
     weights = np.array(WEIGHTS[: scales(*a.shape[1:3])])
     weights /= weights.sum()
@@ -56,9 +64,13 @@ def ms_ssim(a: Array, b: Array) -> Array:
 
 
 def pairwise_ms_ssim(images: np.ndarray, seed: int = 0) -> float:
-    """Mean over PAIRS random pairs of different pictures, uint8 (N, H, W, C), N at least 2 (Odena et al. 2017, section 4.2)."""
+    """Mean over PAIRS random pairs of different pictures, uint8 (N, H, W, C), N at least 2 (Odena
+    et al. 2017, section 4.2).
+    """
     rng = np.random.default_rng(seed)
     first = rng.integers(len(images), size=PAIRS)
     second = (first + rng.integers(1, len(images), size=PAIRS)) % len(images)
     blocks = (slice(start, start + BLOCK) for start in range(0, PAIRS, BLOCK))
-    return float(np.mean([ms_ssim(images[first[block]], images[second[block]]) for block in blocks]))
+    return float(
+        np.mean([ms_ssim(images[first[block]], images[second[block]]) for block in blocks])
+    )

@@ -1,4 +1,6 @@
-"""What the nearest neighbours in feature space tell: precision, recall, density, coverage, diversity and memorisation."""
+"""What the nearest neighbours in feature space tell: precision, recall, density, coverage,
+diversity and memorisation.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,7 +12,9 @@ BLOCK = 1024  # rows of a distance matrix held at a time
 
 
 def _blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Euclidean distances of some rows of `a` (N, D) to all rows of `b` (M, D), block by block: float32 (<= BLOCK, M)."""
+    """Euclidean distances of some rows of `a` (N, D) to all rows of `b` (M, D), block by block:
+    float32 (<= BLOCK, M).
+    """
     centre = b[:BLOCK].mean(0)  # near the origin, a.a - 2 a.b + b.b loses fewer digits
     b = b - centre
     b_squares = np.einsum("nd,nd->n", b, b)
@@ -27,7 +31,8 @@ def _blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
 class Within(NamedTuple):
     """How the members of one set lie to each other."""
 
-    radii: dict[int, np.ndarray]  # k -> distance of each member to its k-th nearest other one: float32 (N,)
+    # k -> distance of each member to its k-th nearest other one: float32 (N,)
+    radii: dict[int, np.ndarray]
     mean_distance: float  # over all pairs
 
 
@@ -37,7 +42,8 @@ def within(x: np.ndarray) -> Within:
     radii = {k: np.empty(len(x), np.float32) for k in ks}
     total = 0.0
     for rows, distances in _blocks(x, x):
-        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = 0  # of a row to itself, rounding aside
+        # of a row to itself, rounding aside
+        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = 0
         total += distances.sum(dtype=np.float64)
         nearest = np.partition(distances, ks, axis=1)
         for k in ks:
@@ -50,16 +56,21 @@ class Between(NamedTuple):
 
     precision: float  # share of generated inside a real ball
     recall: float  # share of real inside a generated ball
-    density: float  # real balls that a generated one lies in, over K_DENSITY: 1 where the two sets are alike, may exceed 1
+    # real balls that a generated one lies in, over K_DENSITY: 1 where the two sets are alike, may
+    # exceed 1
+    density: float
     coverage: float  # share of real whose ball holds a generated one
     realism: np.ndarray  # of each generated one: 1 and above inside the real manifold, float32 (M,)
 
 
-def between(real: np.ndarray, generated: np.ndarray, real_within: Within, generated_within: Within) -> Between:
+def between(
+    real: np.ndarray, generated: np.ndarray, real_within: Within, generated_within: Within
+) -> Between:
     """Real (N, D) and generated features (M, D).
 
-    Precision, recall and realism with K_PRECISION neighbours (Kynkaanniemi et al. 2019, arXiv:1904.06991, equations 1 to 3),
-    density and coverage with K_DENSITY (Naeem et al. 2020, arXiv:2002.09797, equations 3 and 4).
+    Precision, recall and realism with K_PRECISION neighbours (Kynkaanniemi et al. 2019,
+    arXiv:1904.06991, equations 1 to 3), density and coverage with K_DENSITY (Naeem et al. 2020,
+    arXiv:2002.09797, equations 3 and 4).
     """
     ball, dense_ball = (real_within.radii[k] for k in (K_PRECISION, K_DENSITY))
     generated_ball = generated_within.radii[K_PRECISION]
@@ -77,10 +88,14 @@ def between(real: np.ndarray, generated: np.ndarray, real_within: Within, genera
         covered |= inside.any(0)
         recalled |= (distances <= generated_ball[rows, None]).any(0)
         realism[rows] = (trusted / np.maximum(distances, 1e-12)).max(1)
-    return Between(precise.mean(), recalled.mean(), density.mean() / K_DENSITY, covered.mean(), realism)
+    return Between(
+        precise.mean(), recalled.mean(), density.mean() / K_DENSITY, covered.mean(), realism
+    )
 
 
-def nearest(x: np.ndarray, candidates: np.ndarray, same: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    x: np.ndarray, candidates: np.ndarray, same: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Index of and distance to the nearest candidate of each row: int64 (N,), float32 (N,).
 
     `same`: row i and candidate i are the same picture, or its mirror image, and don't count.

@@ -1,4 +1,6 @@
-"""The real side of a comparison: all that is the same whatever the generated pictures are, computed once."""
+"""The real side of a comparison: all that is the same whatever the generated pictures are, computed
+once.
+"""
 
 import functools
 
@@ -28,17 +30,24 @@ class Reference:
 
     @functools.cached_property
     def features(self) -> np.ndarray:
-        return self.extractor.cached(self.image_set.images, self.image_set.sha256, "features of real pictures")
+        return self.extractor.cached(
+            self.image_set.images, self.image_set.sha256, "features of real pictures"
+        )
 
     @functools.cached_property
     def _mirrored(self) -> np.ndarray:
         return self.extractor.cached(
-            self.image_set.images, self.image_set.sha256, "features of mirrored real pictures", mirrored=True
+            self.image_set.images,
+            self.image_set.sha256,
+            "features of mirrored real pictures",
+            mirrored=True,
         )
 
     @property
     def candidates(self) -> np.ndarray:
-        """What a generated picture may be a copy of: all features, then if asked for those of the mirrored pictures."""
+        """What a generated picture may be a copy of: all features, then if asked for those of the
+        mirrored pictures.
+        """
         return np.concatenate([self.features, self._mirrored]) if self.mirror else self.features
 
     @functools.cached_property
@@ -81,9 +90,13 @@ class Reference:
 
     @functools.cached_property
     def nearest_distances(self) -> np.ndarray:
-        """Return the distance of each image to the nearest other one, mirrored ones included if asked for: float32 (N,)."""
+        """Return the distance of each image to the nearest other one, mirrored ones included if
+        asked for: float32 (N,).
+        """
         sets = [self.features, self._mirrored] if self.mirror else [self.features]
-        return np.min([neighbours.nearest(self.features, candidates, same=True)[1] for candidates in sets], 0)
+        return np.min(
+            [neighbours.nearest(self.features, candidates, same=True)[1] for candidates in sets], 0
+        )
 
     @functools.cached_property
     def ms_ssim(self) -> float:

@@ -28,7 +28,10 @@ MEANING = {
     "ms_ssim": ("higher than the real: less varied", "real pictures"),
     "class_coverage": ("share of classes that are drawn", "real pictures"),
     "class_balance": ("1: classes as varied as the real", "real pictures"),
-    "class_agreement": ("share that look like the class they were asked for", "real pictures that the classifier has not seen"),
+    "class_agreement": (
+        "share that look like the class they were asked for",
+        "real pictures that the classifier has not seen",
+    ),
     "memorised": ("share suspiciously close to a real picture", "real pictures"),
     "nearest_distance": ("median, to the nearest real picture", "real pictures"),
     "d_real_accuracy": ("real taken for real", "a discriminator that guesses"),
@@ -48,9 +51,21 @@ def table(measured: dict[str, Measured]) -> str:
         meaning, reference_is = MEANING.get(name) or MEANING[name.partition("_")[0]]
         spread = f"± {_number(entry['std'])}" if "std" in entry else ""
         reference = _number(entry.get("reference"))
-        lines.append((name, _number(entry["value"]), spread, reference, reference_is if reference else "", meaning))
+        lines.append(
+            (
+                name,
+                _number(entry["value"]),
+                spread,
+                reference,
+                reference_is if reference else "",
+                meaning,
+            )
+        )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 def check_output(path: Path) -> None:
@@ -61,11 +76,20 @@ def check_output(path: Path) -> None:
 
 
 def content_of(c: Comparison, measured: dict[str, Measured]) -> dict[str, Any]:
-    """Return the numbers with their protocol: what each set is, the extractor with its weights' SHA-256, resizing, seed."""
+    """Return the numbers with their protocol: what each set is, the extractor with its weights'
+    SHA-256, resizing, seed.
+    """
     content = {
         "flaxgan_version": flaxgan.__version__,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        "protocol": c.extractor.protocol | {"seed": c.seed, "n_real": len(c.real), "n_generated": len(c.generated)},
+        "protocol": (
+            c.extractor.protocol
+            | {
+                "seed": c.seed,
+                "n_real": len(c.real),
+                "n_generated": len(c.generated),
+            }
+        ),
         "real": c.real.image_set.protocol,
         "generated": c.generated.protocol,
         "metrics": measured,
@@ -89,7 +113,9 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _names(path: Path) -> list[Path]:
-    """Return where the pictures beside a JSON file are: nearest neighbours, and most and least typical samples."""
+    """Return where the pictures beside a JSON file are: nearest neighbours, and most and least
+    typical samples.
+    """
     return [path.with_name(f"{path.stem}_{name}.png") for name in ("neighbours", "typical")]
 
 
@@ -103,9 +129,11 @@ SHOWN = 64  # in each grid of typical pictures
 
 
 def save_images(path: Path, c: Comparison) -> None:
-    """Write nearest neighbours, if memorisation was measured, and most and least typical samples, if neighbourhoods were.
+    """Write nearest neighbours, if memorisation was measured, and most and least typical samples,
+    if neighbourhoods were.
 
-    Those of an evaluation before are removed: they would not belong to these numbers. What can't be drawn is left out.
+    Those of an evaluation before are removed: they would not belong to these numbers. What can't be
+    drawn is left out.
     """
     attempt = Attempts(path.parent)
     neighbours, typical = _names(path)
@@ -129,4 +157,6 @@ def save_images(path: Path, c: Comparison) -> None:
         images = c.generated.images
         grids = {"most typical": images[order[:count]], "least typical": images[order[-count:]]}
         with attempt(typical.name):
-            save_side_by_side(typical, grids, "generated pictures, by their realism (Kynkäänniemi et al. 2019)")
+            save_side_by_side(
+                typical, grids, "generated pictures, by their realism (Kynkäänniemi et al. 2019)"
+            )

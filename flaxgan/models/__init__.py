@@ -5,4 +5,6 @@ from typing import Any
 from flaxgan.models import dcgan, dense, resnet
 from flaxgan.registry import Registry
 
-ARCHITECTURES: Registry[Any] = Registry("architecture", {"dcgan": dcgan, "dense": dense, "resnet": resnet})
+ARCHITECTURES: Registry[Any] = Registry(
+    "architecture", {"dcgan": dcgan, "dense": dense, "resnet": resnet}
+)

@@ -13,9 +13,11 @@ from flaxgan.system.devices import on_cpu
 
 
 class SelfAttention(nn.Module):
-    """Every position looks at all of the picture; begins as the identity (Zhang et al. 2019, arXiv:1805.08318, section 3).
+    """Every position looks at all of the picture; begins as the identity (Zhang et al. 2019,
+    arXiv:1805.08318, section 3).
 
-    x: (N, H, W, C), H and W even. Keys and values are pooled to a quarter of the positions, as in the authors' code.
+    x: (N, H, W, C), H and W even. Keys and values are pooled to a quarter of the positions, as in
+    the authors' code.
     """
 
     dtype: DTypeLike = jnp.float32
@@ -26,25 +28,39 @@ class SelfAttention(nn.Module):
         channels = x.shape[-1]
 
         def dense(width: int, name: str) -> Dense:
-            return Dense(max(width, 1), self.dtype, self.spectral_norm, nn.initializers.lecun_normal(), name=name)
+            return Dense(
+                max(width, 1),
+                self.dtype,
+                self.spectral_norm,
+                nn.initializers.lecun_normal(),
+                name=name,
+            )
 
         queries = dense(channels // 8, "queries")(x)
-        keys, values = max_pool(dense(channels // 8, "keys")(x)), max_pool(dense(channels // 2, "values")(x))
-        rows = (features.reshape(len(x), -1, features.shape[-1]) for features in (queries, keys, values))
+        keys, values = (
+            max_pool(dense(channels // 8, "keys")(x)),
+            max_pool(dense(channels // 2, "values")(x)),
+        )
+        rows = (
+            features.reshape(len(x), -1, features.shape[-1]) for features in (queries, keys, values)
+        )
         attended = dense(channels, "output")((attend if on_cpu() else plainly_attend)(*rows))
         gamma = self.param("gamma", nn.initializers.zeros, ()).astype(self.dtype)
         return x + gamma * attended.reshape(x.shape)
 
 
 def max_pool(x: Array) -> Array:
-    """(N, H, W, C) -> (N, H/2, W/2, C): the largest of 2x2. XLA's own pooling has slow gradients on the CPU."""
+    """(N, H, W, C) -> (N, H/2, W/2, C): the largest of 2x2. XLA's own pooling has slow gradients on
+    the CPU.
+    """
     n, h, w, channels = x.shape
     x = x.reshape(n, h // 2, 2, w // 2, 2, channels)
     return functools.reduce(jnp.maximum, (x[:, :, i, :, j] for i in (0, 1) for j in (0, 1)))
 
 
 def plainly_attend(queries: Array, keys: Array, values: Array) -> Array:
-    """(N, Q, C), (N, K, C), (N, K, V) -> (N, Q, V): for each query the values' mean, weighted by the softmax over <query, key>.
+    """(N, Q, C), (N, K, C), (N, K, V) -> (N, Q, V): for each query the values' mean, weighted by
+    the softmax over <query, key>.
 
     Scores are not scaled; the weights are float32.
     """
@@ -71,7 +87,8 @@ def _forward(queries: Array, keys: Array, values: Array) -> tuple[Array, tuple[A
 def _backward(kept: tuple[Array, ...], by_attended: Array) -> tuple[Array, Array, Array]:
     queries, keys, values, weights = kept
     by_weights = jnp.einsum("nkv,nqv->nkq", values, by_attended).astype(jnp.float32)
-    # Their mean, in float32 from the very same numbers, so that the gradients of a query's scores add up to 0.
+    # Their mean, in float32 from the very same numbers, so that the gradients of a query's scores
+    # add up to 0.
     by_scores = weights * (by_weights - (weights * by_weights).sum(1, keepdims=True))
     by_scores, weights = by_scores.astype(values.dtype), weights.astype(values.dtype)
     return _turned(_turned(keys) @ by_scores), by_scores @ queries, weights @ by_attended
@@ -81,6 +98,8 @@ attend.defvjp(_forward, _backward)
 
 
 def _turned(matrices: Array) -> Array:
-    """(N, A, B) -> (N, B, A), moved in memory. The new axis hides it from XLA, which else turns the weights, the largest."""
+    """(N, A, B) -> (N, B, A), moved in memory. The new axis hides it from XLA, which else turns the
+    weights, the largest.
+    """
     n, a, b = matrices.shape
     return matrices[:, None].transpose(0, 3, 1, 2).reshape(n, b, a)

@@ -1,4 +1,6 @@
-"""The DCGAN of Radford, Metz & Chintala 2015 (arXiv:1511.06434), for any size that halves evenly a few times."""
+"""The DCGAN of Radford, Metz & Chintala 2015 (arXiv:1511.06434), for any size that halves evenly a
+few times.
+"""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -31,7 +33,9 @@ class Generator(GeneratorNetwork):
 
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
-    def __call__(self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None) -> Array:
+    def __call__(
+        self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None
+    ) -> Array:
         options = (self.dtype, self.spectral_norm)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
             x = Conv4x4(features, *options)(x)

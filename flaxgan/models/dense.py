@@ -1,4 +1,5 @@
-"""A dense layer and up-sampling with convolutions against a convolutional discriminator with dropout.
+"""A dense layer and up-sampling with convolutions against a convolutional discriminator with
+dropout.
 
 The networks that Fashion-MNIST is often begun with, for any size; no batch norm in the generator.
 """
@@ -25,7 +26,9 @@ class Generator(GeneratorNetwork):
         x = Dense(height * width * widest, self.dtype, kernel_init=INIT)(self.with_class(z, labels))
         x = nn.leaky_relu(x.reshape(-1, height, width, widest), 0.2)
         for _ in stage_widths(self.image_size, self.features):
-            x = nn.leaky_relu(Conv(widest, self.dtype, kernel_init=INIT, size=5, convolution=conv_up)(x), 0.2)
+            x = nn.leaky_relu(
+                Conv(widest, self.dtype, kernel_init=INIT, size=5, convolution=conv_up)(x), 0.2
+            )
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
         x = nn.leaky_relu(Conv(widest, self.dtype, kernel_init=INIT)(x), 0.2)
@@ -34,7 +37,9 @@ class Generator(GeneratorNetwork):
 
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
-    def __call__(self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None) -> Array:
+    def __call__(
+        self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None
+    ) -> Array:
         options = (self.dtype, self.spectral_norm)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
             x = Conv(features, *options, INIT, size=5, convolution=conv_down)(x)

@@ -22,8 +22,9 @@ DCGAN_INIT = nn.initializers.normal(0.02)  # of Radford et al. 2015
 class Kernel(nn.Module):
     """A layer with a kernel whose last axis is the output features.
 
-    `spectral_norm`: divided by an estimate of its largest singular value, which improves by one power iteration each time it is
-    used in training (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
+    `spectral_norm`: divided by an estimate of its largest singular value, which improves by one
+    power iteration each time it is used in training (Miyato et al. 2018, arXiv:1802.05957,
+    algorithm 1).
     """
 
     features: int
@@ -65,7 +66,8 @@ class Dense(Kernel):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        rows = matrix(x.astype(self.dtype))  # for the kernel's gradient, which is slow on the CPU with more axes
+        # for the kernel's gradient, which is slow on the CPU with more axes
+        rows = matrix(x.astype(self.dtype))
         return (rows @ self.kernel(x.shape[-1])).reshape(*x.shape[:-1], self.features)
 
 
@@ -78,7 +80,9 @@ class Conv4x4(Kernel):
 
 
 class ConvTranspose4x4(Kernel):
-    """4x4 stride-2 transposed convolution without bias, weights N(0, 0.02): doubles height and width."""
+    """4x4 stride-2 transposed convolution without bias, weights N(0, 0.02): doubles height and
+    width.
+    """
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -86,7 +90,9 @@ class ConvTranspose4x4(Kernel):
 
 
 class Conv(Kernel):
-    """With bias. `convolution` keeps (conv_stride1), doubles (conv_up) or halves (conv_down) height and width."""
+    """With bias. `convolution` keeps (conv_stride1), doubles (conv_up) or halves (conv_down) height
+    and width.
+    """
 
     size: int = 3
     convolution: Callable[[Array, Array], Array] = conv_stride1
@@ -103,10 +109,12 @@ def _scale_init(key, shape, dtype=jnp.float32):
 
 
 class BatchNorm(nn.Module):
-    """Each channel normalised by its mean and variance over batch, height and width (Ioffe & Szegedy 2015, arXiv:1502.03167).
+    """Each channel normalised by its mean and variance over batch, height and width (Ioffe &
+    Szegedy 2015, arXiv:1502.03167).
 
-    In training those of the batch, in float32, of which running ones keep MOMENTUM of themselves each time. `kinds`: so many kinds
-    of pictures take turns in the batch, each normalised by itself; the running statistics take them in one after the other.
+    In training those of the batch, in float32, of which running ones keep MOMENTUM of themselves
+    each time. `kinds`: so many kinds of pictures take turns in the batch, each normalised by
+    itself; the running statistics take them in one after the other.
     """
 
     train: bool
@@ -118,7 +126,10 @@ class BatchNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         width = x.shape[-1]
-        running = [self.variable("batch_stats", name, init, (width,)) for name, init in (("mean", jnp.zeros), ("var", jnp.ones))]
+        running = [
+            self.variable("batch_stats", name, init, (width,))
+            for name, init in (("mean", jnp.zeros), ("var", jnp.ones))
+        ]
         of_kinds = x.reshape(-1, self.kinds, *x.shape[1:])
         if self.train:
             mean, var = _moments(of_kinds.astype(jnp.float32), self.axis)
@@ -129,7 +140,8 @@ class BatchNorm(nn.Module):
         else:
             mean, var = (average.value[None] for average in running)
 
-        # As x times a factor plus a shift: what the gradient sums over x, one pass over it then sums.
+        # As x times a factor plus a shift: what the gradient sums over x, one pass over it then
+        # sums.
         factor = lax.rsqrt(var + EPSILON)
         if self.affine:
             factor = factor * self.param("scale", _scale_init, (width,))[None]
@@ -152,7 +164,9 @@ def _moments(x: Array, axis: str | None) -> tuple[Array, Array]:
 
 
 class BatchNormOfClass(nn.Module):
-    """Batch norm whose scale and bias are the class's own (de Vries et al. 2017, arXiv:1707.00683)."""
+    """Batch norm whose scale and bias are the class's own (de Vries et al. 2017,
+    arXiv:1707.00683).
+    """
 
     num_classes: int
     train: bool
@@ -162,8 +176,16 @@ class BatchNormOfClass(nn.Module):
     @nn.compact
     def __call__(self, x: Array, labels: Array) -> Array:
         x = BatchNorm(self.train, self.dtype, self.axis, affine=False)(x)
-        scale = nn.Embed(self.num_classes, x.shape[-1], self.dtype, embedding_init=_scale_init, name="scale")(labels)
-        bias = nn.Embed(self.num_classes, x.shape[-1], self.dtype, embedding_init=nn.initializers.zeros, name="bias")(labels)
+        scale = nn.Embed(
+            self.num_classes, x.shape[-1], self.dtype, embedding_init=_scale_init, name="scale"
+        )(labels)
+        bias = nn.Embed(
+            self.num_classes,
+            x.shape[-1],
+            self.dtype,
+            embedding_init=nn.initializers.zeros,
+            name="bias",
+        )(labels)
         return x * scale[:, None, None] + bias[:, None, None]
 
 
@@ -186,7 +208,8 @@ def half(x: Array) -> Array:
 
 
 def dropout(x: Array, rate: float, rng: Rng | None, number: int) -> Array:
-    """Set a share `rate` of all values to 0 and scale the rest up; without an `rng` return x (N, ...) as it is.
+    """Set a share `rate` of all values to 0 and scale the rest up; without an `rng` return x (N,
+    ...) as it is.
 
     `number`: of this layer among those of its network, so that each draws anew.
     """

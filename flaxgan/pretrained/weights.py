@@ -1,7 +1,9 @@
-"""Published PyTorch weight files, read without PyTorch: tensors alone, and only from a file with the pinned SHA-256.
+"""Published PyTorch weight files, read without PyTorch: tensors alone, and only from a file with
+the pinned SHA-256.
 
-Such files are pickles, which can run any code when they are read. This reader knows the four names that a dictionary of tensors
-needs, as data, and refuses every other; nothing that the file names is ever imported or called.
+Such files are pickles, which can run any code when they are read. This reader knows the four names
+that a dictionary of tensors needs, as data, and refuses every other; nothing that the file names is
+ever imported or called.
 """
 
 import collections
@@ -20,7 +22,13 @@ from flaxgan.system.errors import UserError
 from flaxgan.system.files import cache_dir, replacing
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # before PyTorch 1.6: five pickles, then the raw numbers
-STORAGES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4"}
+STORAGES = {
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+}
 
 
 class _Storage(NamedTuple):
@@ -38,8 +46,12 @@ class _Tensor(NamedTuple):
 
     def read(self, storages: dict[str, np.ndarray]) -> np.ndarray:
         numbers = storages[self.storage.key]
-        last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
-        if min(self.offset, *self.shape, *self.strides, 0) < 0 or (0 not in self.shape and last >= len(numbers)):
+        last = self.offset + sum(
+            (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
+        )
+        if min(self.offset, *self.shape, *self.strides, 0) < 0 or (
+            0 not in self.shape and last >= len(numbers)
+        ):
             raise ValueError("a tensor reaches outside of its storage")
         strides = [stride * numbers.itemsize for stride in self.strides]
         return np.lib.stride_tricks.as_strided(numbers[self.offset :], self.shape, strides).copy()
@@ -64,7 +76,11 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _location, _numel = pid[:5]
-        if kind != "storage" or not isinstance(dtype, np.dtype) or any(view is not None for view in pid[5:]):
+        if (
+            kind != "storage"
+            or not isinstance(dtype, np.dtype)
+            or any(view is not None for view in pid[5:])
+        ):
             raise pickle.UnpicklingError("not a plain storage")
         return _Storage(dtype, str(key))
 
@@ -72,7 +88,8 @@ class _Unpickler(pickle.Unpickler):
 def _load_tensors(file: BinaryIO) -> dict[str, _Tensor]:
     content = _Unpickler(file).load()
     if not isinstance(content, dict) or not all(
-        isinstance(value, _Tensor) and isinstance(value.storage, _Storage) for value in content.values()
+        isinstance(value, _Tensor) and isinstance(value.storage, _Storage)
+        for value in content.values()
     ):
         raise ValueError("not a dictionary of tensors alone")
     return content
@@ -104,7 +121,8 @@ def _read_zip(data: bytes) -> tuple[dict[str, _Tensor], dict[str, bytes]]:
 def read_tensors(data: bytes) -> dict[str, np.ndarray]:
     """The content of a state_dict that torch.save wrote, in either of its formats.
 
-    Raises pickle.UnpicklingError, ValueError, KeyError, EOFError or zipfile.BadZipFile for anything else.
+    Raises pickle.UnpicklingError, ValueError, KeyError, EOFError or zipfile.BadZipFile for anything
+    else.
     """
     is_zip = data.startswith(b"PK")
     tensors, raw = _read_zip(data) if is_zip else _read_legacy(io.BytesIO(data))
@@ -114,8 +132,12 @@ def read_tensors(data: bytes) -> dict[str, np.ndarray]:
 
 
 def fold(tensors: dict[str, np.ndarray], conv: str, norm: str) -> dict[str, np.ndarray]:
-    """A convolution (O, I, K, K) and the batch norm after it -> kernel (K, K, I, O), without I if that is 1, and bias (O,)."""
-    scale = tensors[f"{norm}.weight"].astype(np.float64) / np.sqrt(tensors[f"{norm}.running_var"] + 1e-3)
+    """A convolution (O, I, K, K) and the batch norm after it -> kernel (K, K, I, O), without I if
+    that is 1, and bias (O,).
+    """
+    scale = tensors[f"{norm}.weight"].astype(np.float64) / np.sqrt(
+        tensors[f"{norm}.running_var"] + 1e-3
+    )
     bias = tensors[f"{norm}.bias"] - tensors[f"{norm}.running_mean"] * scale
     kernel = (tensors[f"{conv}.weight"] * scale[:, None, None, None]).transpose(2, 3, 1, 0)
     if kernel.shape[2] == 1:
@@ -126,11 +148,16 @@ def fold(tensors: dict[str, np.ndarray], conv: str, norm: str) -> dict[str, np.n
 def _check(data: bytes, sha256: str, source: Path | str, remedy: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
-        raise UserError(f"{source} is not the published weight file, or is damaged: its SHA-256 is {found}, not {sha256}; {remedy}")
+        raise UserError(
+            f"{source} is not the published weight file, or is damaged: its SHA-256 is {found}, not"
+            f" {sha256}; {remedy}"
+        )
 
 
 def read_weights(path: Path, sha256: str) -> dict[str, np.ndarray]:
-    """A published weight file -> its arrays by name. Raises UserError if it can't be read or is not the published one."""
+    """A published weight file -> its arrays by name. Raises UserError if it can't be read or is not
+    the published one.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -140,9 +167,11 @@ def read_weights(path: Path, sha256: str) -> dict[str, np.ndarray]:
 
 
 def published_weights(url: str, sha256: str, flag: str) -> Path:
-    """The file in the cache, downloaded if it is not there yet. `flag` is how a user would give the file instead.
+    """The file in the cache, downloaded if it is not there yet. `flag` is how a user would give the
+    file instead.
 
-    Raises UserError if it can't be downloaded or kept, or what arrived is not the published file; then nothing is kept.
+    Raises UserError if it can't be downloaded or kept, or what arrived is not the published file;
+    then nothing is kept.
     """
     remedy = f"fetch it where there is a network, and give {flag} FILE"
     path = cache_dir() / "weights" / url.rpartition("/")[2]
@@ -161,5 +190,7 @@ def published_weights(url: str, sha256: str, flag: str) -> Path:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
     except OSError as error:
-        raise UserError(f"can't keep the weights as {path}: {error.strerror or error}; set FLAXGAN_CACHE") from error
+        raise UserError(
+            f"can't keep the weights as {path}: {error.strerror or error}; set FLAXGAN_CACHE"
+        ) from error
     return path

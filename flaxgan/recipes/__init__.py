@@ -1,4 +1,6 @@
-"""The recipes, which --recipe names: a file each, with a CONFIG and with what was measured of it in its docstring."""
+"""The recipes, which --recipe names: a file each, with a CONFIG and with what was measured of it in
+its docstring.
+"""
 
 import ast
 import difflib
@@ -18,12 +20,17 @@ def _files() -> dict[str, Path]:
 
 def summaries() -> dict[str, str]:
     """Name -> first line of its docstring, of all recipes. None of them is run."""
-    docstrings = {name: ast.get_docstring(ast.parse(file.read_bytes())) or "" for name, file in _files().items()}
+    docstrings = {
+        name: ast.get_docstring(ast.parse(file.read_bytes())) or ""
+        for name, file in _files().items()
+    }
     return {name: text.partition("\n")[0] for name, text in docstrings.items()}
 
 
 def open_recipe(name: str) -> tuple[Config, str]:
-    """Run a recipe's file -> its CONFIG and its docstring. Raises UserError if there is none of that name."""
+    """Run a recipe's file -> its CONFIG and its docstring. Raises UserError if there is none of
+    that name.
+    """
     files = _files()
     if name not in files:
         near = difflib.get_close_matches(name, files, 3)

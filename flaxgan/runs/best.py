@@ -20,10 +20,12 @@ from flaxgan.system.signals import Abandoned, Interrupt
 
 
 class Selection:
-    """Measures states of a run against its training data, and keeps the one that is nearest to them.
+    """Measures states of a run against its training data, and keeps the one that is nearest to
+    them.
 
-    Its z are of a stream of their own, so that what is chosen here can be measured anew on others. Of several processes
-    the first measures, on its own devices, while the others wait; all of them save.
+    Its z are of a stream of their own, so that what is chosen here can be measured anew on others.
+    Of several processes the first measures, on its own devices, while the others wait; all of them
+    save.
     """
 
     def __init__(
@@ -37,9 +39,16 @@ class Selection:
     ):
         """`extractor` and `log`: of the first process; `step`: where the run goes on."""
         self.references: dict[str, float] = {}  # of the last evaluation: what real images have
-        self.config, self.extractor, self.log, self.interrupt = run.config, extractor, log, interrupt
+        self.config, self.extractor, self.log, self.interrupt = (
+            run.config,
+            extractor,
+            log,
+            interrupt,
+        )
         if extractor:
-            self.real = Reference(training_set(run.config, dataset), extractor, mirror=run.config.flip)
+            self.real = Reference(
+                training_set(run.config, dataset), extractor, mirror=run.config.flip
+            )
             self.caveats: set[str] = set()
             self.class_counts = dataset.class_counts
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
@@ -52,7 +61,8 @@ class Selection:
         self.best.__exit__(*raised)
 
     def __call__(self, state: Any, epoch: int) -> bool:
-        """Evaluate a state, unless it is already in the log; keep it if it is the best so far. Waits for the device.
+        """Evaluate a state, unless it is already in the log; keep it if it is the best so far.
+        Waits for the device.
 
         False if a signal to the first process ended the evaluation.
         """
@@ -72,20 +82,41 @@ class Selection:
         if new:
             with self.interrupt.abandoning():
                 values = self._measured(state)
-            self.log.append({"step": step, "epoch": epoch, "images_seen": step * self.config.images_per_step} | values)
+            self.log.append(
+                {"step": step, "epoch": epoch, "images_seen": step * self.config.images_per_step}
+                | values
+            )
             distances[step] = values[name]
-        # Beside the one that is kept: the log's best may have been lost with the steps after the last checkpoint.
-        is_best = all(distances[step] <= distances.get(kept, math.inf) for kept in self.best.steps())
+        # Beside the one that is kept: the log's best may have been lost with the steps after the
+        # last checkpoint.
+        is_best = all(
+            distances[step] <= distances.get(kept, math.inf) for kept in self.best.steps()
+        )
         if new:
-            say(f"epoch {epoch}: {name} {distances[step]:.1f}{', the best so far' if is_best else ''}", flush=True)
+            say(
+                f"epoch {epoch}: {name}"
+                f" {distances[step]:.1f}{', the best so far' if is_best else ''}",
+                flush=True,
+            )
         return is_best
 
     def _measured(self, state: Any) -> dict[str, float]:
         """All metrics of a state; prints what there is to mind."""
-        generated = sampled_set(state, self.config, self.class_counts, self.config.seed, self.config.evaluate_num, SELECTING)
+        generated = sampled_set(
+            state,
+            self.config,
+            self.class_counts,
+            self.config.seed,
+            self.config.evaluate_num,
+            SELECTING,
+        )
         comparison = Comparison(self.real, generated)
         measured = evaluate(comparison)
-        self.references = {name: entry["reference"] for name, entry in measured.items() if entry.get("reference") is not None}
+        self.references = {
+            name: entry["reference"]
+            for name, entry in measured.items()
+            if entry.get("reference") is not None
+        }
         values = {name: entry["value"] for name, entry in measured.items()}
         for caveat in set(comparison.caveats) - self.caveats:
             say(f"note: {caveat}", flush=True)

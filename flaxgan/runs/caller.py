@@ -1,4 +1,6 @@
-"""Who started a training: what is to be called while it runs, and in whose words it is said how to go on."""
+"""Who started a training: what is to be called while it runs, and in whose words it is said how to
+go on.
+"""
 
 import dataclasses
 import shlex
@@ -18,7 +20,8 @@ class Caller:
     sample: Callable[[Path], str]  # and to sample from it
     command: str = ""  # as it was typed, for config.json
     on_log: Callable[[dict[str, Any]], None] | None = None  # is called with each row of the log,
-    on_snapshot: "Callable[[np.ndarray, int], None] | None" = None  # and with images, uint8 (N, H, W, C), and their step
+    # and with images, uint8 (N, H, W, C), and their step
+    on_snapshot: "Callable[[np.ndarray, int], None] | None" = None
 
 
 def _command(verb: str) -> Callable[[Path], str]:
@@ -27,5 +30,6 @@ def _command(verb: str) -> Callable[[Path], str]:
 
 COMMAND_LINE = Caller(_command("main --run-dir "), _command("sample "))
 PYTHON = Caller(
-    lambda folder: f"flaxgan.train(run_dir={str(folder)!r})", lambda folder: f"flaxgan.load({str(folder)!r}).sample(64)"
+    lambda folder: f"flaxgan.train(run_dir={str(folder)!r})",
+    lambda folder: f"flaxgan.load({str(folder)!r}).sample(64)",
 )

@@ -28,30 +28,45 @@ ATTEMPTS = 3  # at reading the newest one of a run that may be training
 
 @functools.cache
 def _quieten() -> None:
-    """Silence Orbax, which warns of what was asked of it, and reports each read that a damaged checkpoint broke: we say it once."""
+    """Silence Orbax, which warns of what was asked of it, and reports each read that a damaged
+    checkpoint broke: we say it once.
+    """
     for name in ("absl", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     otherwise = sys.unraisablehook
-    sys.unraisablehook = lambda raised: None if str(raised.exc_value) == "Event loop is closed" else otherwise(raised)
+    sys.unraisablehook = lambda raised: (
+        None if str(raised.exc_value) == "Event loop is closed" else otherwise(raised)
+    )
 
 
 def require_usable(run_dir: Path) -> None:
     """Raises UserError if Orbax can't keep checkpoints below this folder.
 
-    It uses the path as a glob pattern, and a backslash in it as a slash, so that what it has written is not found again. Bytes
-    that are no text it refuses at length.
+    It uses the path as a glob pattern, and a backslash in it as a slash, so that what it has
+    written is not found again. Bytes that are no text it refuses at length.
     """
-    wrong = sorted({letter for letter in run_dir.absolute().as_posix() if letter in "*?[\\" or "\ud800" <= letter <= "\udfff"})
+    wrong = sorted(
+        {
+            letter
+            for letter in run_dir.absolute().as_posix()
+            if letter in "*?[\\" or "\ud800" <= letter <= "\udfff"
+        }
+    )
     if wrong:
         raise UserError(
-            f"{run_dir.absolute()} can't hold checkpoints, for Orbax, which writes them, can't take {' '.join(wrong)} in a path; "
-            "rename the folder, or name another --run-dir"
+            f"{run_dir.absolute()} can't hold checkpoints, for Orbax, which writes them, can't take"
+            f" {' '.join(wrong)} in a path; rename the folder, or name another --run-dir"
         )
 
 
 def _handlers() -> Any:
-    """Say how what is in a checkpoint is written and read, so that Orbax knows it before the first of either."""
-    registry, handler = ocp.handlers.DefaultCheckpointHandlerRegistry(), ocp.StandardCheckpointHandler()
+    """Say how what is in a checkpoint is written and read, so that Orbax knows it before the first
+    of either.
+    """
+    registry, handler = (
+        ocp.handlers.DefaultCheckpointHandlerRegistry(),
+        ocp.StandardCheckpointHandler(),
+    )
     for argument in (ocp.args.StandardSave, ocp.args.StandardRestore):
         registry.add("default", argument, handler)
     registry.add("default", ocp.args.PyTreeRestore, ocp.PyTreeCheckpointHandler())  # of a part
@@ -59,11 +74,16 @@ def _handlers() -> Any:
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    return {jax.tree_util.keystr(path, simple=True): tuple(leaf.shape) for path, leaf in jax.tree.leaves_with_path(tree)}
+    return {
+        jax.tree_util.keystr(path, simple=True): tuple(leaf.shape)
+        for path, leaf in jax.tree.leaves_with_path(tree)
+    }
 
 
 class Checkpoints:
-    """The checkpoints of a run. Written in the background and renamed into place when whole, so none is ever half one."""
+    """The checkpoints of a run. Written in the background and renamed into place when whole, so
+    none is ever half one.
+    """
 
     def __init__(self, run_dir: Path, keep: int | None = None, folder: str = ALL):
         """`keep`: how many of the newest to keep; None opens the folder to read only.
@@ -79,7 +99,9 @@ class Checkpoints:
             read_only=keep is None,
             cleanup_tmp_directories=keep is not None,
         )
-        self._manager = ocp.CheckpointManager(self.folder, options=options, handler_registry=_handlers())
+        self._manager = ocp.CheckpointManager(
+            self.folder, options=options, handler_registry=_handlers()
+        )
         self._unread: int | None = None  # the step that was saved last, until it has been looked at
         self._is_first = True
 
@@ -103,7 +125,8 @@ class Checkpoints:
             self._manager.delete(late)
 
     def save(self, state: Any) -> None:
-        """Copy the state and write it in the background; a step already saved is left alone. Waits for the device.
+        """Copy the state and write it in the background; a step already saved is left alone. Waits
+        for the device.
 
         Raises UserError if the checkpoint before can't be read, or this one, if it is the first.
         """
@@ -112,17 +135,21 @@ class Checkpoints:
             self._require_readable()
             self._manager.save(step, args=ocp.args.StandardSave(without_frozen(state)))
             self._unread = step
-            if self._is_first:  # waits for it: else a run whose checkpoints are lost would go on until the next
+            # waits for it: else a run whose checkpoints are lost would go on until the next
+            if self._is_first:
                 self._require_readable()
                 self._is_first = False
 
     def _require_readable(self) -> None:
-        """Look at what was saved last, once it is written: Orbax has been seen to say nothing where it lost what it wrote."""
+        """Look at what was saved last, once it is written: Orbax has been seen to say nothing where
+        it lost what it wrote.
+        """
         step, self._unread = self._unread, None
         if step is None:
             return
         self._manager.wait_until_finished()
-        if jax.process_index():  # one is enough, and whether others see it yet depends on the disk they share
+        # one is enough, and whether others see it yet depends on the disk they share
+        if jax.process_index():
             return
         try:
             self._manager.reload()
@@ -132,16 +159,21 @@ class Checkpoints:
             found, reason = False, _in_short(error)
         if not found:
             raise UserError(
-                f"the checkpoint {self.folder / str(step)} was written, and can't be read ({reason}); "
-                "the run stops here, for no later one would be better: name a --run-dir on another disk"
+                f"the checkpoint {self.folder / str(step)} was written, and can't be read"
+                f" ({reason}); the run stops here, for no later one would be better: name a"
+                " --run-dir on another disk"
             )
 
     def _tree(self, step: int) -> Any:
-        """Return the state's metadata, for which the header of every array is read. Raises whatever Orbax does."""
+        """Return the state's metadata, for which the header of every array is read. Raises whatever
+        Orbax does.
+        """
         return self._manager.metadata(step).item_metadata.tree
 
     def _read(self, step: int, shape: Any, part: Part | None = None) -> Any:
-        """Return the state at `step`, or a part of it, or None if it is another network's. Raises whatever Orbax does."""
+        """Return the state at `step`, or a part of it, or None if it is another network's. Raises
+        whatever Orbax does.
+        """
         shape = without_frozen(shape)
         if _shapes(self._tree(step)) != _shapes(shape):
             return None
@@ -150,13 +182,17 @@ class Checkpoints:
         shape = part(shape)
         wanted = nested(shape)
         how = ocp.checkpoint_utils.construct_restore_args(wanted)
-        read = self._manager.restore(step, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True))
+        read = self._manager.restore(
+            step, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True)
+        )
         return filled(shape, read)
 
     def restore(self, shape: Any, step: int | None = None, part: Part | None = None) -> Any:
-        """Read the newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of `shape`.
+        """Read the newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of
+        `shape`.
 
-        `part`: takes from a state what is to be read (see methods/__init__.py); the rest stays on the disk.
+        `part`: takes from a state what is to be read (see methods/__init__.py); the rest stays on
+        the disk.
 
         Raises UserError if there is none, if it can't be read, or if it belongs to another network.
         """
@@ -167,20 +203,29 @@ class Checkpoints:
         if step is None:
             step = steps[-1]
         elif step not in steps:
-            raise UserError(f"there is no checkpoint of step {step} in {self.folder}; there are {', '.join(map(str, steps))}")
+            raise UserError(
+                f"there is no checkpoint of step {step} in {self.folder}; there are"
+                f" {', '.join(map(str, steps))}"
+            )
         path = self.folder / str(step)
         try:
             state = self._read(step, shape, part)
         except Exception as error:  # a damaged file fails in whatever way its reader likes
             require_usable(self.run_dir)
             advice = self._way_back(shape) if step == steps[-1] else ""
-            raise UserError(f"the checkpoint {path} can't be read{advice} ({_in_short(error)})") from error
+            raise UserError(
+                f"the checkpoint {path} can't be read{advice} ({_in_short(error)})"
+            ) from error
         if state is None:
-            raise UserError(f"the checkpoint {path} belongs to another network than config.json describes")
+            raise UserError(
+                f"the checkpoint {path} belongs to another network than config.json describes"
+            )
         return state
 
     def _way_back(self, shape: Any) -> str:
-        """Say what to remove if the newest checkpoint is damaged: nothing, unless one before it has been read."""
+        """Say what to remove if the newest checkpoint is damaged: nothing, unless one before it has
+        been read.
+        """
         if jax.process_count() > 1:  # they read together, and the others may have found no damage
             return ""
         *older, newest = self.steps()
@@ -189,7 +234,10 @@ class Checkpoints:
             with contextlib.suppress(Exception):
                 if self._read(step, shape) is not None:
                     what = ", ".join(str(self.folder / str(step)) for step in damaged)
-                    return f"; if it is damaged, remove {what} to go on from step {step}, which can be read"
+                    return (
+                        f"; if it is damaged, remove {what} to go on from step {step}, which can be"
+                        " read"
+                    )
             damaged.insert(0, step)
         return ""
 
@@ -199,39 +247,57 @@ def _in_short(error: Exception) -> str:
 
 
 def _find(run: TrainedRun, name: CheckpointName | None) -> tuple[str, int | None]:
-    """Find a checkpoint -> its folder in the run's, and its step, None for the newest. Raises UserError if it is not kept."""
+    """Find a checkpoint -> its folder in the run's, and its step, None for the newest. Raises
+    UserError if it is not kept.
+    """
     run_dir = Path(run.config.run_dir)
     if name in (None, CheckpointName("best")):
-        folder, why = (BEST, "no best checkpoint: train it with --evaluate-every") if name else (ALL, "no checkpoint yet")
+        folder, why = (
+            (BEST, "no best checkpoint: train it with --evaluate-every")
+            if name
+            else (ALL, "no checkpoint yet")
+        )
         if not (run_dir / folder).is_dir():
             raise UserError(f"{run_dir} has {why}")
         return folder, None
     step = name.step(run.per_epoch)
-    kept = {int(path.name): folder for folder in (BEST, ALL) for path in (run_dir / folder).glob("*") if path.name.isdecimal()}
+    kept = {
+        int(path.name): folder
+        for folder in (BEST, ALL)
+        for path in (run_dir / folder).glob("*")
+        if path.name.isdecimal()
+    }
     if step not in kept:
         near = sorted(sorted(kept, key=lambda other: abs(other - step))[:MOST_NAMED])
         words = [step_in_words(step, run.per_epoch) for step in (step, *near)]
         raise UserError(
-            f"{run_dir} has no checkpoint of {words[0]}; kept: {', '.join(words[1:]) or 'none yet'}"
-            f"{', …' if len(near) < len(kept) else ''}; the run's pictures of other epochs are in generated_images/, "
-            "their weights are gone; --keep-checkpoints N keeps more"
+            f"{run_dir} has no checkpoint of {words[0]}; kept:"
+            f" {', '.join(words[1:]) or 'none yet'}{', …' if len(near) < len(kept) else ''}; the"
+            " run's pictures of other epochs are in generated_images/, their weights are gone;"
+            " --keep-checkpoints N keeps more"
         )
     return kept[step], step
 
 
-def load(run: TrainedRun, name: CheckpointName | None, device: jax.Device, part: Part | None = None) -> Any:
-    """Restore the state of a run, or a part of it, at the checkpoint that is asked for, the newest if none is, on one device.
+def load(
+    run: TrainedRun, name: CheckpointName | None, device: jax.Device, part: Part | None = None
+) -> Any:
+    """Restore the state of a run, or a part of it, at the checkpoint that is asked for, the newest
+    if none is, on one device.
 
     Raises UserError if there is no such checkpoint, or if it can't be read.
     """
     folder, step = _find(run, name)
     on_device = jax.sharding.SingleDeviceSharding(device)
     shape = state_shape(run.config, on_device)
-    create = jax.jit(lambda: method_of(run.config).create_state(run.config), out_shardings=on_device)
+    create = jax.jit(
+        lambda: method_of(run.config).create_state(run.config), out_shardings=on_device
+    )
     for attempt in range(ATTEMPTS):
         try:
             with Checkpoints(Path(run.config.run_dir), folder=folder) as checkpoints:
                 return with_frozen(checkpoints.restore(shape, step, part), shape, create)
-        except (UserError, FileNotFoundError):  # a run that goes on may have removed it meanwhile, and has a newer one
+        # a run that goes on may have removed it meanwhile, and has a newer one
+        except (UserError, FileNotFoundError):
             if step is not None or attempt == ATTEMPTS - 1:
                 raise

@@ -12,9 +12,11 @@ SPEED = "images_per_second"  # is in each row of the training, and in none of an
 
 
 class History(Mapping[str, np.ndarray]):
-    """The log of a run, by column: history["d_loss"] is an array with a value for each row, NaN (or NaT) where it has none.
+    """The log of a run, by column: history["d_loss"] is an array with a value for each row, NaN (or
+    NaT) where it has none.
 
-    `rows` are the same as dictionaries, one a logged step and one an evaluation: pandas.DataFrame(history.rows).
+    `rows` are the same as dictionaries, one a logged step and one an evaluation:
+    pandas.DataFrame(history.rows).
     """
 
     def __init__(self, rows: Sequence[dict[str, Any]]):
@@ -38,12 +40,16 @@ class History(Mapping[str, np.ndarray]):
         return History([row for row in self.rows if SPEED not in row])
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Return a column: float64, int64 where every row has a whole number, datetime64[s] in UTC for "time"."""
+        """Return a column: float64, int64 where every row has a whole number, datetime64[s] in UTC
+        for "time".
+        """
         if name not in self._names:
             raise KeyError(f"there is no column {name!r}; there are {', '.join(self._names)}")
         values = [row.get(name) for row in self.rows]
         if name == "time":
-            return np.array([(value or "NaT").removesuffix("Z") for value in values], "datetime64[s]")
+            return np.array(
+                [(value or "NaT").removesuffix("Z") for value in values], "datetime64[s]"
+            )
         if all(type(value) is int for value in values):
             return np.array(values, np.int64)
         return np.array([np.nan if value is None else value for value in values], np.float64)

@@ -14,7 +14,9 @@ METRICS_FILE = "metrics.jsonl"
 
 
 def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a run, but for lines that are none, as one that was half written. Raises UserError if they can't be read."""
+    """The rows of a run, but for lines that are none, as one that was half written. Raises
+    UserError if they can't be read.
+    """
     path = run_dir / METRICS_FILE
     try:
         lines = path.read_text(errors="replace").splitlines() if path.exists() else []
@@ -33,10 +35,15 @@ def evaluated(run_dir: Path) -> list[int]:
 
 
 class MetricsLog:
-    """metrics.jsonl: a line each logging step, on disk as soon as its losses are known; and one each evaluation."""
+    """metrics.jsonl: a line each logging step, on disk as soon as its losses are known; and one
+    each evaluation.
+    """
 
-    def __init__(self, run_dir: Path, step: int, on_row: Callable[[dict[str, Any]], None] | None = None):
-        """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are dropped.
+    def __init__(
+        self, run_dir: Path, step: int, on_row: Callable[[dict[str, Any]], None] | None = None
+    ):
+        """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are
+        dropped.
 
         `on_row`: is called with each row that is appended.
         """

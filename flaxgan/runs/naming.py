@@ -6,32 +6,46 @@ from flaxgan.system.errors import UserError
 
 
 class CheckpointName(NamedTuple):
-    """A checkpoint as it is asked for: after so many steps, at the end of an epoch, or the one that evaluation chose."""
+    """A checkpoint as it is asked for: after so many steps, at the end of an epoch, or the one that
+    evaluation chose.
+    """
 
     unit: Literal["step", "epoch", "best"]
     number: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read 5000 or step:5000, epoch:20, or best. Raises ValueError if `text` is none of them."""
+        """Read 5000 or step:5000, epoch:20, or best. Raises ValueError if `text` is none of
+        them.
+        """
         if text == "best":
             return cls("best")
         unit, colon, number = text.rpartition(":")
         if not number.isdecimal() or (colon and unit not in ("step", "epoch")):
-            raise ValueError(f"{text!r} is neither a step (5000 or step:5000) nor an epoch (epoch:20), nor the word best")
+            raise ValueError(
+                f"{text!r} is neither a step (5000 or step:5000) nor an epoch (epoch:20), nor the"
+                " word best"
+            )
         return cls(unit or "step", int(number))
 
     def step(self, per_epoch: int | None) -> int:
-        """Return the step that a step or an epoch of `per_epoch` steps names. Raises UserError if that is not known."""
+        """Return the step that a step or an epoch of `per_epoch` steps names. Raises UserError if
+        that is not known.
+        """
         if self.unit == "step":
             return self.number
         if per_epoch is None:
-            raise UserError(f"how many steps an epoch of the run has is not known, so epoch:{self.number} can't be; name a step")
+            raise UserError(
+                f"how many steps an epoch of the run has is not known, so epoch:{self.number} can't"
+                " be; name a step"
+            )
         return self.number * per_epoch
 
 
 def step_in_words(step: int, per_epoch: int | None) -> str:
-    """Name a step in both terms, as 'step 5000 (epoch 20)' where it ends one, 'step 5003 (within epoch 21)', or 'step 5000'."""
+    """Name a step in both terms, as 'step 5000 (epoch 20)' where it ends one, 'step 5003 (within
+    epoch 21)', or 'step 5000'.
+    """
     if per_epoch is None:
         return f"step {step}"
     epoch, rest = divmod(step, per_epoch)

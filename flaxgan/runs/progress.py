@@ -1,4 +1,6 @@
-"""What a run says while it trains: metrics.jsonl, the progress on the screen, and whether it has diverged."""
+"""What a run says while it trains: metrics.jsonl, the progress on the screen, and whether it has
+diverged.
+"""
 
 import math
 import time
@@ -16,7 +18,9 @@ from flaxgan.system.bars import progress_bar
 from flaxgan.system.errors import UserError, say
 
 SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar
-SECONDS_AHEAD = 0.5  # of steps that the device has waiting, while the host saves a checkpoint or Python is busy with a picture
+# of steps that the device has waiting, while the host saves a checkpoint or Python is busy with a
+# picture
+SECONDS_AHEAD = 0.5
 MOST_AHEAD = 512  # steps
 SECONDS_TIMED = 1  # at least: a host that was late finds several dispatches done at once
 
@@ -24,8 +28,9 @@ SECONDS_TIMED = 1  # at least: a host that was late finds several dispatches don
 def diverged(step: int) -> UserError:
     """To be raised: says what to do where losses or weights are no longer numbers."""
     return UserError(
-        f"the training diverged: at step {step} the losses or weights are no longer numbers. The last checkpoint, if there is one, "
-        "is kept; try a lower --learning-rate (--d-learning-rate, --g-learning-rate), or a larger --batch-size in a new run"
+        f"the training diverged: at step {step} the losses or weights are no longer numbers. The"
+        " last checkpoint, if there is one, is kept; try a lower --learning-rate"
+        " (--d-learning-rate, --g-learning-rate), or a larger --batch-size in a new run"
     )
 
 
@@ -37,14 +42,21 @@ def _length(metrics: Metrics) -> int:
 def _listed(values: Any) -> list[float | None]:
     """Return a metric of some steps; None where a step has none."""
     if isinstance(values, Sometimes):
-        return [value if present else None for value, present in zip(values.value.tolist(), values.present.tolist(), strict=True)]
+        return [
+            value if present else None
+            for value, present in zip(values.value.tolist(), values.present.tolist(), strict=True)
+        ]
     return values.tolist()
 
 
 class Reporter:
-    """Takes in the metrics of each dispatch as they come from the device, some late, so that the device is never idle."""
+    """Takes in the metrics of each dispatch as they come from the device, some late, so that the
+    device is never idle.
+    """
 
-    def __init__(self, config: Config, log: MetricsLog | None, step: int, total: int, per_epoch: int):
+    def __init__(
+        self, config: Config, log: MetricsLog | None, step: int, total: int, per_epoch: int
+    ):
         """`log`: of the process that writes; the others, with None, only look for divergence."""
         self.config, self.log, self.per_epoch = config, log, per_epoch
         self.step = step
@@ -58,7 +70,8 @@ class Reporter:
     def take(self, metrics: Metrics, then: Callable[[], None] | None = None) -> None:
         """A row of each step; once they are reported, `then` is called, one dispatch's at a time.
 
-        Waits until the device has no more than SECONDS_AHEAD, or one dispatch, left to do: so Ctrl-C is prompt.
+        Waits until the device has no more than SECONDS_AHEAD, or one dispatch, left to do: so
+        Ctrl-C is prompt.
         """
         while then and any(waiting for _, waiting in self._waiting):
             self._report()
@@ -68,26 +81,38 @@ class Reporter:
             self._report()
 
     def catch_up(self) -> None:
-        """Report all there is. Waits for the device. Raises UserError if a step has lost its numbers."""
+        """Report all there is. Waits for the device. Raises UserError if a step has lost its
+        numbers.
+        """
         while self._waiting:
             self._report()
 
     def restart_clock(self) -> None:
-        """Leave what was done between two steps out of images_per_second. To be called when caught up."""
+        """Leave what was done between two steps out of images_per_second. To be called when caught
+        up.
+        """
         self._times = deque([(time.monotonic(), self.step)])
 
     def _report(self) -> None:
         metrics, then = self._waiting.popleft()
-        columns = {name: _listed(values) for name, values in jax.device_get(metrics).items()}  # waits for the device
+        # waits for the device
+        columns = {name: _listed(values) for name, values in jax.device_get(metrics).items()}
         count = _length(metrics)
         due = [step for step in range(self.step + 1, self.step + count + 1) if self._is_due(step)]
-        if due:  # all steps of a dispatch end at once, as far as the host can tell, and have one speed
+        # all steps of a dispatch end at once, as far as the host can tell, and have one speed
+        if due:
             speed = self._speed(self.step + count)
             if jax.process_count() == 1:  # several have to do all in the same order
-                self._ahead = min(MOST_AHEAD, int(SECONDS_AHEAD * speed / self.config.images_per_step))
+                self._ahead = min(
+                    MOST_AHEAD, int(SECONDS_AHEAD * speed / self.config.images_per_step)
+                )
         for values in zip(*columns.values(), strict=True):
             self.step += 1
-            row = {name: value for name, value in zip(columns, values, strict=True) if value is not None}
+            row = {
+                name: value
+                for name, value in zip(columns, values, strict=True)
+                if value is not None
+            }
             if not all(map(math.isfinite, row.values())):
                 raise diverged(self.step)
             if self.log and self.step in due:
@@ -100,7 +125,9 @@ class Reporter:
         return step in (1, self._bar.total) or step % self.config.log_every == 0
 
     def _speed(self, step: int) -> float:
-        """Images a second up to this step, since the last one that is logged and SECONDS_TIMED ago."""
+        """Images a second up to this step, since the last one that is logged and SECONDS_TIMED
+        ago.
+        """
         now = time.monotonic()
         while len(self._times) > 1 and now - self._times[1][0] >= SECONDS_TIMED:
             self._times.popleft()
@@ -110,16 +137,24 @@ class Reporter:
 
     def _log(self, metrics: dict[str, float], speed: float) -> None:
         epoch = epoch_of(self.step, self.per_epoch)
-        counts = {"step": self.step, "epoch": epoch, "images_seen": self.step * self.config.images_per_step}
+        counts = {
+            "step": self.step,
+            "epoch": epoch,
+            "images_seen": self.step * self.config.images_per_step,
+        }
         self.log.append(counts | metrics | {"images_per_second": round(speed, 2)})
 
         bar = self._bar
         where = f"epoch {epoch}/{epoch_of(bar.total, self.per_epoch)}"
-        losses = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items() if name.endswith("loss"))
+        losses = "  ".join(
+            f"{name} {value:.3f}" for name, value in metrics.items() if name.endswith("loss")
+        )
         numbers = f"{losses}  {speed:.1f} images/s"
         bar.set_description(where, refresh=False)
         bar.set_postfix_str(numbers)
-        if bar.disable and (self.step == bar.total or time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES):
+        if bar.disable and (
+            self.step == bar.total or time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES
+        ):
             say(f"{where}  step {self.step}/{bar.total}  {numbers}", flush=True)
             self._printed = time.monotonic()
 

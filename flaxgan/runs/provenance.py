@@ -15,7 +15,9 @@ from flaxgan.system.errors import UserError
 
 
 def start_of(step: int, command: str) -> dict[str, Any]:
-    """Return an entry of config.json for this start of a run, after so many steps, by a command or call."""
+    """Return an entry of config.json for this start of a run, after so many steps, by a command or
+    call.
+    """
     return {
         "step": step,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -27,7 +29,8 @@ def start_of(step: int, command: str) -> dict[str, Any]:
 
 
 def fields_of_file(path: Path, given: Collection[str]) -> dict[str, Any]:
-    """Return the fields of a config.json that a new run starts from; its length gives way to one that is `given`.
+    """Return the fields of a config.json that a new run starts from; its length gives way to one
+    that is `given`.
 
     Raises UserError if the file can't be read, or is of another version.
     """
@@ -36,17 +39,28 @@ def fields_of_file(path: Path, given: Collection[str]) -> dict[str, Any]:
         require_this_version(saved)
         known = fields_of(saved.get("method", "gan"))
     except (OSError, RuntimeError, ValueError, AttributeError) as error:
-        raise UserError(f"--config {path} can't be read: {error}; name the config.json of a run") from error
-    fields = {name: saved[name] for name, field in known.items() if field.metadata["flag"] and saved.get(name) is not None}
+        raise UserError(
+            f"--config {path} can't be read: {error}; name the config.json of a run"
+        ) from error
+    fields = {
+        name: saved[name]
+        for name, field in known.items()
+        if field.metadata["flag"] and saved.get(name) is not None
+    }
     shorter = {"images", "epochs"} if {"images", "epochs"} & {*given} else set()
     return {name: value for name, value in fields.items() if name not in shorter}
 
 
 def require_this_version(saved: dict[str, Any]) -> None:
-    """Raise UserError if a config.json was written by another minor version, whose fields and checkpoints are others."""
-    minor, other = (str(version).split(".")[:2] for version in (flaxgan.__version__, saved.get("flaxgan_version", "")))
+    """Raise UserError if a config.json was written by another minor version, whose fields and
+    checkpoints are others.
+    """
+    minor, other = (
+        str(version).split(".")[:2]
+        for version in (flaxgan.__version__, saved.get("flaxgan_version", ""))
+    )
     if other != minor and "flaxgan_version" in saved:
         raise UserError(
-            f"it is of flaxgan {'.'.join(other)}, and this is {flaxgan.__version__}, which can't read its checkpoints; "
-            f"use flaxgan {'.'.join(other)} for that run, or train anew"
+            f"it is of flaxgan {'.'.join(other)}, and this is {flaxgan.__version__}, which can't"
+            f" read its checkpoints; use flaxgan {'.'.join(other)} for that run, or train anew"
         )

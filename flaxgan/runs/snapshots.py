@@ -1,4 +1,6 @@
-"""The pictures and curves of a run, drawn in the background: matplotlib takes a second, for which no device should wait."""
+"""The pictures and curves of a run, drawn in the background: matplotlib takes a second, for which
+no device should wait.
+"""
 
 import math
 import sys
@@ -22,14 +24,23 @@ from flaxgan.runs.metrics_log import MetricsLog
 OnSnapshot = Callable[[np.ndarray, int], None]  # of images, uint8 (N, H, W, C), and their step
 NUM_IMAGES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
-MOST_WAITING = 8  # generators to be drawn; on a GPU an epoch may be over sooner than its picture is drawn
-SWITCH_INTERVAL = 5e-4  # seconds that drawing keeps Python from the thread that feeds the device, whose steps may be as short
+# generators to be drawn; on a GPU an epoch may be over sooner than its picture is drawn
+MOST_WAITING = 8
+# seconds that drawing keeps Python from the thread that feeds the device, whose steps may be as
+# short
+SWITCH_INTERVAL = 5e-4
 
 
 def grid_after(step: int, run_dir: Path, per_epoch: int) -> Path:
-    """The grid's file: named by the epoch that the step ends, or by the step. It is saved last: if it is there, all is drawn."""
+    """The grid's file: named by the epoch that the step ends, or by the step. It is saved last: if
+    it is there, all is drawn.
+    """
     epoch, rest = divmod(step, per_epoch)
-    return run_dir / "generated_images" / (f"step_{step:08d}.png" if rest else f"epoch_{epoch:04d}.png")
+    return (
+        run_dir
+        / "generated_images"
+        / (f"step_{step:08d}.png" if rest else f"epoch_{epoch:04d}.png")
+    )
 
 
 def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
@@ -42,16 +53,34 @@ def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
 
 
 class Gallery:
-    def __init__(self, run: Run, dataset: Dataset, log: MetricsLog, per_epoch: int, on_snapshot: OnSnapshot | None = None):
-        """Save a grid of real images now. `on_snapshot`: is called with what is drawn later, in the thread of `add`."""
+    def __init__(
+        self,
+        run: Run,
+        dataset: Dataset,
+        log: MetricsLog,
+        per_epoch: int,
+        on_snapshot: OnSnapshot | None = None,
+    ):
+        """Save a grid of real images now. `on_snapshot`: is called with what is drawn later, in the
+        thread of `add`.
+        """
         self._on_snapshot = on_snapshot
-        self.run, self.log, self.per_epoch, self.class_counts = run, log, per_epoch, dataset.class_counts
+        self.run, self.log, self.per_epoch, self.class_counts = (
+            run,
+            log,
+            per_epoch,
+            dataset.class_counts,
+        )
         self._attempt = Attempts(run.folder)
         config, self._method = run.config, method_of(run.config)
-        self.inputs = self._method.inputs(config, self.class_counts, config.seed, NUM_IMAGES, spread=True)
+        self.inputs = self._method.inputs(
+            config, self.class_counts, config.seed, NUM_IMAGES, spread=True
+        )
         self.columns = math.isqrt(NUM_IMAGES) if "label" in self.inputs else None  # a class a row
         size = len(dataset.images)
-        self.reals = np.asarray(dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_IMAGES))])
+        self.reals = np.asarray(
+            dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_IMAGES))]
+        )
         with self._attempt("real_images.png"):
             save_image(run.folder / "real_images.png", grid(self.reals))
         grid_after(0, run.folder, per_epoch).parent.mkdir(exist_ok=True)
@@ -63,7 +92,8 @@ class Gallery:
     def rehearse(self, state: Any) -> None:
         """Compile what drawing takes. Waits for the device.
 
-        On a GPU XLA times candidates while it compiles: beside a training either would slow the other to a crawl.
+        On a GPU XLA times candidates while it compiles: beside a training either would slow the
+        other to a crawl.
         """
         self._generated(without_optimisers(state))
 
@@ -71,10 +101,16 @@ class Gallery:
         """With each checkpoint. The state must not be donated."""
         while len(self._drawn) >= MOST_WAITING:
             self._hand_out_first()
-        self._drawn.append(self._pool.submit(self._draw, without_optimisers(state), list(self.log.rows), step, last))
+        self._drawn.append(
+            self._pool.submit(
+                self._draw, without_optimisers(state), list(self.log.rows), step, last
+            )
+        )
 
     def hand_out(self) -> None:
-        """Hand out what has been drawn since; called often, it waits for nothing. Raises what drawing raised."""
+        """Hand out what has been drawn since; called often, it waits for nothing. Raises what
+        drawing raised.
+        """
         while self._drawn and self._drawn[0].done():
             self._hand_out_first()
 
@@ -83,8 +119,12 @@ class Gallery:
         if self._on_snapshot and images is not None:
             self._on_snapshot(images, step)
 
-    def _draw(self, state: Any, rows: list[dict[str, Any]], step: int, last: bool) -> tuple[np.ndarray | None, int]:
-        """Draw what belongs to a step; return the images, or None if they can't be made, and the step."""
+    def _draw(
+        self, state: Any, rows: list[dict[str, Any]], step: int, last: bool
+    ) -> tuple[np.ndarray | None, int]:
+        """Draw what belongs to a step; return the images, or None if they can't be made, and the
+        step.
+        """
         generated = None
         with self._attempt("generated pictures"):
             self.generated = generated = self._generated(state)
@@ -97,7 +137,9 @@ class Gallery:
             if self.columns:
                 with self._attempt("the names of the classes"):
                     names = [*self.class_counts]
-                    sheet = name_rows(sheet, [names[id] for id in self.inputs["label"][:: self.columns]])
+                    sheet = name_rows(
+                        sheet, [names[id] for id in self.inputs["label"][:: self.columns]]
+                    )
             save_image(grid_after(step, self.run.folder, self.per_epoch), sheet)
         return generated, step
 

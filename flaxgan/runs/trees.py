@@ -6,12 +6,18 @@ import jax
 
 
 def _names(path: Any) -> tuple[str, ...]:
-    """Return the keys that lead to a leaf as Orbax writes them, whatever holds it: fields of a class, or a dictionary."""
-    return tuple(str(getattr(key, "name", getattr(key, "key", getattr(key, "idx", None)))) for key in path)
+    """Return the keys that lead to a leaf as Orbax writes them, whatever holds it: fields of a
+    class, or a dictionary.
+    """
+    return tuple(
+        str(getattr(key, "name", getattr(key, "key", getattr(key, "idx", None)))) for key in path
+    )
 
 
 def nested(tree: Any) -> dict[str, Any]:
-    """Return the leaves of a tree in dictionaries, which may leave out what a checkpoint has beside them."""
+    """Return the leaves of a tree in dictionaries, which may leave out what a checkpoint has beside
+    them.
+    """
     tops: dict[str, Any] = {}
     for path, leaf in jax.tree.leaves_with_path(tree):
         *above, last = _names(path)
@@ -23,6 +29,8 @@ def nested(tree: Any) -> dict[str, Any]:
 
 
 def filled(tree: Any, values: Any) -> Any:
-    """Return a tree with the leaves that `values`, dictionaries as `nested` makes them, has in their places."""
+    """Return a tree with the leaves that `values`, dictionaries as `nested` makes them, has in
+    their places.
+    """
     leaves = {_names(path): leaf for path, leaf in jax.tree.leaves_with_path(values)}
     return jax.tree.map_with_path(lambda path, _: leaves[_names(path)], tree)

@@ -1,7 +1,8 @@
 """Several processes that train one network together, on JAX's distributed runtime.
 
-All of them compute; process 0 alone writes to the run's folder (but for checkpoints, which Orbax has all of them write), which
-must be on a disk that all of them share. Caches, each host may have its own, and every process sees to them.
+All of them compute; process 0 alone writes to the run's folder (but for checkpoints, which Orbax
+has all of them write), which must be on a disk that all of them share. Caches, each host may have
+its own, and every process sees to them.
 """
 
 import contextlib
@@ -24,36 +25,57 @@ SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning
 SECONDS_UNSAID = 10  # and how long without a word
 SECONDS_OF_SILENCE = 30  # after which a process counts as dead
 LONGEST_TEXT = 4096
-SIGNS_OF_A_LOSS = ("Gloo", "NCCL", "UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "coordination service", "onnection")
+SIGNS_OF_A_LOSS = (
+    "Gloo",
+    "NCCL",
+    "UNAVAILABLE",
+    "ABORTED",
+    "CANCELLED",
+    "DEADLINE_EXCEEDED",
+    "coordination service",
+    "onnection",
+)
 
 
-def join(coordinator_address: str | None, num_processes: int | None, process_id: int | None) -> None:
-    """Meet the other processes, before JAX's first computation. Raises UserError if that fails; where they don't come, exits.
+def join(
+    coordinator_address: str | None, num_processes: int | None, process_id: int | None
+) -> None:
+    """Meet the other processes, before JAX's first computation. Raises UserError if that fails;
+    where they don't come, exits.
 
     All None: SLURM, Cloud TPU or Kubernetes says where they meet.
     """
     failed = "--distributed: the processes did not meet"
     remedy = (
-        "outside SLURM, Cloud TPU and Kubernetes give --coordinator-address HOST:PORT --num-processes N --process-id I, "
-        "and start all N"
+        "outside SLURM, Cloud TPU and Kubernetes give --coordinator-address HOST:PORT"
+        " --num-processes N --process-id I, and start all N"
     )
     met = threading.Event()
 
     def watch() -> None:
         if not met.wait(SECONDS_UNSAID):
-            print(f"--distributed: waiting for the other processes, {SECONDS_TO_MEET} s at most ...", flush=True)
+            print(
+                f"--distributed: waiting for the other processes, {SECONDS_TO_MEET} s at most ...",
+                flush=True,
+            )
         if not met.wait(SECONDS_TO_MEET - SECONDS_UNSAID):
-            print(f"flaxgan: error: {failed} within {SECONDS_TO_MEET} s; {remedy}", file=sys.stderr, flush=True)
+            print(
+                f"flaxgan: error: {failed} within {SECONDS_TO_MEET} s; {remedy}",
+                file=sys.stderr,
+                flush=True,
+            )
             os._exit(2)
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        with handling({signal.SIGINT: signal.SIG_DFL}):  # JAX waits in C++, where Python would not hear of it
+        # JAX waits in C++, where Python would not hear of it
+        with handling({signal.SIGINT: signal.SIG_DFL}):
             jax.distributed.initialize(
                 coordinator_address,
                 num_processes,
                 process_id,
-                initialization_timeout=2 * SECONDS_TO_MEET,  # at which XLA would abort the process, and say so in C++
+                # at which XLA would abort the process, and say so in C++
+                initialization_timeout=2 * SECONDS_TO_MEET,
                 heartbeat_timeout_seconds=SECONDS_OF_SILENCE,
                 shutdown_timeout_seconds=SECONDS_OF_SILENCE,
             )
@@ -75,7 +97,9 @@ def from_first(text: str) -> str:
     content = os.fsencode(text)  # paths, which need be no text
     padded = np.zeros(LONGEST_TEXT, np.uint8)
     padded[: len(content)] = np.frombuffer(content, np.uint8)
-    return os.fsdecode(bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).rstrip(b"\0"))
+    return os.fsdecode(
+        bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).rstrip(b"\0")
+    )
 
 
 def agreed(holds: bool) -> bool:
@@ -84,7 +108,9 @@ def agreed(holds: bool) -> bool:
 
 
 def require_equal(text: str, otherwise: str) -> None:
-    """Raises UserError, on every process, if they don't all have the same: that they do what `otherwise` says."""
+    """Raises UserError, on every process, if they don't all have the same: that they do what
+    `otherwise` says.
+    """
     if jax.process_count() > 1:
         digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
         if (multihost_utils.process_allgather(digest) != digest).any(0).any():
@@ -93,7 +119,9 @@ def require_equal(text: str, otherwise: str) -> None:
 
 @contextlib.contextmanager
 def ending_together() -> Iterator[None]:
-    """With several processes: what ends this one ends it at once, so that the others learn of it; they could only wait."""
+    """With several processes: what ends this one ends it at once, so that the others learn of it;
+    they could only wait.
+    """
     try:
         with explaining_full_disk():
             yield
@@ -103,10 +131,13 @@ def ending_together() -> Iterator[None]:
         reason = str(error)
         if isinstance(error, UserError):
             print(f"flaxgan: error: {' '.join(reason.split())}", file=sys.stderr, flush=True)
-        elif isinstance(error, jax.errors.JaxRuntimeError) and any(sign in reason for sign in SIGNS_OF_A_LOSS):
+        elif isinstance(error, jax.errors.JaxRuntimeError) and any(
+            sign in reason for sign in SIGNS_OF_A_LOSS
+        ):
             print(
-                f"flaxgan: error: process {jax.process_index()} has lost another process of this run; "
-                f"start all of them again to go on from the last checkpoint ({reason.splitlines()[0][:200]})",
+                f"flaxgan: error: process {jax.process_index()} has lost another process of this"
+                " run; start all of them again to go on from the last checkpoint"
+                f" ({reason.splitlines()[0][:200]})",
                 file=sys.stderr,
                 flush=True,
             )

@@ -1,4 +1,6 @@
-"""Mistakes of the person at the keyboard, as opposed to bugs: one line, exit status 2, no traceback."""
+"""Mistakes of the person at the keyboard, as opposed to bugs: one line, exit status 2, no
+traceback.
+"""
 
 import contextlib
 import errno
@@ -9,7 +11,11 @@ from collections.abc import Iterator
 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, a quota
 # As libraries say so that are not of Python, on Windows last.
-SIGNS_OF_A_FULL_DISK = ("No space left on device", "Disk quota exceeded", "not enough space on the disk")
+SIGNS_OF_A_FULL_DISK = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "not enough space on the disk",
+)
 
 
 class UserError(ValueError):
@@ -17,7 +23,9 @@ class UserError(ValueError):
 
 
 def say(*text: str, flush: bool = False) -> None:
-    """Print for the person who watches; if they have gone (`| head`), the work goes on, and is silent."""
+    """Print for the person who watches; if they have gone (`| head`), the work goes on, and is
+    silent.
+    """
     try:
         print(*text, flush=flush)
     except BrokenPipeError:
@@ -47,17 +55,24 @@ def explaining_full_disk() -> Iterator[None]:
     except Exception as error:
         reason: BaseException | None = error
         while reason:
-            if getattr(reason, "errno", None) in FULL or any(sign in str(reason) for sign in SIGNS_OF_A_FULL_DISK):
-                raise UserError(f"{reason}: make room and start again; a run goes on from its last checkpoint") from error
+            if getattr(reason, "errno", None) in FULL or any(
+                sign in str(reason) for sign in SIGNS_OF_A_FULL_DISK
+            ):
+                raise UserError(
+                    f"{reason}: make room and start again; a run goes on from its last checkpoint"
+                ) from error
             reason = reason.__cause__ or reason.__context__
         raise
 
 
 @contextlib.contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """Turn a UserError into one line on standard error and exit status 2; anything else keeps its traceback."""
+    """Turn a UserError into one line on standard error and exit status 2; anything else keeps its
+    traceback.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does: file names may be no UTF-8
+        # as standard error does: file names may be no UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with explaining_full_disk():
             yield

@@ -11,7 +11,9 @@ from flaxgan.system.errors import UserError
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; renamed to it at the end, removed if the writing failed."""
+    """A temporary name beside `path` to write to; renamed to it at the end, removed if the writing
+    failed.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield temporary
@@ -21,12 +23,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def portable(name: str) -> str:
-    """Replace, by -, what a name can't have on Windows, and what Orbax can't take in a path: patterns, and what is no text."""
+    """Replace, by -, what a name can't have on Windows, and what Orbax can't take in a path:
+    patterns, and what is no text.
+    """
     return re.sub(r'[\x00-\x1f<>:"/\\|?*\[\]\ud800-\udfff]', "-", name)
 
 
 def require_writable(path: Path) -> None:
-    """Raises UserError, before anything is computed for it, if the file --output can't be written; its folder is created."""
+    """Raises UserError, before anything is computed for it, if the file --output can't be written;
+    its folder is created.
+    """
     trial = path.with_name(f".{path.name}.trial")
     try:
         if path.is_dir():
@@ -39,19 +45,24 @@ def require_writable(path: Path) -> None:
 
 
 def require_outside(output: Path, places: Iterable[Path], what: str) -> None:
-    """Raises UserError if --output is one of the files or folders, or lies in one; `what`: why not there."""
+    """Raises UserError if --output is one of the files or folders, or lies in one; `what`: why not
+    there.
+    """
     real = Path(os.path.realpath(output))
     for place in places:
         if Path(os.path.realpath(place)) in (real, *real.parents):
-            raise UserError(f"--output {output} is, or lies in, {place}, {what}; name another place")
+            raise UserError(
+                f"--output {output} is, or lies in, {place}, {what}; name another place"
+            )
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` against other processes of this host; the system lets go when this one ends, however it ends.
+    """Hold `folder` against other processes of this host; the system lets go when this one ends,
+    however it ends.
 
-    Raises UserError if another process holds it. Windows has no such lock: there nothing is held, and two trainings in one folder
-    would overwrite each other's files.
+    Raises UserError if another process holds it. Windows has no such lock: there nothing is held,
+    and two trainings in one folder would overwrite each other's files.
     """
     try:
         import fcntl
@@ -63,17 +74,24 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(f"{folder} is being trained by another process; wait for it, or name another --run-dir") from error
+            raise UserError(
+                f"{folder} is being trained by another process; wait for it, or name another"
+                " --run-dir"
+            ) from error
         yield
     finally:
         os.close(handle)
 
 
 def cache_dir() -> Path:
-    """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder. Raises UserError if there is no such user."""
+    """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder. Raises UserError if there
+    is no such user.
+    """
     if own := os.environ.get("FLAXGAN_CACHE"):
         return Path(own)
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flaxgan"
     except RuntimeError as error:
-        raise UserError("there is no home folder to keep prepared pictures in; set FLAXGAN_CACHE to a folder") from error
+        raise UserError(
+            "there is no home folder to keep prepared pictures in; set FLAXGAN_CACHE to a folder"
+        ) from error

@@ -8,12 +8,16 @@ from typing import Any, Self
 
 
 class Abandoned(BaseException):
-    """What was under way has been ended, to be done anew at the next start. As KeyboardInterrupt, nothing else may catch it."""
+    """What was under way has been ended, to be done anew at the next start. As KeyboardInterrupt,
+    nothing else may catch it.
+    """
 
 
 @contextlib.contextmanager
 def handling(handlers: dict[int, Any]) -> Iterator[None]:
-    """Handle signals so for a while. Changes nothing in a thread other than the main one, which alone may."""
+    """Handle signals so for a while. Changes nothing in a thread other than the main one, which
+    alone may.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -22,11 +26,14 @@ def handling(handlers: dict[int, Any]) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: it was set in C
+            # None: it was set in C
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 class Interrupt:
-    """Whether Ctrl-C or SIGTERM came. The first ends the run after the steps under way; a second Ctrl-C ends it at once."""
+    """Whether Ctrl-C or SIGTERM came. The first ends the run after the steps under way; a second
+    Ctrl-C ends it at once.
+    """
 
     def __init__(self):
         self.name = ""  # of the signal that came
@@ -43,7 +50,9 @@ class Interrupt:
 
     @contextlib.contextmanager
     def abandoning(self) -> Iterator[None]:
-        """Around what takes long and can be done anew: a signal raises Abandoned in it, also one that came before."""
+        """Around what takes long and can be done anew: a signal raises Abandoned in it, also one
+        that came before.
+        """
         self._abandons = True
         try:
             if self:
@@ -55,7 +64,9 @@ class Interrupt:
     @classmethod
     @contextlib.contextmanager
     def watch(cls) -> Iterator[Self]:
-        """Take note of the signals while it lasts, unless it is called in a thread other than the main one."""
+        """Take note of the signals while it lasts, unless it is called in a thread other than the
+        main one.
+        """
         interrupt = cls()
         with handling(dict.fromkeys((signal.SIGINT, signal.SIGTERM), interrupt._handle)):
             yield interrupt

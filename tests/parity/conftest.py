@@ -1,4 +1,6 @@
-"""PyTorch's extractors beside ours, with the same random weights: the published ones can't be had everywhere."""
+"""PyTorch's extractors beside ours, with the same random weights: the published ones can't be had
+everywhere.
+"""
 
 import importlib.util
 import sys
@@ -15,7 +17,9 @@ def pictures(n, size, channels=3, seed=0):
     """uint8 (n, *size, channels): waves and a little noise, no two alike."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[: size[0], : size[1]].reshape(2, *size, 1) / max(size)
-    ky, kx, phase, light, contrast = rng.uniform(0, (30, 30, 6, 200, 90), (n, 1, 1, channels, 5)).transpose(4, 0, 1, 2, 3)
+    ky, kx, phase, light, contrast = rng.uniform(
+        0, (30, 30, 6, 200, 90), (n, 1, 1, channels, 5)
+    ).transpose(4, 0, 1, 2, 3)
     waves = 30 + light + contrast * np.sin(ky * y + kx * x + phase)
     return np.clip(waves + rng.normal(0, 10, waves.shape), 0, 255).astype(np.uint8)
 
@@ -40,7 +44,12 @@ def torch():
 def torch_fidelity(torch):
     """The package, imported without torchvision, which its extractors and scores don't use."""
     if importlib.util.find_spec("torchvision") is None:
-        for name in ("torchvision", "torchvision.datasets", "torchvision.transforms", "torchvision.transforms.functional"):
+        for name in (
+            "torchvision",
+            "torchvision.datasets",
+            "torchvision.transforms",
+            "torchvision.transforms.functional",
+        ):
             sys.modules[name] = module = _StandIn(name)
             parent, _, child = name.rpartition(".")
             if parent:
@@ -49,10 +58,16 @@ def torch_fidelity(torch):
 
 
 def _random_inception(torch, torch_fidelity, path):
-    """torch-fidelity's network with weights that keep the size and the variety of its activations; its state_dict in `path`."""
+    """torch-fidelity's network with weights that keep the size and the variety of its activations;
+    its state_dict in `path`.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "load", lambda path, **_: None)
-        patch.setattr(torch_fidelity.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state_dict: None)
+        patch.setattr(
+            torch_fidelity.FeatureExtractorInceptionV3,
+            "load_state_dict",
+            lambda self, state_dict: None,
+        )
         network = torch_fidelity.FeatureExtractorInceptionV3("inception", ["2048"], "none")
     torch.manual_seed(0)
     for module in network.modules():
@@ -71,17 +86,22 @@ def _random_inception(torch, torch_fidelity, path):
 def inception_pair(torch, torch_fidelity, tmp_path_factory):
     """(torch-fidelity's extractor, our variables) with the same random weights.
 
-    The extractor takes uint8 tensors (N, 3, H, W) and gives (features (N, 2048), unbiased logits (N, 1008)).
+    The extractor takes uint8 tensors (N, 3, H, W) and gives (features (N, 2048), unbiased logits
+    (N, 1008)).
     """
     path = tmp_path_factory.mktemp("inception") / "random.pth"
     _random_inception(torch, torch_fidelity, path)
-    extractor = torch_fidelity.FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(path))
+    extractor = torch_fidelity.FeatureExtractorInceptionV3(
+        "inception", ["2048", "logits_unbiased"], str(path)
+    )
     return extractor, inception.convert(read_tensors(path.read_bytes()))
 
 
 @pytest.fixture(scope="session")
 def theirs(torch):
-    """Call a PyTorch function of pictures (N, C, H, W) with numpy's (N, H, W, C) -> numpy arrays."""
+    """Call a PyTorch function of pictures (N, C, H, W) with numpy's (N, H, W, C) -> numpy
+    arrays.
+    """
 
     def call(function, images):
         with torch.inference_mode():

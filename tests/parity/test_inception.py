@@ -1,4 +1,6 @@
-"""InceptionV3 and the inception score against torch-fidelity's own classes, with the same random weights."""
+"""InceptionV3 and the inception score against torch-fidelity's own classes, with the same random
+weights.
+"""
 
 import io
 
@@ -43,10 +45,14 @@ def test_files_of_torch_save(torch, legacy):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_resize(theirs, torch_fidelity, size):
-    from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x as their_resize
+    from torch_fidelity.interpolate_compat_tensorflow import (
+        interpolate_bilinear_2d_like_tensorflow1x as their_resize,
+    )
 
     images = pictures(2, size)
-    want = theirs(lambda x: [their_resize(x.float(), (299, 299), align_corners=False)], images)[0].transpose(0, 2, 3, 1)
+    want = theirs(lambda x: [their_resize(x.float(), (299, 299), align_corners=False)], images)[
+        0
+    ].transpose(0, 2, 3, 1)
     np.testing.assert_allclose(inception.resize(images), want, rtol=0, atol=1e-3)
 
 
@@ -57,7 +63,8 @@ def test_features_and_logits(theirs, inception_pair, size):
     want = theirs(extractor, images)
     features = jax.jit(inception.features)(variables, images)
     got = features, inception.logits(variables, features)
-    assert want[0].std(0).mean() > 0.01 * want[0].max()  # the pictures differ by more than what is tolerated
+    # the pictures differ by more than what is tolerated
+    assert want[0].std(0).mean() > 0.01 * want[0].max()
     for ours, reference in zip(got, want, strict=True):
         agree(ours, reference, 1e-4)
 
@@ -76,4 +83,6 @@ def test_inception_score(torch, torch_fidelity, n):
     logits = np.random.default_rng(0).normal(0, 3, (n, 1008)).astype(np.float32)
     want = isc_features_to_metric(torch.from_numpy(logits), splits=10, shuffle=False)
     got = inception_score(logits)
-    np.testing.assert_allclose(got, (want["inception_score_mean"], want["inception_score_std"]), rtol=1e-6)
+    np.testing.assert_allclose(
+        got, (want["inception_score_mean"], want["inception_score_std"]), rtol=1e-6
+    )

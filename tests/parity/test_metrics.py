@@ -17,26 +17,38 @@ RNG = np.random.default_rng(0)
 def feature_sets(n, dim):
     """Two sets of skewed, correlated, positive features, as a network's are."""
     mix = RNG.normal(size=(dim, dim)) / np.sqrt(dim)
-    return [np.maximum(RNG.normal(shift, 1, (n, dim)) @ mix + 0.3, 0).astype(np.float32) for shift in (0, 0.2)]
+    return [
+        np.maximum(RNG.normal(shift, 1, (n, dim)) @ mix + 0.3, 0).astype(np.float32)
+        for shift in (0, 0.2)
+    ]
 
 
 def their_frechet(torch, real, generated):
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-    statistics = [fid_features_to_statistics(torch.from_numpy(x.astype(np.float64))) for x in (real, generated)]
+    statistics = [
+        fid_features_to_statistics(torch.from_numpy(x.astype(np.float64)))
+        for x in (real, generated)
+    ]
     return fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
 
 
 def test_frechet_distance(torch, torch_fidelity):
     real, generated = feature_sets(600, 200)
-    assert frechet(real, generated) == pytest.approx(their_frechet(torch, real, generated), rel=1e-6)
+    assert frechet(real, generated) == pytest.approx(
+        their_frechet(torch, real, generated), rel=1e-6
+    )
 
 
 def test_fid_from_pictures_to_distance(torch, torch_fidelity, theirs, inception_pair):
-    """Each tool with its own extractor; the first 32 of the features, so that 40 pictures span them."""
+    """Each tool with its own extractor; the first 32 of the features, so that 40 pictures span
+    them.
+    """
     extractor, variables = inception_pair
     real, generated = pictures(40, (64, 64), seed=1), pictures(40, (64, 64), seed=2) // 2
-    ours = [np.asarray(jax.jit(inception.features)(variables, x))[:, :32] for x in (real, generated)]
+    ours = [
+        np.asarray(jax.jit(inception.features)(variables, x))[:, :32] for x in (real, generated)
+    ]
     want = their_frechet(torch, *(theirs(extractor, x)[0][:, :32] for x in (real, generated)))
     assert frechet(*ours) == pytest.approx(want, rel=1e-3)
 
@@ -45,7 +57,8 @@ def test_kernel_distance(torch, torch_fidelity):
     from torch_fidelity.metric_kid import kid_features_to_metric
 
     real, generated = feature_sets(300, 100)
-    whole = {"kid_subsets": 1, "kid_subset_size": 300, "verbose": False}  # a subset of all: nothing is left to chance
+    # a subset of all: nothing is left to chance
+    whole = {"kid_subsets": 1, "kid_subset_size": 300, "verbose": False}
     want = kid_features_to_metric(torch.from_numpy(real), torch.from_numpy(generated), **whole)
     assert mmd2(real, generated) == pytest.approx(want["kernel_inception_distance_mean"], rel=1e-3)
 
@@ -54,9 +67,13 @@ def test_precision_recall_density_coverage():
     prdc = pytest.importorskip("prdc")
     real, generated = (RNG.normal(0, scale, (700, 6)).astype(np.float32) for scale in (1, 0.7))
     ours = neighbours.between(real, generated, *map(neighbours.within, (real, generated)))
-    at_3, at_5 = (prdc.compute_prdc(real, generated, nearest_k=k) for k in (neighbours.K_PRECISION, neighbours.K_DENSITY))
+    at_3, at_5 = (
+        prdc.compute_prdc(real, generated, nearest_k=k)
+        for k in (neighbours.K_PRECISION, neighbours.K_DENSITY)
+    )
     assert 0.05 < ours.recall < 0.95 and 0.05 < ours.coverage < 0.95
-    # Theirs leaves out what lies on the rim of a ball, which changes the last digits of continuous features at most.
+    # Theirs leaves out what lies on the rim of a ball, which changes the last digits of continuous
+    # features at most.
     assert ours.precision == pytest.approx(at_3["precision"], rel=1e-3)
     assert ours.recall == pytest.approx(at_3["recall"], rel=1e-3)
     assert ours.density == pytest.approx(at_5["density"], rel=1e-3)
