@@ -32,8 +32,10 @@ PERIODS = ("checkpoint_every", "evaluate_every")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that decides what a run does. None means: derived (from the data, or from another
-    field).
+    """Everything that decides what a run does.
+
+    None means: derived from the data, or from another field. Image size and channels are declared
+    as they are once the run is resolved (resolve.py).
     """
 
     method: str = option("gan", "what is trained", fixed=True)
@@ -48,13 +50,13 @@ class Config:
     split: str | None = option(
         None, "TFDS split, as in train or train+test (default: all splits together)", fixed=True
     )
-    image_size: tuple[int, int] | None = option(
+    image_size: tuple[int, int] = option(
         None,
         "N or HEIGHTxWIDTH (default: the data's own if that is fixed and at most 64, else 64)",
         fixed=True,
         parse=parse_image_size,
     )
-    channels: Literal[1, 3] | None = option(
+    channels: Literal[1, 3] = option(
         None, "1 (grey) or 3 (colour) (default: as the data)", fixed=True
     )
     fit: Literal["crop", "pad", "stretch", "tiles"] = option(

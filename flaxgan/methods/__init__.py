@@ -16,7 +16,7 @@ and perhaps
 
     to_sample(state)                    -> State: the part of a state that `sampler` takes; no more
                                         of a checkpoint is read
-    check(config)                       raises UserError if its networks can't be built as configured
+    check(config)                       raises UserError if its networks cannot be so
     stage(config, step)                 -> int: a static number that train_step is told, as
                                         progressive growing needs
 """
