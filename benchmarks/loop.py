@@ -15,7 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-import flaxgan.loop
+import flaxgan.training
 from benchmarks.timing import finish, seconds, spread
 from flaxgan.main import main as train
 from flaxgan.trainer import Trainer
@@ -79,7 +79,7 @@ class Timed(Trainer):
 
 def main() -> None:
     flags = sys.argv[1:] or ["--image-size", "64", "--epochs", "1"]
-    flaxgan.loop.Trainer = Timed
+    flaxgan.training.Trainer = Timed
     with tempfile.TemporaryDirectory() as folder:
         run = seconds(lambda: train([*flags, "--run-dir", str(Path(folder) / "run")]))
     timed = Timed.last

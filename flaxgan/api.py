@@ -68,10 +68,10 @@ def start(given: dict[str, Any], base: dict[str, Any], caller: "Caller", **asked
     """
     import dataclasses
 
-    from flaxgan.loop import train
     from flaxgan.run import Run
     from flaxgan.runs.folder import Run as Start
     from flaxgan.system.distributed import join
+    from flaxgan.training import train
 
     with explaining_full_disk():
         new = Start.open(given, base)

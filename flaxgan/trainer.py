@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from flaxgan.config import Config
 from flaxgan.data.cache import expect_random_reads
 from flaxgan.data.dataset import Dataset
+from flaxgan.data.order import steps_per_epoch
 from flaxgan.methods import method_of
 from flaxgan.methods.state import with_axis
 from flaxgan.methods.updates import Metrics
@@ -32,7 +33,7 @@ Step = Callable[..., tuple[State, Metrics]]  # of a state and a batch
 
 
 def require_divisible(config: Config, devices: list[jax.Device]) -> None:
-    """Raises UserError if the devices would get batches of different sizes."""
+    """Raise UserError if the devices would get batches of different sizes."""
     if config.batch_size % (len(devices) * config.accumulate):
         parts = f" in {config.accumulate} parts (--accumulate)" if config.accumulate > 1 else ""
         raise UserError(
@@ -42,44 +43,42 @@ def require_divisible(config: Config, devices: list[jax.Device]) -> None:
 
 
 def live_on_device(config: Config, devices: list[jax.Device], *arrays: np.ndarray) -> bool:
-    """Whether all pictures are to be kept in the memory of every device. See --data-home."""
+    """Tell whether all images are to be kept in the memory of every device (--data-home)."""
     if config.data_home != "auto":
         return config.data_home == "device"
-    # None of a CPU, whose memory holds them anyway
+    # None for a CPU, whose memory holds them anyway
     stats = devices[0].memory_stats() if jax.process_count() == 1 else None
-    return bool(stats) and sum(array.nbytes for array in arrays) <= SHARE_FOR_IMAGES * stats.get(
-        "bytes_limit", 0
-    )
+    limit = (stats or {}).get("bytes_limit", 0)
+    return limit > 0 and sum(array.nbytes for array in arrays) <= SHARE_FOR_IMAGES * limit
 
 
 def _scan(one_step: Step, state: State, data: Data, indices: Data | None) -> tuple[State, Metrics]:
-    """A step on each data[indices[k]], or data[k] if these are the batches; metrics have a row
-    each.
+    """Do a step on each data[indices[k]], or data[k] if these are the batches, in order.
+
+    Metrics have a row for each step.
     """
 
-    def body(state: State, own: Data) -> tuple[State, Metrics]:
-        batch = (
-            own
-            if indices is None
-            else jax.tree.map(lambda x, i: x.at[i].get(mode="promise_in_bounds"), data, own)
-        )
+    def body(state: State, row: Data) -> tuple[State, Metrics]:
+        if indices is None:
+            return one_step(state, row)
+        batch = jax.tree.map(lambda x, i: x.at[i].get(mode="promise_in_bounds"), data, row)
         return one_step(state, batch)
 
     return lax.scan(body, state, data if indices is None else indices)
 
 
 def _mapped(one_step: Step, state: State, batch: Data) -> tuple[State, Metrics]:
-    """A step on a device's part of the batch, under pmap: the one place that knows its axis."""
+    """Do a step on a device's rows of the batch, under pmap: the one place that knows its axis."""
     state, metrics = one_step(with_axis(state, AXIS), batch)
     return with_axis(state, None), metrics
 
 
 class Trainer:
-    """The compiled step: the state is replicated on all devices, batches are split among them,
-    batch norm sees the whole batch.
+    """Compile a method's step and run it on the devices.
 
-    The data set's arrays live on every device, and a step gathers its batch there, or each batch is
-    gathered on the host and sent while the step before is computed (see --data-home).
+    The state is replicated on all devices, batches are split among them, and batch norm sees the
+    whole batch. The data set's arrays live on every device, and a step gathers its batch there, or
+    each batch is gathered on the host and sent while the step before is computed (--data-home).
     """
 
     def __init__(
@@ -95,13 +94,12 @@ class Trainer:
         mesh = Mesh(devices, (AXIS,))
         self.replicated = NamedSharding(mesh, PartitionSpec())
         self.batch_sharding = NamedSharding(mesh, PartitionSpec(None, AXIS))
-        self.images_per_step = config.images_per_step
-        self.steps_per_dispatch = steps_per_dispatch or (
-            1 if devices[0].platform == "cpu" else STEPS_PER_DISPATCH
-        )
+        self.images_per_step, self.total_steps = config.images_per_step, total_steps
+        on_cpu = devices[0].platform == "cpu"
+        self.steps_per_dispatch = steps_per_dispatch or (1 if on_cpu else STEPS_PER_DISPATCH)
         # A program that runs once: most of what the CPU's compiler does for its speed would take
         # longer than it saves.
-        options = {"xla_backend_optimization_level": 1} if devices[0].platform == "cpu" else None
+        options = {"xla_backend_optimization_level": 1} if on_cpu else None
         self.create_state = jax.jit(
             functools.partial(method.create_state, config, total_steps),
             out_shardings=self.replicated,
@@ -123,24 +121,23 @@ class Trainer:
 
         # The collectives of a CPU's virtual devices wait in threads of one pool, and for ever if
         # later steps fill it.
-        self._is_stuck_ahead = devices[0].platform == "cpu" and len(devices) > 1
-        mapped = config.parallelism == "pmap"
-        self._batch_shape = (
-            (len(devices), self.images_per_step // len(devices))
-            if mapped
-            else (self.images_per_step,)
-        )
+        self._is_stuck_ahead = on_cpu and len(devices) > 1
+        rows, mapped = self.images_per_step, config.parallelism == "pmap"
+        self._batch_shape = (len(devices), rows // len(devices)) if mapped else (rows,)
         self._programs: dict[tuple[int, int], jax.stages.Compiled] = {}
+
+    @property
+    def per_epoch(self) -> int:
+        """Return the steps of an epoch."""
+        return steps_per_epoch(len(self.dataset.images), self.images_per_step)
 
     def _steps(self, stage: int) -> Any:
         """Return the jitted or mapped function of a stage: some steps, one after the other."""
-        one_step = functools.partial(
-            method_of(self.config).train_step, config=self.config, stage=stage
-        )
+        train_step = method_of(self.config).train_step
+        one_step = functools.partial(train_step, config=self.config, stage=stage)
         if self.config.parallelism == "jit":
-            return jax.jit(
-                functools.partial(_scan, one_step), donate_argnums=0, out_shardings=self.replicated
-            )
+            steps = functools.partial(_scan, one_step)
+            return jax.jit(steps, donate_argnums=0, out_shardings=self.replicated)
         steps = functools.partial(_scan, functools.partial(_mapped, one_step))
         data_axis = 1 if self._resident is None else None
         return jax.pmap(
@@ -153,29 +150,30 @@ class Trainer:
         )
 
     def _feed(self, indices: dict[str, np.ndarray]) -> tuple[Data, Data | None]:
-        """Return what _scan takes besides the state, for rows (count, images_per_step). Each
-        process reads its own only.
+        """Return what _scan takes besides the state, for rows (count, images_per_step).
+
+        Each process reads its own only.
         """
 
-        def own(rows: np.ndarray) -> Array:
+        def sharded(rows: np.ndarray) -> Array:
             rows = rows.reshape(len(rows), *self._batch_shape).astype(np.int32)
-            return jax.make_array_from_callback(
-                rows.shape, self.batch_sharding, lambda part: rows[part]
-            )
+            return jax.make_array_from_callback(rows.shape, self.batch_sharding, rows.__getitem__)
 
         def gathered(x: np.ndarray, rows: np.ndarray) -> Array:
             rows = rows.reshape(len(rows), *self._batch_shape)
             shape = (*rows.shape, *x.shape[1:])
-            return jax.make_array_from_callback(
-                shape, self.batch_sharding, lambda part: x[rows[part[: rows.ndim]]]
-            )
+
+            def read(part: Any) -> np.ndarray:
+                return x[rows[part[: rows.ndim]]]
+
+            return jax.make_array_from_callback(shape, self.batch_sharding, read)
 
         if self._resident is not None:
-            return self._resident, jax.tree.map(own, indices)
+            return self._resident, jax.tree.map(sharded, indices)
         return jax.tree.map(gathered, self.data, indices), None
 
     def compile(self, *counts: int) -> None:
-        """The programs of so many steps, instead of each when it is first called.
+        """Compile the programs of so many steps, instead of each when it is first called.
 
         One after the other: on a GPU XLA times candidates, in which programs compiled side by side
         block each other until they time out (openxla/xla pull request 42415), and the second finds
@@ -185,25 +183,25 @@ class Trainer:
             self._program(count)
 
     def _program(self, count: int, stage: int = 0) -> jax.stages.Compiled:
-        """`count` steps, which XLA is to know: else a GPU waits for the host after each, to learn
-        whether it was the last.
+        """Return the program of `count` steps, compiled when it is first asked for.
+
+        XLA is to know the count: else a GPU waits for the host after each step, to learn whether
+        it was the last.
         """
         if (count, stage) not in self._programs:
             zeros = np.zeros((count, self.images_per_step), np.int64)
             feed = self._feed(self.dataset.rows(zeros, zeros))
-            self._programs[count, stage] = (
-                self._steps(stage).lower(self.state_shape, *feed).compile()
-            )
+            lowered = self._steps(stage).lower(self.state_shape, *feed)
+            self._programs[count, stage] = lowered.compile()
         return self._programs[count, stage]
 
     def train_steps(
         self, state: State, indices: dict[str, np.ndarray], stage: int = 0
     ) -> tuple[State, Metrics]:
-        """Do a step for each row of indices, int64 (count, images_per_step) for each array; return
-        the state, metrics (count,).
+        """Do a step for each row of indices, int64 (count, images_per_step) for each array.
 
-        Doesn't wait for the device. The state is donated: use the one returned. `count`: at most
-        steps_per_dispatch.
+        Returns the state, and metrics (count,). Doesn't wait for the device. The state is donated:
+        use the one returned. `count` is at most steps_per_dispatch.
         """
         if self._is_stuck_ahead:
             jax.block_until_ready(state)
@@ -213,23 +211,20 @@ class Trainer:
         rows = []
         # before a checkpoint, one by one: a program for every count would be compiled for long
         for k in range(count):
-            own = {name: own_rows[k : k + 1] for name, own_rows in indices.items()}
-            state, metrics = self._program(1, stage)(state, *self._feed(own))
+            row = {name: x[k : k + 1] for name, x in indices.items()}
+            state, metrics = self._program(1, stage)(state, *self._feed(row))
             rows.append(metrics)
         return state, jax.tree.map(lambda *values: jnp.concatenate(values), *rows)
 
     @property
     def program(self) -> jax.stages.Compiled:
-        """Return the compiled program of `steps_per_dispatch` steps: for as_text(), cost_analysis()
-        and memory_analysis().
-        """
+        """Return the compiled program of `steps_per_dispatch` steps, for cost_analysis() say."""
         return self._program(self.steps_per_dispatch)
 
     def of_any_process(self, asked: Any) -> Any:
-        """Whether `asked` holds in any process, the same answer in all, computed before the next
-        step.
+        """Tell all processes whether `asked` holds in any, computed before the next step.
 
-        Of several processes it is an array: its bool waits for the device.
+        With several processes the answer is an array: its bool waits for the device.
         """
         if jax.process_count() == 1:
             return asked
@@ -240,6 +235,7 @@ class Trainer:
 
 def measured_speed(trainer: Trainer) -> float:
     """Return images per second, the median of a few steps on a state that is then thrown away.
+
     Waits for the device.
     """
     state = trainer.create_state()

@@ -153,7 +153,7 @@ UNPAIRED = Dataset({"image": IMAGES}, sha256="a" * 64, second=Dataset({"other": 
 def two(monkeypatch):
     monkeypatch.setitem(METHODS, "two", TWO)
     monkeypatch.setitem(OPTIONS, "two", Options)
-    monkeypatch.setattr("flaxgan.loop.prepare", lambda *_: UNPAIRED)
+    monkeypatch.setattr("flaxgan.training.prepare", lambda *_: UNPAIRED)
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_a_frozen_network_is_not_in_its_checkpoints(train_two):
 def test_eight_devices_agree_with_one(train_two, monkeypatch, parallelism):
     eight = train_two("eight", "--max-steps", 3, "--parallelism", parallelism)
     assert json.loads((eight / "config.json").read_text())["method"] == "two"
-    monkeypatch.setattr("flaxgan.loop.set_up_devices", lambda _: jax.devices()[:1])
+    monkeypatch.setattr("flaxgan.training.set_up_devices", lambda _: jax.devices()[:1])
     one = train_two("one", "--max-steps", 3, "--data-home", "device")
     assert len(rows(eight)) == 3
     for got, want in zip(rows(eight), rows(one), strict=True):

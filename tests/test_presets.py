@@ -176,7 +176,7 @@ def one_device(monkeypatch):
     """XLA's collectives between virtual devices get stuck where hundreds of steps wait for two
     cores.
     """
-    monkeypatch.setattr("flaxgan.loop.set_up_devices", lambda _: jax.devices()[:1])
+    monkeypatch.setattr("flaxgan.training.set_up_devices", lambda _: jax.devices()[:1])
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ import pytest
 from conftest import TINY, size_of, start, succeed
 from PIL import Image
 
+from flaxgan import training
 from flaxgan.config import Config, fields_of
-from flaxgan.loop import Loop
-from flaxgan.loop import train as training
+from flaxgan.loop import Loop, Snapshot
 from flaxgan.main import main
 from flaxgan.methods import sampling
 from flaxgan.methods.gan import create_state
@@ -336,7 +336,7 @@ def test_killed_twice_before_its_first_checkpoint_it_begins_anew(
     shutil.rmtree(run_dir / "checkpoints")
     (run_dir / "checkpoints" / "5.orbax-checkpoint-tmp").mkdir(parents=True)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr("flaxgan.loop.MetricsLog", lambda *_: 1 / 0)
+        patch.setattr("flaxgan.training.MetricsLog", lambda *_: 1 / 0)
         train("--run-dir", run_dir)
     assert not any((run_dir / "checkpoints").iterdir()) and not any(
         (run_dir / "generated_images").iterdir()
@@ -419,7 +419,7 @@ def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
     )
     shutil.copytree(run_dir, tmp_path / "new")
     with pytest.raises(UserError, match="has become the run of another process"):
-        training(second)
+        training.train(second)
     assert load_run(tmp_path / "new").config.options.features == 4
 
 
@@ -443,8 +443,7 @@ def test_all_rows_of_a_dispatch_have_its_speed(monkeypatch, tmp_path):
     ):
         for _ in range(5):
             now[0] += 2
-            reporter.take({"d_loss": np.zeros(8), "g_loss": np.zeros(8)})
-            reporter.catch_up()
+            reporter.report({"d_loss": np.zeros(8), "g_loss": np.zeros(8)})
     assert [row["step"] for row in log.rows] == [1, *range(3, 40, 3), 40]
     assert {row["images_per_second"] for row in log.rows} == {32}
 
@@ -455,36 +454,37 @@ def test_half_a_second_of_steps_is_left_to_the_device(monkeypatch, seconds, left
     # no two times are the same
     monkeypatch.setattr("time.monotonic", lambda: now[0] + 1e-9 * next(ticks))
     reporter = Reporter(Config.make(batch_size=8, log_every=2), None, 0, 800, 40)
-    for _ in range(400):
+    loop = Loop(None, None, None, reporter, None)
+    for done in range(2, 802, 2):
         now[0] += seconds
-        reporter.take({"d_loss": np.zeros(2), "g_loss": np.zeros(2)})
+        loop.take(done, {"d_loss": np.zeros(2), "g_loss": np.zeros(2)}, None)
     assert 0 <= reporter.step - (800 - left) <= 2, "at most so many steps, in whole dispatches"
-    reporter.catch_up()
+    loop.settle(0)
     assert reporter.step == 800
 
 
 def test_what_waits_for_its_losses_is_done_before_later_ones_are_looked_at(monkeypatch):
     ticks = itertools.count()
     monkeypatch.setattr("time.monotonic", lambda: 1e-6 * next(ticks))  # so fast that all may wait
-    reporter, done = Reporter(Config.make(batch_size=8, log_every=1), None, 0, 40, 40), []
-    good, lost = (
-        {"d_loss": np.zeros(2), "g_loss": np.zeros(2)},
-        {
-            "d_loss": np.zeros(2),
-            "g_loss": np.array([0, np.nan]),
-        },
-    )
-    reporter.take(good)
-    reporter.take(good, lambda: done.append(reporter.step))
-    reporter.take(good)
-    assert done == []
-    reporter.take(good, lambda: done.append(reporter.step))
-    assert done == [4], "one waits at a time"
-    reporter.take(lost, lambda: done.append("lost"))
-    assert done == [4, 8]
+    saved = []
+
+    class Saves:
+        def save(self, state):
+            saved.append((state, reporter.step))
+
+    reporter = Reporter(Config.make(batch_size=8, log_every=1), None, 0, 40, 40)
+    loop = Loop(None, None, Saves(), reporter, None)
+    good = {"d_loss": np.zeros(2), "g_loss": np.zeros(2)}
+    assert loop.take(2, good, None) == []
+    second, fourth, fifth = (Snapshot(step, f"state {step}", True) for step in (4, 8, 10))
+    assert loop.take(4, good, second) == loop.take(6, good, None) == saved == []
+    assert loop.take(8, good, fourth) == [second], "one waits at a time"
+    assert saved == [("state 4", 4)]
+    assert loop.take(10, good | {"g_loss": np.array([0, np.nan])}, fifth) == [fourth]
+    assert saved == [("state 4", 4), ("state 8", 8)]
     with pytest.raises(UserError, match="at step 10 "):
-        reporter.catch_up()
-    assert done == [4, 8]
+        loop.settle(0)
+    assert len(saved) == 2
 
 
 @pytest.mark.slow
@@ -499,7 +499,7 @@ def test_several_steps_a_dispatch_end_where_a_checkpoint_is_due(
             counts.append(len(indices["image"]))
             return super().train_steps(state, indices, stage)
 
-    monkeypatch.setattr("flaxgan.loop.Trainer", functools.partial(Noted, steps_per_dispatch=4))
+    monkeypatch.setattr("flaxgan.training.Trainer", functools.partial(Noted, steps_per_dispatch=4))
     run_dir = tmp_path / "run"
     train(
         "--dataset",
@@ -540,7 +540,7 @@ def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(
         assert sys.getswitchinterval() < before
         return _step(self, *args)
 
-    monkeypatch.setattr("flaxgan.loop.on_cpu", lambda: False)
+    monkeypatch.setattr("flaxgan.training.on_cpu", lambda: False)
     monkeypatch.setattr(Trainer, "train_steps", train_steps)
     sampling.generated_images.clear_cache()
     sampling._calibrated.clear_cache()
@@ -998,8 +998,11 @@ def test_weights_that_are_no_numbers_are_not_saved():
     good = create_state(Config.make(image_size=16, channels=3, features=4))
     params = jax.tree.map(lambda x: x * np.nan, good.generator.params)
     bad = good.replace(generator=good.generator.replace(params=params))
+    reporter = Reporter(Config.make(batch_size=8), None, 0, 40, 40)
     with pytest.raises(UserError, match="at step 7 "):
-        Loop(*[None] * 5, Never(), *[None] * 4).copied_to_save(bad, 7)()
+        loop = Loop(None, None, Never(), reporter, None)
+        loop.take(7, {"d_loss": np.zeros(7)}, Snapshot.take(bad, 7))
+        loop.settle(0)
 
 
 def test_what_is_abandoned_is_abandoned_through_whatever_catches_errors():

@@ -1,11 +1,8 @@
-"""What a run says while it trains: metrics.jsonl, the progress on the screen, and whether it has
-diverged.
-"""
+"""What a run says while it trains: in metrics.jsonl and on the screen."""
 
 import math
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Self
 
 import jax
@@ -18,15 +15,14 @@ from flaxgan.system.bars import progress_bar
 from flaxgan.system.errors import UserError, say
 
 SECONDS_BETWEEN_LINES = 20  # of progress, where there is no terminal for a bar
-# of steps that the device has waiting, while the host saves a checkpoint or Python is busy with a
-# picture
+# that the device has work for, while the host saves a checkpoint or Python is busy with a picture
 SECONDS_AHEAD = 0.5
 MOST_AHEAD = 512  # steps
 SECONDS_TIMED = 1  # at least: a host that was late finds several dispatches done at once
 
 
 def diverged(step: int) -> UserError:
-    """To be raised: says what to do where losses or weights are no longer numbers."""
+    """Return an error that says what to do where losses or weights are no longer numbers."""
     return UserError(
         f"the training diverged: at step {step} the losses or weights are no longer numbers. The"
         " last checkpoint, if there is one, is kept; try a lower --learning-rate"
@@ -50,51 +46,31 @@ def _listed(values: Any) -> list[float | None]:
 
 
 class Reporter:
-    """Takes in the metrics of each dispatch as they come from the device, some late, so that the
-    device is never idle.
-    """
+    """Write the metrics of each step to the log and the screen, and look for divergence in them."""
 
     def __init__(
         self, config: Config, log: MetricsLog | None, step: int, total: int, per_epoch: int
     ):
-        """`log`: of the process that writes; the others, with None, only look for divergence."""
+        """Go on after `step` of `total` steps; `log`: of the process that writes, else None."""
         self.config, self.log, self.per_epoch = config, log, per_epoch
-        self.step = step
-        self._waiting: deque[tuple[Metrics, Callable[[], None] | None]] = deque()
-        self._sent = step
-        self._ahead = 0  # steps that may wait beyond one dispatch
+        self.step = step  # the last that was reported
+        self.ahead = 0  # steps that may be unreported, beyond the newest dispatch
         self._printed = time.monotonic()
         self._times = deque([(self._printed, step)])  # when so many steps were done
         self._bar = progress_bar(initial=step, total=total, unit="step", hidden=log is None)
 
-    def take(self, metrics: Metrics, then: Callable[[], None] | None = None) -> None:
-        """A row of each step; once they are reported, `then` is called, one dispatch's at a time.
-
-        Waits until the device has no more than SECONDS_AHEAD, or one dispatch, left to do: so
-        Ctrl-C is prompt.
-        """
-        while then and any(waiting for _, waiting in self._waiting):
-            self._report()
-        self._waiting.append((metrics, then))
-        self._sent += _length(metrics)
-        while len(self._waiting) > 1 and self._sent - self.step > self._ahead:
-            self._report()
-
-    def catch_up(self) -> None:
-        """Report all there is. Waits for the device. Raises UserError if a step has lost its
-        numbers.
-        """
-        while self._waiting:
-            self._report()
-
     def restart_clock(self) -> None:
-        """Leave what was done between two steps out of images_per_second. To be called when caught
-        up.
+        """Leave what was done since the last step out of images_per_second.
+
+        To be called when all steps are reported.
         """
         self._times = deque([(time.monotonic(), self.step)])
 
-    def _report(self) -> None:
-        metrics, then = self._waiting.popleft()
+    def report(self, metrics: Metrics) -> None:
+        """Report the steps of a dispatch, of which each metric has a row. Waits for the device.
+
+        Raises UserError if a metric of a step is not finite.
+        """
         # waits for the device
         columns = {name: _listed(values) for name, values in jax.device_get(metrics).items()}
         count = _length(metrics)
@@ -103,9 +79,8 @@ class Reporter:
         if due:
             speed = self._speed(self.step + count)
             if jax.process_count() == 1:  # several have to do all in the same order
-                self._ahead = min(
-                    MOST_AHEAD, int(SECONDS_AHEAD * speed / self.config.images_per_step)
-                )
+                steps_per_second = speed / self.config.images_per_step
+                self.ahead = min(MOST_AHEAD, int(SECONDS_AHEAD * steps_per_second))
         for values in zip(*columns.values(), strict=True):
             self.step += 1
             row = {
@@ -115,19 +90,15 @@ class Reporter:
             }
             if not all(map(math.isfinite, row.values())):
                 raise diverged(self.step)
-            if self.log and self.step in due:
-                self._log(row, speed)
+            if self.step in due:
+                self._write(row, speed)
         self._bar.update(count)
-        if then:
-            then()
 
     def _is_due(self, step: int) -> bool:
         return step in (1, self._bar.total) or step % self.config.log_every == 0
 
     def _speed(self, step: int) -> float:
-        """Images a second up to this step, since the last one that is logged and SECONDS_TIMED
-        ago.
-        """
+        """Return images per second up to this step, over at least SECONDS_TIMED where possible."""
         now = time.monotonic()
         while len(self._times) > 1 and now - self._times[1][0] >= SECONDS_TIMED:
             self._times.popleft()
@@ -135,7 +106,9 @@ class Reporter:
         self._times.append((now, step))
         return (step - first) * self.config.images_per_step / (now - began)
 
-    def _log(self, metrics: dict[str, float], speed: float) -> None:
+    def _write(self, metrics: dict[str, float], speed: float) -> None:
+        if self.log is None:
+            return
         epoch = epoch_of(self.step, self.per_epoch)
         counts = {
             "step": self.step,
@@ -161,5 +134,5 @@ class Reporter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.close()

@@ -1,0 +1,213 @@
+"""A training from its flags to its last line: what is checked, opened, said and gone on with."""
+
+import contextlib
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from flaxgan.config import Config
+from flaxgan.data import Dataset, prepare, steps_per_epoch
+from flaxgan.diagnosis import diagnose
+from flaxgan.loop import Loop
+from flaxgan.methods.state import with_frozen
+from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
+from flaxgan.pretrained.extractor import Extractor, own_devices
+from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved, without_classes
+from flaxgan.runs.best import Selection
+from flaxgan.runs.caller import COMMAND_LINE, Caller
+from flaxgan.runs.checkpoint import Checkpoints, require_usable
+from flaxgan.runs.folder import Run
+from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.runs.progress import Reporter
+from flaxgan.runs.snapshots import Gallery, grid_after, remove_grids_after
+from flaxgan.summary import describe
+from flaxgan.system.devices import explaining_out_of_memory, on_cpu, on_one_device, set_up_devices
+from flaxgan.system.distributed import agreed, ending_together, from_first, is_first, require_equal
+from flaxgan.system.errors import UserError, say
+from flaxgan.system.signals import Interrupt
+from flaxgan.trainer import Trainer, require_divisible
+
+IF_OUT_OF_MEMORY = (
+    "try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), --dtype bfloat16,"
+    " fewer --features or a smaller --image-size"
+)
+
+
+class Start(NamedTuple):
+    """Where a training starts, and who asked for it."""
+
+    devices: list[jax.Device]
+    facts: Facts
+    deadline: float  # by time.monotonic; inf: none
+    caller: Caller
+
+
+def train(run: Run, caller: Caller = COMMAND_LINE) -> Path:
+    """Train to the end, or until interrupted, from the run's newest checkpoint if it has one.
+
+    Returns the run's folder. Raises UserError if the data are too few, the folder can't be
+    written, memory runs out, or a loss is no longer a number.
+    """
+    deadline = time.monotonic() + 3600 * run.config.hours if run.config.hours else math.inf
+    with ending_together(), explaining_out_of_memory(IF_OUT_OF_MEMORY):
+        require_usable(run.folder)
+        devices = set_up_devices(run.config.device)
+        # A new run's folder is process 0's choice; and no process writes to it before all have
+        # looked what is in it.
+        folder = run.folder.absolute() if run.config.distributed else run.folder
+        run = dataclasses.replace(run, folder=Path(from_first(str(folder))))
+        facts = facts_of(run, devices, run.config.hours and deadline - time.monotonic())
+        run = resolved(run, facts)
+        require_divisible(run.config, devices)
+        started = f"{run.config.to_dict()} {run.resumed}"
+        require_equal(
+            started, "were given different flags, or see different folders under --run-dir"
+        )
+        _train(run, Start(devices, facts, deadline, caller))
+        return run.folder
+
+
+def _train(run: Run, start: Start) -> None:
+    first, caller = is_first(), start.caller
+    run, dataset = _with_data(run)
+    per_epoch = steps_per_epoch(len(dataset.images), run.config.images_per_step)
+    total = _total_steps(run.config, per_epoch)
+    extractor = None
+    # before anything is written: its weights may not be there
+    if first and run.config.evaluate_every:
+        extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
+
+    with contextlib.ExitStack() as stack:
+        if first:
+            stack.enter_context(run.held())
+        interrupt = stack.enter_context(Interrupt.watch())
+        checkpoints = stack.enter_context(Checkpoints(run.folder, run.config.keep_checkpoints))
+        done = max(checkpoints.steps(), default=0)
+        if is_cut_to_time(run):
+            timed = Trainer(run.config, start.devices, dataset)
+            run = cut_to_time(run, start.facts, start.deadline, timed, done)
+            total = _total_steps(run.config, per_epoch)
+        config = run.config
+        if first:
+            if not run.resumed:
+                run.write_config(dataset, 0, caller.command)
+            remove_grids_after(done, run.folder, per_epoch)
+        # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
+        is_drawn = grid_after(done, run.folder, per_epoch).exists()
+        undone = done == total and (not is_drawn or run.lacks_evaluation(done))
+        if done >= total and not agreed(undone):
+            _tell(_nothing_to_do(run, done, total, per_epoch))
+            return
+        if first:
+            run.require_writable()
+        trainer = Trainer(config, start.devices, dataset, total_steps=total)
+        _tell_what_starts(run, trainer, start.facts, done)
+        state = _starting_state(trainer, checkpoints, done)
+        log = gallery = selection = None
+        if first:
+            if run.resumed:
+                run.write_config(dataset, done, caller.command)
+            log = stack.enter_context(MetricsLog(run.folder, done, caller.on_log))
+            gallery = stack.enter_context(Gallery(run, dataset, log, per_epoch, caller.on_snapshot))
+            if done < total and not on_cpu():
+                gallery.rehearse(on_one_device(state))
+        reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
+        if config.evaluate_every:
+            selection = Selection(run, dataset, extractor, log, interrupt, done)
+            stack.enter_context(selection)
+        loop = Loop(
+            run, trainer, checkpoints, reporter, interrupt, selection, gallery, start.deadline
+        )
+        done, whole = loop(state, done)
+
+    if gallery and log:
+        references = selection.references if selection else None
+        illness = diagnose(gallery.reals, gallery.generated, log.rows, references)
+        _tell(_last_words(loop, caller, done, whole, illness))
+
+
+def _tell(text: str) -> None:
+    """Say it once, whatever the number of processes."""
+    if is_first():
+        say(text, flush=True)
+
+
+def _with_data(run: Run) -> tuple[Run, Dataset]:
+    """Return the run and its data. Raises UserError if these are not what it began with."""
+    dataset = prepare(run.source, run.config.image_size, run.config.channels, run.config.fit)
+    require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
+    run.require_same(dataset)
+    if run.config.num_classes and not dataset.class_names:
+        if "conditional" not in run.chosen or run.resumed:
+            raise UserError(
+                f"--conditional takes labelled pictures, and some of {run.source.title} have no"
+                " class; give a --split that has"
+            )
+        run = without_classes(run)
+    return run, dataset
+
+
+def _total_steps(config: Config, per_epoch: int) -> int:
+    flag, total = min(config.lengths(per_epoch).items(), key=lambda item: item[1])
+    # steps, and the optimiser's updates, are counted in 32 bits
+    if total * config.images_per_step >= config.batch_size * 2**31:
+        raise UserError(f"{flag} comes to {total} steps, more than can be counted; ask for fewer")
+    return total
+
+
+def _nothing_to_do(run: Run, done: int, total: int, per_epoch: int) -> str:
+    ends = run.config.lengths(per_epoch).items()
+    limits = " and ".join(name for name, end in ends if end == total)
+    if done > total:
+        return (
+            f"{run.folder} has done {done} steps of {total}; to go on leave {limits} out, or raise"
+            " them"
+        )
+    return f"{run.folder} is finished: {done} of {total} steps done; for more, raise {limits}"
+
+
+def _tell_what_starts(run: Run, trainer: Trainer, facts: Facts, done: int) -> None:
+    total = trainer.total_steps
+    if run.chosen and not run.resumed:
+        _tell(described(run.chosen, facts))
+    what = (
+        f"steps {done + 1} to {total}"
+        if done < total
+        else "what was left undone after its last step"
+    )
+    summary = describe(run.config, trainer.dataset, trainer.devices, trainer.state_shape)
+    _tell(f"{summary}\n{run.folder}: {what}; compiling ...")
+    if total < STEPS_TO_SEE:
+        _tell(too_short(total, run.config, facts))
+
+
+def _starting_state(trainer: Trainer, checkpoints: Checkpoints, done: int) -> Any:
+    """Return the state after `done` steps; compiles the step if there are more to do."""
+    if done < trainer.total_steps:
+        trainer.compile(1, trainer.steps_per_dispatch)
+    if not done:
+        return trainer.create_state()
+    saved = checkpoints.restore(trainer.state_shape)
+    return with_frozen(saved, trainer.state_shape, trainer.create_state)
+
+
+def _last_words(loop: Loop, caller: Caller, done: int, whole: bool, illness: str | None) -> str:
+    """Return what was reached, what is wrong with it if anything, and how to go on."""
+    config, folder, total = loop.run.config, loop.run.folder, loop.trainer.total_steps
+    resume = f"{caller.resume(folder)}{' --distributed ...' if config.distributed else ''}"
+    if not whole and not loop.is_late:
+        return (
+            f"stopped by {loop.interrupt.name or 'another process'} after step {done} of {total},"
+            f" all saved; to resume:\n{resume}"
+        )
+    end = f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"
+    lines = [f"{end}; to sample: {caller.sample(folder)}"]
+    if not whole:
+        lines.insert(
+            0, f"--hours {config.hours} are over after step {done} of {total}; to go on: {resume}"
+        )
+    return "\n".join(lines)
