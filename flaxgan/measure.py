@@ -13,9 +13,9 @@ from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.results import check_output, content_of, save_images, write
 from flaxgan.model import Model, checkpoint_name
 from flaxgan.pretrained.extractor import Extractor, own_devices
-from flaxgan.runs.checkpoint import load
-from flaxgan.runs.folder import load_run, require_apart
+from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
+from flaxgan.runs.trained import load_run, require_apart
 from flaxgan.system.devices import set_up_devices
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import require_outside
@@ -38,8 +38,9 @@ def compare(
     device: str,
     output: Path | None,
 ) -> dict[str, Any]:
-    """Measure, and write `output` with its pictures if it is given; return what the JSON file has.
-    See flaxgan.evaluate.
+    """Measure, and write `output` with its pictures if it is given: see flaxgan.evaluate.
+
+    Without a run, both `real` and `generated` are given. Returns what the JSON file has.
     """
     if unknown := set(metrics or ()) - set(METRICS):
         raise UserError(
@@ -47,32 +48,31 @@ def compare(
             f" {', '.join(METRICS)}"
         )
     run = load_run(run_dir) if run_dir else None
-    config = run and run.config
+    config = run.config if run else None
     devices = set_up_devices(device)
     network = Extractor(extractor, own_devices(), inception_weights)
-    state = (
-        load(run, checkpoint_name(checkpoint), devices[0], without_optimisers)
-        if generated is None
-        else None
-    )
+    state = None
+    if run and generated is None:
+        state = load(run, checkpoint_name(checkpoint), devices[0], without_optimisers)
     if output:
         if run:
-            require_apart(output, run_dir, config)
+            require_apart(output, run.folder, run.config)
         places = [place for place in (real, generated) if isinstance(place, Path)]
         require_outside(output, places, "whose pictures are measured")
         check_output(output)
 
     caveats: list[str] = []
-    if real is not None:
+    if run and real is None:
+        reals = open_training_set(run.config, run.sha256, data_dir, num_real, caveats)
+    else:
         reals = open_set(real, num_real, image_size, like=config)
+    if run and generated is None:
+        fakes = sampled_set(state, run.config, run.class_counts, seed, num or len(reals))
     else:
-        reals = open_training_set(config, run.sha256, data_dir, num_real, caveats)
-    if generated is not None:
         fakes = open_set(generated, num, image_size)
-    else:
-        fakes = sampled_set(state, config, run.class_counts, seed, num or len(reals))
     mirror = config.flip if config else reals.images.shape[-1] == 3
-    comparison = Comparison(Reference(reals, network, mirror), fakes, seed, state, config, caveats)
+    reference = Reference(reals, network, bool(mirror))
+    comparison = Comparison(reference, fakes, seed, state, config, caveats)
     measured = evaluate(comparison, metrics)
     if not measured:
         raise UserError(f"nothing is measured: {'; '.join(caveats)}")
@@ -84,12 +84,14 @@ def compare(
 
 
 def _judged(images: Any, labels: Any, model: Model) -> ImageSet:
-    """Return images as the run's discriminator takes them. Raises UserError if they are of another
-    size.
+    """Return images as the run's discriminator takes them.
+
+    Raises UserError if they are of another size.
     """
     arrays = checked(images, labels, model.class_names if labels is not None else ())
-    if arrays.images.shape[1:] != (*model.config.image_size, model.config.channels):
-        size = "x".join(map(str, (*model.config.image_size, model.config.channels)))
+    shape = (*model.config.image_size, model.config.channels)
+    if arrays.images.shape[1:] != shape:
+        size = "x".join(map(str, shape))
         raise UserError(
             f"the discriminator takes images of {size}, and these are {arrays.images.shape[1:]}"
         )
@@ -102,16 +104,13 @@ def _judged(images: Any, labels: Any, model: Model) -> ImageSet:
 
 
 def discriminator_accuracy(model: Model, real: Any, generated: Any, seed: int) -> dict[str, float]:
-    """Ask the discriminator of a model's run, at the model's step, about images: see
-    flaxgan.discriminator_accuracy.
-    """
+    """Ask the discriminator of a model's run about images: see flaxgan.discriminator_accuracy."""
     state = load(model.run, CheckpointName("step", model.step), model.device, without_optimisers)
     pairs = [x if isinstance(x, tuple) else (x, None) for x in (real, generated)]
-    reals, fakes = (_judged(*pair, model) for pair in pairs)
+    reals, fakes = (_judged(images, labels, model) for images, labels in pairs)
+    reference = Reference(reals, None, mirror=False)
     try:
-        measured = accuracy(
-            Comparison(Reference(reals, None, mirror=False), fakes, seed, state, model.config)
-        )
+        measured = accuracy(Comparison(reference, fakes, seed, state, model.config))
     except NotMeasured as error:
         raise UserError(str(error)) from error
     return {name: entry["value"] for name, entry in measured.items()}

@@ -9,9 +9,9 @@ from flaxgan.config import Config
 from flaxgan.methods import method_of, to_sample
 from flaxgan.methods.sampling import between, first_latents, random_classes
 from flaxgan.request import Label, Request, class_ids
-from flaxgan.runs.checkpoint import load
-from flaxgan.runs.folder import load_run
+from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
+from flaxgan.runs.trained import load_run
 from flaxgan.system.devices import explaining_out_of_memory, set_up_devices
 from flaxgan.system.errors import UserError
 

@@ -4,7 +4,7 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -217,7 +217,7 @@ Pair = tuple[np.ndarray, np.ndarray, float]
 
 
 def save_neighbours(
-    path: Path, rows: dict[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray
+    path: Path, rows: Mapping[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray
 ) -> None:
     """Rows of (generated, nearest real, distance), and below them how the distances are spread,
     beside real to real.

@@ -8,8 +8,8 @@ import flaxgan
 from flaxgan.config import Config
 from flaxgan.curves import curves, png
 from flaxgan.model import Model
-from flaxgan.runs.folder import load_run
 from flaxgan.runs.history import History
+from flaxgan.runs.trained import load_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -95,7 +95,7 @@ def _sample(args: argparse.Namespace) -> None:
     scale = args.scale or 1
 
     from flaxgan.outputs import Output  # the heavy imports begin here
-    from flaxgan.runs.folder import require_apart
+    from flaxgan.runs.trained import require_apart
 
     output = Output(args.output, scale, args.resample == "smooth")
     if output.form.animated and not args.interpolate:

@@ -13,9 +13,10 @@ from flaxgan.config import Config
 from flaxgan.data import Dataset
 from flaxgan.flags import checkpoint_name
 from flaxgan.methods import state_shape
-from flaxgan.runs.checkpoint import Checkpoints, load
-from flaxgan.runs.folder import TrainedRun
+from flaxgan.runs.checkpoint import Checkpoints
+from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
+from flaxgan.runs.trained import TrainedRun
 from flaxgan.system.errors import UserError
 from flaxgan.trainer import Trainer
 
@@ -200,7 +201,7 @@ def test_one_that_is_removed_as_it_is_read_makes_way_for_the_newest_there_is(run
         return restore(self, *asked)
 
     monkeypatch.setattr(Checkpoints, "restore", removed_meanwhile)
-    run = TrainedRun(CONFIG.replace(run_dir=str(run_dir)), {}, None, 8)
+    run = TrainedRun(run_dir, CONFIG, {}, None, 8)
     assert int(load(run, None, jax.devices()[0]).step) == 3
     with pytest.raises(UserError, match="has no checkpoint of step 4"):
         load(run, CheckpointName("step", 4), jax.devices()[0])
@@ -244,7 +245,7 @@ def trained(run_dir):
     shutil.copytree(run_dir / "checkpoints", best)
     shutil.rmtree(best / "4")
     shutil.rmtree(run_dir / "checkpoints" / "3")
-    return TrainedRun(CONFIG.replace(run_dir=str(run_dir)), {}, None, 17)
+    return TrainedRun(run_dir, CONFIG, {}, None, 17)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +268,7 @@ def test_which_checkpoints_are_kept_is_said_by_step_and_epoch(trained, text):
 def test_of_many_kept_checkpoints_the_nearest_are_named(tmp_path):
     for step in range(100, 3000, 100):
         (tmp_path / "checkpoints" / str(step)).mkdir(parents=True)
-    run = TrainedRun(CONFIG.replace(run_dir=str(tmp_path)), {}, None, None)
+    run = TrainedRun(tmp_path, CONFIG, {}, None, None)
     with pytest.raises(
         UserError, match="of step 1010; kept: step 700, .*step 1000, .*step 1400, …; the run's"
     ):

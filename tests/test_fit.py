@@ -10,7 +10,7 @@ from flaxgan.data import open_source, prepare
 from flaxgan.data.fit import FITS
 from flaxgan.data.pixels import to_pixels
 from flaxgan.metrics.image_sets import open_set, open_training_set
-from flaxgan.runs.folder import load_run
+from flaxgan.runs.trained import load_run
 
 
 def striped(*colours, side=32, upright=False):

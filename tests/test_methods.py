@@ -26,9 +26,10 @@ from flaxgan.methods.updates import Metrics, Sometimes, accumulate_gradients
 from flaxgan.models.layers import BatchNorm
 from flaxgan.options import OPTIONS
 from flaxgan.rng import INITIALISING, TRAINING, Rng, random_key
-from flaxgan.runs.checkpoint import Checkpoints, load
-from flaxgan.runs.folder import load_run
+from flaxgan.runs.checkpoint import Checkpoints
+from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
+from flaxgan.runs.trained import load_run
 
 SIZE = (16, 16, 3)
 

@@ -29,11 +29,13 @@ from flaxgan.main import main
 from flaxgan.methods import sampling
 from flaxgan.methods.gan import create_state
 from flaxgan.plots import grid, name_rows
-from flaxgan.runs.checkpoint import Checkpoints, load
-from flaxgan.runs.folder import Run, load_run
+from flaxgan.runs.checkpoint import Checkpoints
+from flaxgan.runs.folder import Run
+from flaxgan.runs.loading import load
 from flaxgan.runs.metrics_log import MetricsLog
 from flaxgan.runs.naming import CheckpointName
 from flaxgan.runs.progress import Reporter
+from flaxgan.runs.trained import load_run
 from flaxgan.system.devices import set_up_devices
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import locked

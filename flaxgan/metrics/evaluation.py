@@ -1,9 +1,8 @@
-"""All metrics of a generated set of pictures against a real one, each with what it takes to compare
-it.
-"""
+"""All metrics of generated images against real ones, each with what it takes to compare it."""
 
 from collections.abc import Callable, Iterable
 
+import jax.numpy as jnp
 import numpy as np
 
 from flaxgan.metrics import neighbours
@@ -165,20 +164,22 @@ def _classes(c: Comparison) -> dict[str, Measured]:
 
 
 def _per_class(c: Comparison, guesses: np.ndarray) -> Measured:
-    """Return how many images look like the class they were asked for, all in all and class by
-    class, with their KID.
+    """Return the share of images that look like the class they were asked for, and by class.
+
+    Each class also has its KID.
     """
-    asked, per_class = c.generated.labels, {}
+    asked, per_class = np.asarray(c.generated.labels), {}
     for label, name in enumerate(c.real.image_set.class_names):
-        real, own = c.real.features[c.real.image_set.labels == label], asked == label
-        if own.any():
-            entry = {
-                "generated": int(own.sum()),
+        real, rows = c.real.features[c.real.image_set.labels == label], asked == label
+        generated = c.features[rows]
+        if len(generated):
+            entry: dict[str, float] = {
+                "generated": len(generated),
                 "real": len(real),
-                "agreement": float((guesses[own] == label).mean()),
+                "agreement": float((guesses[rows] == label).mean()),
             }
-            if (size := min(len(real), entry["generated"], SUBSET_SIZE)) >= 2:
-                entry["kid"] = kernel_distance(real, c.features[own], size, c.seed)[0]
+            if (size := min(len(real), len(generated), SUBSET_SIZE)) >= 2:
+                entry["kid"] = kernel_distance(real, generated, size, c.seed)[0]
             per_class[name] = entry
     return {"value": float((guesses == asked).mean()), "classes": per_class}
 
@@ -188,9 +189,8 @@ def _inception_score(c: Comparison) -> dict[str, Measured]:
         raise NotApplicable("the inception score takes --extractor inception")
     if len(c.generated) < SPLITS:
         raise NotMeasured(f"the inception score takes at least {SPLITS} generated pictures")
-    mean, std = inception_score(
-        np.asarray(inception.logits(c.extractor.variables, c.features)), SPLITS
-    )
+    logits = inception.logits(c.extractor.variables, jnp.asarray(c.features))
+    mean, std = inception_score(np.asarray(logits), SPLITS)
     return {"inception_score": {"value": mean, "std": std, "splits": SPLITS}}
 
 
@@ -210,8 +210,9 @@ METRICS: dict[str, Callable[[Comparison], dict[str, Measured]]] = {
 
 
 def evaluate(c: Comparison, names: Iterable[str] | None = None) -> dict[str, Measured]:
-    """The metrics of these names, or all that apply; why one could not be measured goes into
-    c.caveats.
+    """Measure the metrics of these names, or all that apply.
+
+    Why one could not be measured goes into c.caveats.
     """
     measured: dict[str, Measured] = {}
     for name in METRICS if names is None else names:

@@ -24,9 +24,8 @@ def _blur(x: Array) -> Array:
     window /= window.sum()
     for axis in (1, 2):
         size = x.shape[axis] - WINDOW + 1
-        x = sum(
-            lax.slice_in_dim(x, i, i + size, axis=axis) * float(window[i]) for i in range(WINDOW)
-        )
+        slices = [lax.slice_in_dim(x, i, i + size, axis=axis) for i in range(WINDOW)]
+        x = sum((part * float(w) for part, w in zip(slices, window, strict=True)), jnp.float32(0))
     return x
 
 

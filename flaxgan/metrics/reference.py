@@ -68,9 +68,9 @@ class Reference:
         return self._kernel_within[key]
 
     def classes(self, seed: int) -> Classes:
-        """A classifier of them. They must have two classes."""
+        """Return a classifier of the features. The images must have two classes or more."""
         if seed not in self._classes:
-            self._classes[seed] = learn(self.features, self.image_set.labels, seed)
+            self._classes[seed] = learn(self.features, np.asarray(self.image_set.labels), seed)
         return self._classes[seed]
 
     @property

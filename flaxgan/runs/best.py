@@ -20,8 +20,7 @@ from flaxgan.system.signals import Abandoned, Interrupt
 
 
 class Selection:
-    """Measures states of a run against its training data, and keeps the one that is nearest to
-    them.
+    """Measure states of a run against its training data, and keep the nearest.
 
     Its z are of a stream of their own, so that what is chosen here can be measured anew on others.
     Of several processes the first measures, on its own devices, while the others wait; all of them
@@ -37,20 +36,15 @@ class Selection:
         interrupt: Interrupt,
         step: int,
     ):
-        """`extractor` and `log`: of the first process; `step`: where the run goes on."""
+        """Go on after `step` steps; `extractor` and `log` are the first process's, else None."""
         self.references: dict[str, float] = {}  # of the last evaluation: what real images have
-        self.config, self.extractor, self.log, self.interrupt = (
-            run.config,
-            extractor,
-            log,
-            interrupt,
-        )
+        self.config, self.log, self.interrupt = run.config, log, interrupt
+        self.caveats: set[str] = set()
+        self.class_counts = dataset.class_counts
+        self.real: Reference | None = None
         if extractor:
-            self.real = Reference(
-                training_set(run.config, dataset), extractor, mirror=run.config.flip
-            )
-            self.caveats: set[str] = set()
-            self.class_counts = dataset.class_counts
+            images = training_set(run.config, dataset)
+            self.real = Reference(images, extractor, mirror=bool(run.config.flip))
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
         self.best.remove_after(step)
 
@@ -62,30 +56,29 @@ class Selection:
 
     def __call__(self, state: Any, epoch: int) -> bool:
         """Evaluate a state, unless it is already in the log; keep it if it is the best so far.
-        Waits for the device.
 
-        False if a signal to the first process ended the evaluation.
+        Waits for the device. Returns False if a signal to the first process ended the evaluation.
         """
         is_best = abandoned = False
         try:
-            is_best = bool(self.log) and self._best_of_all(on_one_device(state), epoch)
+            if self.real and self.log:
+                is_best = self._is_best(on_one_device(state), epoch, self.real, self.log)
         except Abandoned:
             abandoned = True
         if agreed(is_best):
             self.best.save(state)
         return not agreed(abandoned)
 
-    def _best_of_all(self, state: Any, epoch: int) -> bool:
-        step, name = int(state.step), self.extractor.network.FRECHET
-        distances = {row["step"]: row[name] for row in self.log.rows if name in row}
+    def _is_best(self, state: Any, epoch: int, real: Reference, log: MetricsLog) -> bool:
+        """Evaluate a state, unless it is in the log; tell whether none before was nearer."""
+        step, name = int(state.step), real.extractor.network.FRECHET
+        distances = {row["step"]: row[name] for row in log.rows if name in row}
         new = step not in distances
         if new:
             with self.interrupt.abandoning():
-                values = self._measured(state)
-            self.log.append(
-                {"step": step, "epoch": epoch, "images_seen": step * self.config.images_per_step}
-                | values
-            )
+                values = self._measured(state, real)
+            images_seen = step * self.config.images_per_step
+            log.append({"step": step, "epoch": epoch, "images_seen": images_seen} | values)
             distances[step] = values[name]
         # Beside the one that is kept: the log's best may have been lost with the steps after the
         # last checkpoint.
@@ -93,24 +86,17 @@ class Selection:
             distances[step] <= distances.get(kept, math.inf) for kept in self.best.steps()
         )
         if new:
-            say(
-                f"epoch {epoch}: {name}"
-                f" {distances[step]:.1f}{', the best so far' if is_best else ''}",
-                flush=True,
-            )
+            best = ", the best so far" if is_best else ""
+            say(f"epoch {epoch}: {name} {distances[step]:.1f}{best}", flush=True)
         return is_best
 
-    def _measured(self, state: Any) -> dict[str, float]:
-        """All metrics of a state; prints what there is to mind."""
+    def _measured(self, state: Any, real: Reference) -> dict[str, float]:
+        """Return all metrics of a state; says what there is to mind."""
+        config = self.config
         generated = sampled_set(
-            state,
-            self.config,
-            self.class_counts,
-            self.config.seed,
-            self.config.evaluate_num,
-            SELECTING,
+            state, config, self.class_counts, config.seed, config.evaluate_num, SELECTING
         )
-        comparison = Comparison(self.real, generated)
+        comparison = Comparison(real, generated)
         measured = evaluate(comparison)
         self.references = {
             name: entry["reference"]

@@ -12,24 +12,20 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import LatestN
 
-from flaxgan.methods import method_of, state_shape
-from flaxgan.methods.state import with_frozen, without_frozen
-from flaxgan.runs.folder import TrainedRun
-from flaxgan.runs.naming import CheckpointName, step_in_words
+from flaxgan.methods.state import without_frozen
 from flaxgan.runs.trees import filled, nested
 from flaxgan.system.errors import UserError
 
 ALL = "checkpoints"  # the folder of the newest ones
 BEST = "best_checkpoint"  # of the one that evaluation chose
 Part = Callable[[Any], Any]
-MOST_NAMED = 8  # where many are kept
-ATTEMPTS = 3  # at reading the newest one of a run that may be training
 
 
 @functools.cache
 def _quieten() -> None:
-    """Silence Orbax, which warns of what was asked of it, and reports each read that a damaged
-    checkpoint broke: we say it once.
+    """Silence Orbax, which warns of what was asked of it.
+
+    It also reports each read that a damaged checkpoint broke, which is said once here.
     """
     for name in ("absl", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -40,18 +36,13 @@ def _quieten() -> None:
 
 
 def require_usable(run_dir: Path) -> None:
-    """Raises UserError if Orbax can't keep checkpoints below this folder.
+    """Raise UserError if Orbax can't keep checkpoints below this folder.
 
     It uses the path as a glob pattern, and a backslash in it as a slash, so that what it has
     written is not found again. Bytes that are no text it refuses at length.
     """
-    wrong = sorted(
-        {
-            letter
-            for letter in run_dir.absolute().as_posix()
-            if letter in "*?[\\" or "\ud800" <= letter <= "\udfff"
-        }
-    )
+    path = run_dir.absolute().as_posix()
+    wrong = sorted({c for c in path if c in "*?[\\" or "\ud800" <= c <= "\udfff"})
     if wrong:
         raise UserError(
             f"{run_dir.absolute()} can't hold checkpoints, for Orbax, which writes them, can't take"
@@ -60,13 +51,9 @@ def require_usable(run_dir: Path) -> None:
 
 
 def _handlers() -> Any:
-    """Say how what is in a checkpoint is written and read, so that Orbax knows it before the first
-    of either.
-    """
-    registry, handler = (
-        ocp.handlers.DefaultCheckpointHandlerRegistry(),
-        ocp.StandardCheckpointHandler(),
-    )
+    """Return how checkpoints are written and read, which Orbax is to know before the first one."""
+    registry = ocp.handlers.DefaultCheckpointHandlerRegistry()
+    handler = ocp.StandardCheckpointHandler()
     for argument in (ocp.args.StandardSave, ocp.args.StandardRestore):
         registry.add("default", argument, handler)
     registry.add("default", ocp.args.PyTreeRestore, ocp.PyTreeCheckpointHandler())  # of a part
@@ -81,12 +68,14 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
 
 
 class Checkpoints:
-    """The checkpoints of a run. Written in the background and renamed into place when whole, so
-    none is ever half one.
+    """Save and restore the states of a run.
+
+    A checkpoint is written in the background and renamed into place when whole, so that none is
+    ever half one.
     """
 
     def __init__(self, run_dir: Path, keep: int | None = None, folder: str = ALL):
-        """`keep`: how many of the newest to keep; None opens the folder to read only.
+        """Open the folder to keep the `keep` newest checkpoints; None opens it to read only.
 
         Raises UserError if what would be written there could not be read.
         """
@@ -108,7 +97,7 @@ class Checkpoints:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 self._require_readable()
@@ -125,10 +114,10 @@ class Checkpoints:
             self._manager.delete(late)
 
     def save(self, state: Any) -> None:
-        """Copy the state and write it in the background; a step already saved is left alone. Waits
-        for the device.
+        """Copy the state and write it in the background; a step already saved is left alone.
 
-        Raises UserError if the checkpoint before can't be read, or this one, if it is the first.
+        Waits for the device. Raises UserError if the checkpoint before can't be read, or this one,
+        if it is the first.
         """
         step = int(state.step)
         if step not in self.steps():
@@ -141,8 +130,9 @@ class Checkpoints:
                 self._is_first = False
 
     def _require_readable(self) -> None:
-        """Look at what was saved last, once it is written: Orbax has been seen to say nothing where
-        it lost what it wrote.
+        """Raise UserError if what was saved last can't be read, once it is written.
+
+        Orbax has been seen to say nothing where it lost what it wrote.
         """
         step, self._unread = self._unread, None
         if step is None:
@@ -165,14 +155,16 @@ class Checkpoints:
             )
 
     def _tree(self, step: int) -> Any:
-        """Return the state's metadata, for which the header of every array is read. Raises whatever
-        Orbax does.
+        """Return the state's metadata, for which the header of every array is read.
+
+        Raises whatever Orbax does.
         """
         return self._manager.metadata(step).item_metadata.tree
 
     def _read(self, step: int, shape: Any, part: Part | None = None) -> Any:
-        """Return the state at `step`, or a part of it, or None if it is another network's. Raises
-        whatever Orbax does.
+        """Return the state at `step`, or a part of it, or None if it is another network's.
+
+        Raises whatever Orbax does.
         """
         shape = without_frozen(shape)
         if _shapes(self._tree(step)) != _shapes(shape):
@@ -188,11 +180,10 @@ class Checkpoints:
         return filled(shape, read)
 
     def restore(self, shape: Any, step: int | None = None, part: Part | None = None) -> Any:
-        """Read the newest checkpoint, or that of `step`, with the shapes, dtypes and shardings of
-        `shape`.
+        """Read the newest checkpoint, or that of `step`.
 
-        `part`: takes from a state what is to be read (see methods/__init__.py); the rest stays on
-        the disk.
+        `shape` is a state of jax.ShapeDtypeStruct with shardings; `part` takes from it what is to
+        be read (see methods/__init__.py), and the rest stays on the disk.
 
         Raises UserError if there is none, if it can't be read, or if it belongs to another network.
         """
@@ -223,9 +214,7 @@ class Checkpoints:
         return state
 
     def _way_back(self, shape: Any) -> str:
-        """Say what to remove if the newest checkpoint is damaged: nothing, unless one before it has
-        been read.
-        """
+        """Return what to remove if the newest checkpoint is damaged; "" if no older one is whole."""
         if jax.process_count() > 1:  # they read together, and the others may have found no damage
             return ""
         *older, newest = self.steps()
@@ -244,60 +233,3 @@ class Checkpoints:
 
 def _in_short(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error)[:200]}"
-
-
-def _find(run: TrainedRun, name: CheckpointName | None) -> tuple[str, int | None]:
-    """Find a checkpoint -> its folder in the run's, and its step, None for the newest. Raises
-    UserError if it is not kept.
-    """
-    run_dir = Path(run.config.run_dir)
-    if name in (None, CheckpointName("best")):
-        folder, why = (
-            (BEST, "no best checkpoint: train it with --evaluate-every")
-            if name
-            else (ALL, "no checkpoint yet")
-        )
-        if not (run_dir / folder).is_dir():
-            raise UserError(f"{run_dir} has {why}")
-        return folder, None
-    step = name.step(run.per_epoch)
-    kept = {
-        int(path.name): folder
-        for folder in (BEST, ALL)
-        for path in (run_dir / folder).glob("*")
-        if path.name.isdecimal()
-    }
-    if step not in kept:
-        near = sorted(sorted(kept, key=lambda other: abs(other - step))[:MOST_NAMED])
-        words = [step_in_words(step, run.per_epoch) for step in (step, *near)]
-        raise UserError(
-            f"{run_dir} has no checkpoint of {words[0]}; kept:"
-            f" {', '.join(words[1:]) or 'none yet'}{', …' if len(near) < len(kept) else ''}; the"
-            " run's pictures of other epochs are in generated_images/, their weights are gone;"
-            " --keep-checkpoints N keeps more"
-        )
-    return kept[step], step
-
-
-def load(
-    run: TrainedRun, name: CheckpointName | None, device: jax.Device, part: Part | None = None
-) -> Any:
-    """Restore the state of a run, or a part of it, at the checkpoint that is asked for, the newest
-    if none is, on one device.
-
-    Raises UserError if there is no such checkpoint, or if it can't be read.
-    """
-    folder, step = _find(run, name)
-    on_device = jax.sharding.SingleDeviceSharding(device)
-    shape = state_shape(run.config, on_device)
-    create = jax.jit(
-        lambda: method_of(run.config).create_state(run.config), out_shardings=on_device
-    )
-    for attempt in range(ATTEMPTS):
-        try:
-            with Checkpoints(Path(run.config.run_dir), folder=folder) as checkpoints:
-                return with_frozen(checkpoints.restore(shape, step, part), shape, create)
-        # a run that goes on may have removed it meanwhile, and has a newer one
-        except (UserError, FileNotFoundError):
-            if step is not None or attempt == ATTEMPTS - 1:
-                raise

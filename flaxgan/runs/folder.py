@@ -7,28 +7,24 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import flaxgan
 from flaxgan.config import Config
-from flaxgan.data import Dataset, Source, open_source, steps_per_epoch
+from flaxgan.data import Dataset, Source, open_source
 from flaxgan.data.open import is_path
-from flaxgan.fields import is_a, spelled
+from flaxgan.fields import spelled
 from flaxgan.methods import check
 from flaxgan.presets import Choice
-from flaxgan.runs.metrics_log import METRICS_FILE, evaluated, logged
-from flaxgan.runs.provenance import require_this_version, start_of
+from flaxgan.runs.metrics_log import evaluated, logged
+from flaxgan.runs.provenance import start_of
+from flaxgan.runs.trained import OWN, read_config
 from flaxgan.system.errors import FULL, UserError, say
-from flaxgan.system.files import locked, portable, replacing, require_outside
-
-OWN = (  # files and folders of a run, which it writes and reads alone
-    *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
-    *("generated_images", "real_images.png", "real_vs_generated.png", "losses.png"),
-)
+from flaxgan.system.files import locked, portable, replacing
 
 
 def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
-    """The two fields that may be paths, independent of the working directory."""
+    """Return the two fields that may be paths, independent of the working directory."""
     fields = {}
     if data_dir is not None:
         fields["data_dir"] = _resolved("--data-dir", data_dir)
@@ -46,72 +42,10 @@ def _resolved(name: str, path: str) -> str:
         raise UserError(f"{name} {path} can't be used: {error}") from error
 
 
-class TrainedRun(NamedTuple):
-    """What sampling and evaluation need to know of a run."""
-
-    config: Config
-    # how many pictures of each class it was trained on; empty if they have none
-    class_counts: dict[str, int]
-    sha256: str | None  # of those pictures
-    num_images: int | None  # how many there were; None if config.json doesn't say
-
-    @property
-    def per_epoch(self) -> int | None:
-        """The steps of an epoch; None if `num_images` is not known."""
-        return (
-            None
-            if self.num_images is None
-            else steps_per_epoch(self.num_images, self.config.images_per_step)
-        )
-
-
-def load_run(run_dir: Path) -> TrainedRun:
-    """Raises UserError if the folder is no run."""
-    saved, config = _read(run_dir)
-    data = saved.get("data", {})
-    names = data.get("class_names", ())
-    counts = dict(zip(names, data.get("class_counts", ()), strict=True))
-    return TrainedRun(config, counts, data.get("sha256"), data.get("images"))
-
-
-def require_apart(output: Path, run_dir: Path, config: Config) -> None:
-    """Raises UserError if --output is a file of the run, or lies in a folder of the run's or among
-    its pictures.
-    """
-    own = [*(run_dir / name for name in OWN), *filter(None, [config.image_folder])]
-    require_outside(output, own, "which belongs to the run")
-
-
-def _read(run_dir: Path) -> tuple[dict[str, Any], Config]:
-    """config.json as it is, and the configuration in it."""
-    path = run_dir / "config.json"
-    try:
-        saved = json.loads(path.read_text())
-        if missing := {"dataset", "image_size", "channels"} - saved.keys():
-            raise ValueError(f"it does not say {', '.join(sorted(missing))}")
-        require_this_version(saved)
-        data = saved.get("data", {})
-        if not isinstance(data, dict) or not isinstance(saved.get("chosen", {}), dict):
-            raise ValueError("what it says of the data, or of what was chosen, is no object")
-        if not is_a(data.get("images", 1), int) or data.get("images", 1) < 1:
-            raise ValueError("it does not say how many pictures there are")
-        if len(data.get("class_counts", ())) != len(data.get("class_names", ())):
-            raise ValueError("it does not say how many pictures each class has")
-        return saved, Config.from_dict(saved, run_dir=str(run_dir))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(
-            f"{run_dir} is no run of flaxgan: there is no {path}; name a run's folder"
-        ) from error
-    except UserError as error:
-        raise UserError(f"{path} can't be read: {error}") from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} can't be read: {error}; bring it back as it was, or take another run"
-        ) from error
-
-
 @dataclasses.dataclass(frozen=True)
 class Run:
+    """A run that is to be started or resumed: its folder, configuration and data source."""
+
     folder: Path
     config: Config
     source: Source
@@ -126,67 +60,53 @@ class Run:
 
     @classmethod
     def open(cls, given: dict[str, Any], recipe: dict[str, Any] | None = None) -> Self:
-        """Open a new run with the recipe's fields and these, or the one in `run_dir` with these
-        changed. Writes nothing yet.
+        """Open a new run with these fields, or resume the one in `run_dir` with these changed.
 
-        Raises UserError if the folder is something else, or if what is given contradicts what the
-        run is.
+        A new run has the recipe's fields, too. Writes nothing yet. Raises UserError if the folder
+        is something else, or if what is given contradicts what the run is.
         """
         given = {name: value for name, value in given.items() if value is not None}
         asked = (recipe or {}) | given
-        run_dir, folder = asked.get("run_dir"), None
-        content: list[str] = []
-        if run_dir is not None:
-            try:
-                folder = Path(run_dir).expanduser()
-                content = [name for name in os.listdir(folder) if not name.startswith(".")]
-            except FileNotFoundError:
-                pass  # a new one
-            except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
-                raise UserError(
-                    f"--run-dir {run_dir} can't be used: {error}; name a new folder or a run's"
-                ) from error
-        if not content:
-            fields = Config.make(**asked)
-            config = fields.replace(**_absolute(fields.dataset, fields.data_dir))
-            if config.image_size is not None:
-                check(config)  # before anything is downloaded
-            source = open_source(config.dataset, config.data_dir, config.split)
-            folder = folder or _new_folder(source.name)
-            if config.image_folder in folder.resolve().parents:
-                raise UserError(
-                    f"the run {folder} would lie among the pictures of {config.dataset}; name a"
-                    " --run-dir elsewhere"
-                )
-            return cls(folder, config, source, None, frozenset(asked))
+        folder = content = None
+        if (run_dir := asked.get("run_dir")) is not None:
+            folder, content = _listed(run_dir)
+        if folder is None or not content:
+            return cls._new(folder, asked)
         if "config.json" not in content:
             raise UserError(
                 f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a"
                 " run's"
             )
+        return cls._resumed(folder, given)
+
+    @classmethod
+    def _new(cls, folder: Path | None, asked: dict[str, Any]) -> Self:
+        fields = Config.make(**asked)
+        config = fields.replace(**_absolute(fields.dataset, fields.data_dir))
+        if config.image_size is not None:
+            check(config)  # before anything is downloaded
+        source = open_source(config.dataset, config.data_dir, config.split)
+        folder = folder or _new_folder(source.name)
+        if config.image_folder in folder.resolve().parents:
+            raise UserError(
+                f"the run {folder} would lie among the pictures of {config.dataset}; name a"
+                " --run-dir elsewhere"
+            )
+        return cls(folder, config, source, None, frozenset(asked))
+
+    @classmethod
+    def _resumed(cls, folder: Path, given: dict[str, Any]) -> Self:
         has_checkpoints = any(folder.glob("checkpoints/*"))
         if any(folder.glob("generated_images/*")) and not has_checkpoints:
             raise UserError(
                 f"the checkpoints of {folder} are gone; bring them back, or name a new --run-dir"
             )
-        saved, before = _read(folder)
+        saved, before = read_config(folder)
         given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
-        if has_checkpoints or any(logged(folder)):
-            fixed = [name for name in given if before.fields[name].metadata["fixed"]]
-            measuring = {"extractor", "evaluate_num"} & {*fixed}
-            if measuring and not evaluated(folder):
-                fixed = [name for name in fixed if name not in measuring]
-        else:  # it ended before its first step, short of memory perhaps
-            fixed = [name for name in ("dataset", "split") if name in given]
+        begun = has_checkpoints or any(logged(folder))
+        if not begun:  # it ended before its first step, short of memory perhaps
             saved.pop("data", None)
-        changed = [name for name in fixed if given[name] != before[name]]
-        if "dataset" in changed and before.image_folder and os.path.isabs(given["dataset"]):
-            changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
-        wrong = [
-            f"{spelled(name, given[name])} (the run has {spelled(name, before[name])})"
-            for name in changed
-        ]
-        if wrong:
+        if wrong := _contradictions(folder, given, before, begun):
             raise UserError(
                 f"{folder} can't be resumed with {', '.join(wrong)}; leave that out, or start a new"
                 " --run-dir"
@@ -195,23 +115,23 @@ class Run:
             given = {"images": None, "epochs": None} | given
         config = before.replace(**given)
         check(config)
-        reasons = {
-            name: reason
+        chosen = {
+            name: Choice(config[name], reason)
             for name, reason in saved.get("chosen", {}).items()
             if name in config.fields and name not in given
         }
-        chosen = {name: Choice(config[name], reason) for name, reason in reasons.items()}
         source = open_source(config.dataset, config.data_dir, config.split)
         return cls(folder, config, source, saved, frozenset(given), chosen)
 
     def lacks_evaluation(self, step: int) -> bool:
-        """Whether this one, the last, is not in the log, and was asked for."""
+        """Tell whether an evaluation after `step` was asked for and is not in the log."""
         return bool(self.config.evaluate_every) and step not in evaluated(self.folder)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder, created if it is a new run's. Raises UserError if another process has
-        it, or it can't be created.
+        """Hold the folder, created if it is a new run's.
+
+        Raises UserError if another process has it, or if it can't be created.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -233,19 +153,20 @@ class Run:
                 ) from error
 
     def _holds(self, path: Any) -> bool:
-        """`path`: of an OSError, or None."""
+        """Tell whether the file of an OSError, if it names one, is the run's."""
         return bool(path) and self.folder.absolute() in Path(os.fsdecode(path)).absolute().parents
 
     def require_writable(self) -> None:
-        """Raises UserError, before anything is computed, if one of the run's folders is locked:
-        Orbax would say so at length.
+        """Raise UserError if one of the run's folders can't be written to.
+
+        Orbax would say so at length, after much has been computed.
         """
-        for own in (self.folder, *(self.folder / name for name in OWN)):
-            if own.is_dir() and not os.access(own, os.W_OK | os.X_OK):
-                raise UserError(f"can't write to {own}; see to its permissions, and start again")
+        for path in (self.folder, *(self.folder / name for name in OWN)):
+            if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
+                raise UserError(f"can't write to {path}; see to its permissions, and start again")
 
     def require_same(self, dataset: Dataset) -> None:
-        """Raises UserError if the run is resumed and had other pictures, or classes, before."""
+        """Raise UserError if the run is resumed and had other images, or classes, before."""
         before = (self.saved or {}).get("data", {})
         now = {"sha256": dataset.sha256, "class_names": [*dataset.class_names]}
         if any(before.get(name, value) != value for name, value in now.items()):
@@ -261,12 +182,11 @@ class Run:
             )
 
     def write_config(self, dataset: Dataset, step: int, command: str = "") -> None:
-        """Write what the run is, and how it is started now, after `step` steps, by `command`; what
-        is changed is said.
+        """Write what the run is, and that `command` starts it now after `step` steps.
 
-        Raises UserError if it can't be written.
+        Says what is changed. Raises UserError if it can't be written.
         """
-        data = {
+        data: dict[str, Any] = {
             "images": len(dataset.images),
             "sha256": dataset.sha256,
             "class_names": dataset.class_names,
@@ -274,32 +194,54 @@ class Run:
         if dataset.class_names:
             data["class_counts"] = [*dataset.class_counts.values()]
         fields = json.loads(json.dumps(self.config.to_dict()))
-        changes = []
-        if self.saved is not None:
-            changed = {
-                name: fields[name]
-                for name in fields
-                if name in self.saved and self.saved[name] != fields[name]
-            }
-            changes = self.saved.get("changes", []) + (
-                [{"step": step} | changed] if changed else []
-            )
-            for name, value in changed.items():
-                say(f"from step {step} on: {spelled(name, value)} (was {self.saved[name]})")
+        before = self.saved or {}
+        changed = {
+            name: value for name, value in fields.items() if before.get(name, value) != value
+        }
+        for name, value in changed.items():
+            say(f"from step {step} on: {spelled(name, value)} (was {before[name]})")
+        text = {
+            "flaxgan_version": flaxgan.__version__,
+            **fields,
+            "chosen": {name: choice.reason for name, choice in self.chosen.items()},
+            "data": data,
+            "changes": before.get("changes", []) + ([{"step": step} | changed] if changed else []),
+            "starts": [*before.get("starts", []), start_of(step, command)],
+        }
         try:
             with replacing(self.folder / "config.json") as temporary:
-                chosen = {name: choice.reason for name, choice in self.chosen.items()}
-                text = {
-                    "flaxgan_version": flaxgan.__version__,
-                    **fields,
-                    "chosen": chosen,
-                    "data": data,
-                    "changes": changes,
-                }
-                text["starts"] = [*(self.saved or {}).get("starts", []), start_of(step, command)]
                 temporary.write_text(json.dumps(text, indent=2) + "\n")
         except OSError as error:
             raise UserError(f"can't write to --run-dir {self.folder}: {error.strerror}") from error
+
+
+def _listed(run_dir: str) -> tuple[Path, list[str]]:
+    """Return a folder that may be there, and the names in it. Raises UserError if it is none."""
+    try:
+        folder = Path(run_dir).expanduser()
+        return folder, [name for name in os.listdir(folder) if not name.startswith(".")]
+    except FileNotFoundError:  # a new one
+        return folder, []
+    except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
+        raise UserError(
+            f"--run-dir {run_dir} can't be used: {error}; name a new folder or a run's"
+        ) from error
+
+
+def _contradictions(folder: Path, given: dict[str, Any], before: Config, begun: bool) -> list[str]:
+    """Return in words which of the fields `given` can't be changed in the run that is resumed."""
+    fixed = ["dataset", "split"]
+    if begun:
+        fixed = [name for name, field in before.fields.items() if field.metadata["fixed"]]
+        if not evaluated(folder):
+            fixed = [name for name in fixed if name not in ("extractor", "evaluate_num")]
+    changed = [name for name in given if name in fixed and given[name] != before[name]]
+    if "dataset" in changed and before.image_folder and os.path.isabs(given["dataset"]):
+        changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
+    return [
+        f"{spelled(name, given[name])} (the run has {spelled(name, before[name])})"
+        for name in changed
+    ]
 
 
 def _new_folder(name: str) -> Path:

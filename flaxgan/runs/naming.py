@@ -26,7 +26,7 @@ class CheckpointName(NamedTuple):
                 f"{text!r} is neither a step (5000 or step:5000) nor an epoch (epoch:20), nor the"
                 " word best"
             )
-        return cls(unit or "step", int(number))
+        return cls("epoch" if unit == "epoch" else "step", int(number))
 
     def step(self, per_epoch: int | None) -> int:
         """Return the step that a step or an epoch of `per_epoch` steps names. Raises UserError if

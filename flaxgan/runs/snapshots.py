@@ -158,7 +158,7 @@ class Gallery:
         sys.setswitchinterval(SWITCH_INTERVAL)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._pool.shutdown(cancel_futures=kind is KeyboardInterrupt)
         sys.setswitchinterval(self._switch_interval)
         while self._drawn and kind is None:

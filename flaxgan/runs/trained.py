@@ -1,0 +1,82 @@
+"""What the folder of a trained run says of it: its configuration and its data."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flaxgan.config import Config
+from flaxgan.data import steps_per_epoch
+from flaxgan.fields import is_a
+from flaxgan.runs.metrics_log import METRICS_FILE
+from flaxgan.runs.provenance import require_this_version
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import require_outside
+
+OWN = (  # files and folders of a run, which it writes and reads alone
+    *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
+    *("generated_images", "real_images.png", "real_vs_generated.png", "losses.png"),
+)
+
+
+class TrainedRun(NamedTuple):
+    """What sampling and evaluation know of a run."""
+
+    folder: Path
+    config: Config
+    # how many pictures of each class it was trained on; empty if they have none
+    class_counts: dict[str, int]
+    sha256: str | None  # of those pictures
+    num_images: int | None  # how many there were; None if config.json doesn't say
+
+    @property
+    def per_epoch(self) -> int | None:
+        """Return the steps of an epoch, or None if `num_images` is not known."""
+        if self.num_images is None:
+            return None
+        return steps_per_epoch(self.num_images, self.config.images_per_step)
+
+
+def load_run(run_dir: Path) -> TrainedRun:
+    """Return what is known of the run in a folder. Raises UserError if it is no run."""
+    saved, config = read_config(run_dir)
+    data = saved.get("data", {})
+    names = data.get("class_names", ())
+    counts = dict(zip(names, data.get("class_counts", ()), strict=True))
+    return TrainedRun(run_dir, config, counts, data.get("sha256"), data.get("images"))
+
+
+def require_apart(output: Path, run_dir: Path, config: Config) -> None:
+    """Raise UserError if --output is a file of the run, or lies among its files or pictures."""
+    own = [*(run_dir / name for name in OWN), *filter(None, [config.image_folder])]
+    require_outside(output, own, "which belongs to the run")
+
+
+def read_config(run_dir: Path) -> tuple[dict[str, Any], Config]:
+    """Return config.json as it is, and the configuration in it.
+
+    Raises UserError if there is none, or if it says what no run says.
+    """
+    path = run_dir / "config.json"
+    try:
+        saved = json.loads(path.read_text())
+        if missing := {"dataset", "image_size", "channels"} - saved.keys():
+            raise ValueError(f"it does not say {', '.join(sorted(missing))}")
+        require_this_version(saved)
+        data = saved.get("data", {})
+        if not isinstance(data, dict) or not isinstance(saved.get("chosen", {}), dict):
+            raise ValueError("what it says of the data, or of what was chosen, is no object")
+        if not is_a(data.get("images", 1), int) or data.get("images", 1) < 1:
+            raise ValueError("it does not say how many pictures there are")
+        if len(data.get("class_counts", ())) != len(data.get("class_names", ())):
+            raise ValueError("it does not say how many pictures each class has")
+        return saved, Config.from_dict(saved, run_dir=str(run_dir))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(
+            f"{run_dir} is no run of flaxgan: there is no {path}; name a run's folder"
+        ) from error
+    except UserError as error:
+        raise UserError(f"{path} can't be read: {error}") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} can't be read: {error}; bring it back as it was, or take another run"
+        ) from error
