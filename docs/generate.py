@@ -12,7 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from docs.views import CODE, CURVES, HEADINGS, TABLES, Curve, Row, Table
+from docs.curves import CURVES, Curve
+from docs.views import CODE, HEADINGS, TABLES, Row, Table
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("main", "sample", "evaluate")

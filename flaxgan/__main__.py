@@ -26,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if argv and argv[0] in COMMANDS:
         return importlib.import_module(f"flaxgan.{COMMANDS[argv[0]]}").main(argv[1:])
     modules = {verb: importlib.import_module(f"flaxgan.{name}") for verb, name in COMMANDS.items()}
-    commands = {
-        f"python -m {module.__name__}": f"{module.__doc__.partition(':')[0]} (or: flaxgan {verb})"
-        for verb, module in modules.items()
-    }
+    commands = {}
+    for verb, module in modules.items():
+        what = (module.__doc__ or "").partition(":")[0]
+        commands[f"python -m {module.__name__}"] = f"{what} (or: flaxgan {verb})"
     parser = Parser(
         prog="python -m flaxgan",
         usage="python -m flaxgan.COMMAND [FLAGS]",

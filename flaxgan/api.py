@@ -1,8 +1,9 @@
-"""What a program or a notebook calls: import flaxgan. Each function imports what it takes when it
-is called.
+"""What a program or a notebook calls: import flaxgan.
+
+Each function imports what it takes when it is called.
 """
 
-import difflib
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from flaxgan.data.source import Source
     from flaxgan.model import Model
     from flaxgan.run import Run
-    from flaxgan.runs.caller import Caller
 
 PathLike = str | os.PathLike[str]
 Images = Any  # a folder, a .npy or .npz, or an array of uint8 (N, H, W, C)
@@ -47,69 +47,23 @@ def train(
     ValueError, for what can be mended.
     """
     say("flaxgan: starting ...", flush=True)  # the imports take seconds
+    from flaxgan import starting
     from flaxgan.runs.caller import PYTHON
 
-    given = {name: _plain(name, value) for name, value in fields.items() if value is not None}
+    given = {name: starting.plain(name, x) for name, x in fields.items() if x is not None}
     if dataset is not None:
-        given["dataset"] = _named(dataset, labels, class_names)
+        given["dataset"] = starting.named(dataset, labels, class_names)
     elif labels is not None or len(class_names):
         raise UserError(
             "labels and class_names belong to a dataset that is an array; give that too"
         )
-    _require_known(given)
-    base = starting_fields(recipe, config and Path(config), given)
-    command = f"flaxgan.train({', '.join(f'{name}={value!r}' for name, value in given.items())})"
-    return start(given, base, PYTHON, command=command, on_log=on_log, on_snapshot=on_snapshot)
-
-
-def start(given: dict[str, Any], base: dict[str, Any], caller: "Caller", **asked: Any) -> "Run":
-    """Train as the fields say that are `given`, on top of those of `base` if the run is new; return
-    the run.
-    """
-    import dataclasses
-
-    from flaxgan.run import Run
-    from flaxgan.runs.folder import Run as Start
-    from flaxgan.system.distributed import join
-    from flaxgan.training import train
-
-    with explaining_full_disk():
-        new = Start.open(given, base)
-        if new.config.distributed:
-            join(new.config.coordinator_address, new.config.num_processes, new.config.process_id)
-        return Run(train(new, dataclasses.replace(caller, **asked)))
-
-
-def dry_run(given: dict[str, Any], base: dict[str, Any]) -> str:
-    """Return the resolved configuration of a run that would be started so, its networks and what it
-    takes; write nothing.
-    """
-    from flaxgan.runs.folder import Run as Start
-    from flaxgan.summary import summary
-    from flaxgan.system.devices import set_up_devices
-
-    new = Start.open(given, base)
-    return summary(new, set_up_devices(new.config.device))
-
-
-def starting_fields(
-    recipe: str | None, config: Path | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the fields that a new run starts from: of a recipe, of another run's config.json, or
-    none.
-
-    Raises UserError if there is no such recipe or file, or if both are named.
-    """
-    from flaxgan.recipes import open_recipe
-    from flaxgan.runs.provenance import fields_of_file
-
-    if recipe and config:
-        raise UserError(
-            "--recipe and --config both say what a new run starts from; leave one of them out"
-        )
-    if recipe:
-        return open_recipe(recipe)[0].chosen()
-    return fields_of_file(config, given) if config else {}
+    starting.require_known(given)
+    base = starting.base_fields(recipe, Path(config) if config else None, given)
+    arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    caller = dataclasses.replace(
+        PYTHON, command=f"flaxgan.train({arguments})", on_log=on_log, on_snapshot=on_snapshot
+    )
+    return starting.start(given, base, caller)
 
 
 def load(
@@ -142,14 +96,13 @@ def evaluate(
     device: str = "auto",
     output: PathLike | None = None,
 ) -> dict[str, Any]:
-    """Measure a run's images against its training data, or any two sets of images; return what the
-    JSON file has.
+    """Measure a run's images against its training data, or any two sets of images.
 
-    That is a dict with "protocol", "real", "generated", "metrics" (each with its "value" and
-    "reference") and "caveats". `real`, `generated`: a folder, a .npy or .npz, or an array of uint8
-    (N, H, W, C), instead of the run's. `metrics`: some of fd, kid, precision, recall, ... (default:
-    all that apply). The others are as the flags of python -m flaxgan.evaluate; `output`: a .json
-    file to write, with pictures beside it.
+    Returns what the JSON file has: a dict with "protocol", "real", "generated", "metrics" (each
+    with its "value" and "reference") and "caveats". `real`, `generated`: a folder, a .npy or .npz,
+    or an array of uint8 (N, H, W, C), instead of the run's. `metrics`: some of fd, kid, precision,
+    recall, ... (default: all that apply). The others are as the flags of python -m
+    flaxgan.evaluate; `output`: a .json file to write, with pictures beside it.
 
     Raises UserError if the sets can't be read or compared.
     """
@@ -160,13 +113,14 @@ def evaluate(
     from flaxgan.system.devices import explaining_out_of_memory
 
     with explaining_full_disk(), explaining_out_of_memory():
+        names = metrics.split(",") if isinstance(metrics, str) else metrics
         return compare(
             None if run_dir is None else Path(run_dir).expanduser(),
             *(
                 Path(x).expanduser() if isinstance(x, str | os.PathLike) else x
                 for x in (real, generated)
             ),
-            metrics=metrics.split(",") if isinstance(metrics, str) else metrics and [*metrics],
+            metrics=None if names is None else [*names],
             checkpoint=checkpoint,
             num=num,
             num_real=num_real,
@@ -183,8 +137,7 @@ def evaluate(
 def discriminator_accuracy(
     model: "Model", real: Any, generated: Any, *, seed: int = 0
 ) -> dict[str, float]:
-    """Return the shares of real and of generated images that the discriminator of a model's run
-    takes for what they are.
+    """Return the discriminator's accuracy on real and on generated images, each from 0 to 1.
 
     `real`, `generated`: arrays of uint8 (N, H, W, C) of the run's size; of a conditional run,
     tuples (images, labels). 0.5 for both is a discriminator that guesses. It sees images as in
@@ -199,11 +152,10 @@ def discriminator_accuracy(
 
 
 def grid(images: "np.ndarray", columns: int | None = None, scale: int = 1) -> "Image.Image":
-    """Lay images, uint8 (N, H, W, C) or (N, H, W), beside each other; return a Pillow image, which
-    a notebook shows.
+    """Lay images beside each other; return a Pillow image, which a notebook shows.
 
-    `columns`: how many beside each other (default: as square as it gets). `scale`: how many times
-    as large they are.
+    `images`: uint8 (N, H, W, C) or (N, H, W). `columns`: how many beside each other (default: as
+    square as it gets). `scale`: how many times as large they are.
     """
     from PIL import Image
 
@@ -214,65 +166,8 @@ def grid(images: "np.ndarray", columns: int | None = None, scale: int = 1) -> "I
     return Image.fromarray(sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet)
 
 
-def _plain(name: str, value: Any) -> Any:
-    """Return a field's value as configurations have it: paths as text, NumPy's numbers as Python's,
-    a size as a pair.
-    """
-    if name == "image_size" and not isinstance(value, str):
-        sides = [value] * 2 if not hasattr(value, "__len__") else value
-        return tuple(int(side) for side in sides)
-    return (
-        os.fspath(value)
-        if isinstance(value, os.PathLike)
-        else value.item()
-        if hasattr(value, "item")
-        else value
-    )
-
-
-def _named(dataset: Any, labels: Any, class_names: Sequence[str]) -> str:
-    """Return what a run calls its data set: as it is given, the file that an array is stored in, or
-    the name of your own.
-    """
-    from flaxgan.data.array import store
-    from flaxgan.data.open import DATASETS
-    from flaxgan.data.source import Source
-
-    if isinstance(dataset, Source):
-        DATASETS[dataset.name] = dataset
-        dataset = dataset.name
-    if not isinstance(dataset, str | os.PathLike):
-        return str(store(dataset, labels, class_names))
-    if labels is not None or len(class_names):
-        raise UserError(
-            "labels and class_names belong to a dataset that is an array; a folder or file has"
-            " its own"
-        )
-    return os.fspath(dataset)
-
-
-def _require_known(given: dict[str, Any]) -> None:
-    """Raise UserError, with the nearest names, for a keyword that is no flag."""
-    from flaxgan.config import fields_of, method_of_folder
-
-    run_dir = given.get("run_dir")
-    method = given.get("method") or (run_dir and method_of_folder(run_dir)) or "gan"
-    known = [name for name, field in fields_of(method).items() if field.metadata["flag"]]
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(
-                name, [*known, "labels", "recipe", "config", "on_log", "on_snapshot"], 3
-            )
-            raise UserError(
-                f"train has no {name}"
-                + (f"; did you mean {' or '.join(near)}?" if near else " (see docs/cli.md)")
-            )
-
-
 def _require_sets(run: bool, real: bool, generated: bool, checkpoint: Any, image_size: Any) -> None:
-    """Raise UserError for arguments of evaluate that name too few sets, or contradict each
-    other.
-    """
+    """Raise UserError if evaluate's arguments name too few sets, or contradict each other."""
     if not run and not (real and generated):
         raise UserError("name a RUN_DIR, or both --real and --generated")
     if generated and checkpoint is not None:

@@ -107,8 +107,8 @@ def add_flag(
 
 
 def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
-    """One flag a field, in groups."""
-    group = parser
+    """Add a flag for each field, in groups."""
+    group: argparse._ActionsContainer = parser
     for name, field in defaults.fields.items():
         if name in GROUPS:
             group = parser.add_argument_group(GROUPS[name])

@@ -1,12 +1,13 @@
 """Train a GAN: python -m flaxgan.main --help"""
 
 import argparse
+import dataclasses
 import shlex
 import sys
 from collections.abc import Sequence
 
 import flaxgan
-from flaxgan import api
+from flaxgan import starting
 from flaxgan.config import Config, fields_of, method_of_folder
 from flaxgan.flags import Parser, add_flags, add_plugin, path
 from flaxgan.recipes import open_recipe
@@ -34,10 +35,8 @@ def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, 
     if recipe:
         program = sys.modules["__main__"]
         spec = getattr(program, "__spec__", None)
-        prog, description = (
-            (f"python -m {spec.name}" if spec else f"python {sys.argv[0]}"),
-            program.__doc__,
-        )
+        prog = f"python -m {spec.name}" if spec else f"python {sys.argv[0]}"
+        description = program.__doc__ or ""
     else:
         help = (
             "start from a recipe; flags that are given count more (python -m flaxgan lists the"
@@ -85,14 +84,13 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
         parser, recipe = _parser(argv, recipe)
         given = vars(parser.parse_args(argv))
         asked = {name: given.pop(name, None) for name in ("dry_run", "recipe", "plugin", "config")}
-        base = api.starting_fields(asked["recipe"], asked["config"], given) | recipe.chosen()
+        base = starting.base_fields(asked["recipe"], asked["config"], given) | recipe.chosen()
         if asked["dry_run"]:
-            print(api.dry_run(given, base))
+            print(starting.dry_run(given, base))
         else:
-            command = shlex.join(
-                [*parser.prog.split(), *map(str, sys.argv[1:] if argv is None else argv)]
-            )
-            api.start(given, base, COMMAND_LINE, command=command)
+            typed = map(str, sys.argv[1:] if argv is None else argv)
+            command = shlex.join([*parser.prog.split(), *typed])
+            starting.start(given, base, dataclasses.replace(COMMAND_LINE, command=command))
 
 
 if __name__ == "__main__":

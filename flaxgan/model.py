@@ -91,8 +91,7 @@ class Model:
 
         Raises UserError for what contradicts itself, or for classes that the run does not have.
         """
-        array = isinstance(labels, np.ndarray)
-        if array and num is None and interpolate is None:
+        if isinstance(labels, np.ndarray) and num is None and interpolate is None:
             num = len(labels)
         request = Request(
             num=num,

@@ -124,7 +124,7 @@ class GANOptions:
         None, "the generator's (default: --learning-rate)", rule=POSITIVE
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
         once = len(set(self.augmentations)) == len(self.augmentations)
         require(

@@ -47,7 +47,7 @@ class Output:
                 " .png or a folder"
             )
         if self.form.animated:
-            height, width = num // columns * h, w
+            height, width = num // (columns or 1) * h, w
         else:
             _, height, width = grid_shape(num, h, w, columns)
         if self.form.longest and (
@@ -94,17 +94,17 @@ def _write_grid(
     save_image(output.path, name_rows(sheet, names) if names else sheet)
 
 
-def _write_animation(output: Output, images: np.ndarray, columns: int, _) -> None:
-    rows = np.split(output.enlarged(images), len(images) // columns)
+def _write_animation(output: Output, images: np.ndarray, columns: int | None, _: object) -> None:
+    rows = np.split(output.enlarged(images), len(images) // (columns or 1))
     save_animation(output.path, np.concatenate(rows, 1))  # one above the other
 
 
-def _write_array(output: Output, images: np.ndarray, *_) -> None:
+def _write_array(output: Output, images: np.ndarray, *_: object) -> None:
     with replacing(output.path) as temporary, temporary.open("wb") as file:
         np.save(file, images)
 
 
-def _write_folder(output: Output, images: np.ndarray, *_) -> None:
+def _write_folder(output: Output, images: np.ndarray, *_: object) -> None:
     digits = len(str(len(images) - 1))
     for i in range(len(images)):
         save_image(output.path / f"{i:0{digits}d}.png", output.enlarged(images[i : i + 1])[0])

@@ -1,17 +1,14 @@
 """Pictures of a run: grids, and real beside generated. Each file is replaced whole."""
 
-import contextlib
 import math
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from flaxgan.system.errors import UserError, explaining_full_disk
 from flaxgan.system.files import replacing
 
 if TYPE_CHECKING:
@@ -20,47 +17,6 @@ if TYPE_CHECKING:
 
 GAP = 2  # pixels between the pictures of a grid
 LONGEST_NAME = 32  # letters of a row's name
-
-
-class Attempts:
-    """Attempts to draw: what fails is a warning on standard error, the first time of its kind, and
-    nothing that waits for it ends.
-
-    Still raised are UserError, of a full disk too, and OSError if a file in `folder`, where the
-    pictures go, is the reason, as when that is gone; but not PermissionError, with which Windows
-    answers while somebody looks at the picture that is to be replaced.
-    """
-
-    def __init__(self, folder: Path):
-        self._folder = folder.absolute()
-        self._failed: set[str] = set()
-
-    @contextlib.contextmanager
-    def __call__(self, what: str) -> Iterator[None]:
-        """`what`: the kind, as the warning names it."""
-        try:
-            with explaining_full_disk():
-                yield
-        except UserError:
-            raise
-        except Exception as error:  # matplotlib and Pillow fail in any way they like
-            if (
-                isinstance(error, OSError)
-                and not isinstance(error, PermissionError)
-                and self._holds(error.filename)
-            ):
-                raise
-            if what not in self._failed:
-                self._failed.add(what)
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
-                print(
-                    f"flaxgan: warning: can't draw {what} ({reason[:200]})",
-                    file=sys.stderr,
-                    flush=True,
-                )
-
-    def _holds(self, path: Any) -> bool:
-        return bool(path) and self._folder in Path(os.fsdecode(path)).absolute().parents
 
 
 def _import_matplotlib() -> Any:
@@ -99,7 +55,7 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return sheet
 
 
-def _font(size: float) -> ImageFont.FreeTypeFont:
+def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Open matplotlib's, which has the letters of many scripts, or where that fails Pillow's own,
     which has Latin ones.
     """
@@ -217,14 +173,17 @@ Pair = tuple[np.ndarray, np.ndarray, float]
 
 
 def save_neighbours(
-    path: Path, rows: Mapping[str, Sequence[Pair]], distances: np.ndarray, real_distances: np.ndarray
+    path: Path,
+    rows: Mapping[str, Sequence[Pair]],
+    distances: np.ndarray,
+    real_distances: np.ndarray,
 ) -> None:
     """Rows of (generated, nearest real, distance), and below them how the distances are spread,
     beside real to real.
     """
     columns = max(map(len, rows.values()))
     figure = new_figure(max(9, 1 + columns), 3.2 * len(rows) + 3)
-    *bands, below = figure.subfigures(len(rows) + 1, 1)
+    *bands, below = figure.subfigures(len(rows) + 1, 1, squeeze=False)[:, 0]
     for band, (name, pairs) in zip(bands, rows.items(), strict=True):
         band.suptitle(
             f"{name}: generated above, its nearest real picture below, their distance in feature"

@@ -23,7 +23,7 @@ class Request:
     interpolate: Sequence[int] | None = None
     frames: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.interpolate is not None:
             if (self.num, self.seed) != (None, None):
                 raise UserError(

@@ -1,8 +1,12 @@
 """Random numbers for a batch, the same whatever the devices that share it."""
 
+from typing import TypeVar
+
 import jax
 from flax import struct
 from jax import Array, lax
+
+Tree = TypeVar("Tree")  # of arrays
 
 # What the random numbers of a seed are for.
 INITIALISING, TRAINING, SAMPLING, SELECTING, CALIBRATING, JUDGING = range(6)
@@ -54,8 +58,9 @@ class Rng(struct.PyTreeNode):
         return lax.dynamic_slice_in_dim(drawn, lax.axis_index(self.axis) * rows, rows)
 
 
-def average(tree: object, axis: str | None) -> object:
-    """Average gradients, statistics and metrics over the devices of pmap's axis; under jit (None)
-    they are averages already.
+def average(tree: Tree, axis: str | None) -> Tree:
+    """Average gradients, statistics or metrics over the devices of pmap's axis.
+
+    Under jit (None) they are averages already.
     """
     return tree if axis is None else lax.pmean(tree, axis)

@@ -63,7 +63,7 @@ class Run:
         title = f"{self.folder.name}, step {self.step}"
         figure = curves(self.history.rows, title, load_run(self.folder).per_epoch or 1)
         # a notebook asks for it, whatever matplotlib's backend is
-        figure._repr_png_ = functools.partial(png, figure)
+        figure.__dict__["_repr_png_"] = functools.partial(png, figure)
         return figure
 
     def load(self, checkpoint: str | int | None = None, device: str = "auto") -> Model:

@@ -15,12 +15,12 @@ from PIL import Image
 
 import flaxgan
 from flaxgan.__main__ import main as flaxgan_command
-from flaxgan.api import starting_fields
 from flaxgan.data.array import checked, open_array
 from flaxgan.evaluate import main as evaluate
 from flaxgan.methods import state_shape
 from flaxgan.runs.checkpoint import Checkpoints
 from flaxgan.sample import main as sample
+from flaxgan.starting import base_fields
 from flaxgan.system.bars import in_notebook, progress_bar
 
 SMALL = {"preset": "plain", "image_size": 16, "features": 4, "latent_dim": 8, "batch_size": 8}
@@ -511,7 +511,7 @@ def test_a_new_run_from_the_configuration_of_another(run, tmp_path, train, refus
 
 
 def test_a_recipe_by_its_name(tmp_path):
-    assert starting_fields("own_images", None, {})["augment"] == "translation"
+    assert base_fields("own_images", None, {})["augment"] == "translation"
     with pytest.raises(flaxgan.UserError, match="did you mean own_images"):
         flaxgan.train(recipe="own_image", run_dir=tmp_path / "run")
 

@@ -9,8 +9,9 @@ import pytest
 from conftest import ROOT
 
 from docs import generate
+from docs.curves import CURVES
 from docs.generate import documents, draw, rendered, rows_of
-from docs.views import CURVES, TABLES, Table
+from docs.views import TABLES, Table
 from flaxgan.config import fields_of
 from flaxgan.fields import flag
 

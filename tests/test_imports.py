@@ -27,6 +27,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"training"},
     {"measure"},
     {"run"},
+    {"starting"},
     {"api"},
     {"__init__"},
     {"main", "sample", "evaluate", "__main__"},

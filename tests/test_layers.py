@@ -137,7 +137,7 @@ def test_batch_norm_of_two_kinds_is_that_of_each_by_itself():
 
     y2, after = plain.apply({**variables, **after}, second, mutable="batch_stats")
     in_turns = jnp.stack([first, second], 1).reshape(X.shape)
-    y, both = BatchNorm(True, jnp.float32, None, kinds=2).apply(
+    y, both = BatchNorm(True, jnp.float32, None, groups=2).apply(
         variables, in_turns, mutable="batch_stats"
     )
     np.testing.assert_allclose(y[::2], y1, atol=1e-5)

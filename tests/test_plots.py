@@ -12,7 +12,6 @@ from PIL import Image
 from flaxgan.curves import save_losses
 from flaxgan.plots import (
     GAP,
-    Attempts,
     enlarged,
     grid,
     grid_shape,
@@ -21,6 +20,7 @@ from flaxgan.plots import (
     save_neighbours,
     save_side_by_side,
 )
+from flaxgan.system.attempts import Attempts
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing
 

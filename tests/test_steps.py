@@ -325,7 +325,7 @@ def test_abilities_that_are_off_cost_nothing(images):
 
         def d_loss(params):
             both = jnp.stack([reals, fakes], 1).reshape(-1, *reals.shape[1:])
-            logits, stats, _ = d.replace(params=params).train_mode(both, kinds=2)
+            logits, stats, _ = d.replace(params=params).train_mode(both, groups=2)
             real_logits, fake_logits = logits[::2], logits[1::2]
             loss = jax.nn.softplus(-real_logits).mean() + jax.nn.softplus(fake_logits).mean()
             return loss, (

@@ -21,17 +21,17 @@ def _columns(x: Array) -> Array:
     )
 
 
-def _conv(x: Array, kernel: Array, swapped: bool) -> Array:
+def _conv(x: Array, kernel: Array, hwoi: bool) -> Array:
     n, h, w, _ = x.shape
-    rows = as_rows(kernel.reshape(16, *kernel.shape[2:]), swapped)
-    (y,) = multiply([_columns(x)], [rows], x.dtype, turn_right=swapped)
+    rows = as_rows(kernel.reshape(16, *kernel.shape[2:]), hwoi)
+    (y,) = multiply([_columns(x)], [rows], x.dtype, turn_right=hwoi)
     return y.astype(x.dtype).reshape(n, h // 2, w // 2, -1)
 
 
-def _transpose(y: Array, kernel: Array, swapped: bool) -> Array:
+def _transpose(y: Array, kernel: Array, hwoi: bool) -> Array:
     n, h, w, _ = y.shape
-    rows = as_rows(kernel.reshape(16, *kernel.shape[2:]), swapped)
-    (taps,) = multiply([matrix(y)], [rows], y.dtype, turn_right=not swapped)
+    rows = as_rows(kernel.reshape(16, *kernel.shape[2:]), hwoi)
+    (taps,) = multiply([matrix(y)], [rows], y.dtype, turn_right=not hwoi)
     taps = taps.astype(y.dtype).reshape(n, h, w, 4, 4, -1)
 
     def overlap_add(taps: Sequence[Array], axis: int) -> list[Array]:
@@ -44,10 +44,10 @@ def _transpose(y: Array, kernel: Array, swapped: bool) -> Array:
     )
 
 
-def _kernel_gradient(x: Array, y: Array, swapped: bool) -> Array:
+def _kernel_gradient(x: Array, y: Array, hwoi: bool) -> Array:
     factors = [matrix(y)], [_columns(x)]
-    (rows,) = multiply(*(factors if swapped else factors[::-1]), x.dtype, turn_left=True)
-    taps = from_rows(rows.astype(x.dtype), 16, swapped)
+    (rows,) = multiply(*(factors if hwoi else factors[::-1]), x.dtype, turn_left=True)
+    taps = from_rows(rows.astype(x.dtype), 16, hwoi)
     return taps.reshape(4, 4, *taps.shape[1:])
 
 

@@ -31,25 +31,25 @@ def closed(
     """The three gradients of one form, differentiable any number of times. kernel_gradient: x, y ->
     kernel.
 
-    Each takes swapped=: whether kernels are (4, 4, O, C).
+    Each takes hwoi=: whether kernels are (4, 4, O, C).
     """
 
-    def pair(swapped: bool) -> tuple[Bilinear, Bilinear]:
+    def pair(hwoi: bool) -> tuple[Bilinear, Bilinear]:
         c, t, g = (
-            jax.custom_vjp(functools.partial(form, swapped=swapped))
+            jax.custom_vjp(functools.partial(form, hwoi=hwoi))
             for form in (conv, transpose, kernel_gradient)
         )
         c.defvjp(
             lambda x, kernel: (c(x, kernel), (x, kernel)),
-            lambda kept, y: (t(y, kept[1]), g(kept[0], y)),
+            lambda residuals, y: (t(y, residuals[1]), g(residuals[0], y)),
         )
         t.defvjp(
             lambda y, kernel: (t(y, kernel), (y, kernel)),
-            lambda kept, x: (c(x, kept[1]), g(x, kept[0])),
+            lambda residuals, x: (c(x, residuals[1]), g(x, residuals[0])),
         )
         g.defvjp(
             lambda x, y: (g(x, y), (x, y)),
-            lambda kept, kernel: (t(kept[1], kernel), c(kept[0], kernel)),
+            lambda residuals, kernel: (t(residuals[1], kernel), c(residuals[0], kernel)),
         )
         return c, t
 

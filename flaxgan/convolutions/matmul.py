@@ -11,7 +11,7 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jax.typing import DTypeLike
 
 
-def by_itself(function: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
+def no_inline(function: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
     """`function` compiled as a computation that XLA doesn't merge with what is around it.
 
     Else XLA fuses it into each of its consumers, which compute its inputs anew, in whatever order
@@ -27,7 +27,7 @@ def by_itself(function: Callable[..., Any], static: Sequence[str] = ()) -> Calla
     return called
 
 
-@by_itself
+@no_inline
 def _turned(matrices: Sequence[Array]) -> list[Array]:
     """The transposes, moved in memory, while .T only says in which order to read.
 
@@ -58,24 +58,22 @@ def multiply(
     ]
 
 
-def as_rows(taps: Array, swapped: bool) -> Array:
-    """(T, C, O) -> (T*C, O); if swapped (T, O, C) -> (O, T*C).
+def as_rows(taps: Array, hwoi: bool) -> Array:
+    """(T, C, O) -> (T*C, O); if hwoi (T, O, C) -> (O, T*C).
 
     The last axis stays the last: to transpose is slow, while a product takes a matrix either way
     round.
     """
     return (
-        taps.swapaxes(0, 1).reshape(taps.shape[1], -1)
-        if swapped
-        else taps.reshape(-1, taps.shape[-1])
+        taps.swapaxes(0, 1).reshape(taps.shape[1], -1) if hwoi else taps.reshape(-1, taps.shape[-1])
     )
 
 
-def from_rows(rows: Array, taps: int, swapped: bool) -> Array:
+def from_rows(rows: Array, taps: int, hwoi: bool) -> Array:
     """The inverse of as_rows."""
     return (
         rows.reshape(len(rows), taps, -1).swapaxes(0, 1)
-        if swapped
+        if hwoi
         else rows.reshape(taps, -1, rows.shape[-1])
     )
 

@@ -43,8 +43,8 @@ def _kernel_gradient(x: Array, y: Array, size: int) -> Array:
     return jnp.stack(rows).reshape(size, size, channels, -1).astype(y.dtype)
 
 
-def _backward(kept: tuple[Array, Array], y: Array) -> tuple[Array, Array]:
-    x, kernel = kept
+def _backward(residuals: tuple[Array, Array], y: Array) -> tuple[Array, Array]:
+    x, kernel = residuals
     return conv(y, kernel[::-1, ::-1].swapaxes(2, 3)), _kernel_gradient(x, y, len(kernel))
 
 

@@ -17,21 +17,20 @@ first, then columns of each row. In the shapes below, P is (M + 1)^2.
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 
+from flaxgan.convolutions.filters import Filter, Table, filter_from_points
 from flaxgan.convolutions.lowering import Lowering, closed
 from flaxgan.convolutions.matmul import (
     as_rows,
-    by_itself,
     from_rows,
     matrix,
     multiply,
+    no_inline,
     padded,
     shifted,
 )
@@ -40,53 +39,13 @@ from flaxgan.convolutions.matmul import (
 # CPUs
 CACHED = 2**22
 
-Table = tuple[tuple[float, ...], ...]
-
-
-class Filter(NamedTuple):
-    """F(M, 2): y = outputs @ ((inputs @ x) * (taps @ w))."""
-
-    inputs: Table  # (M + 1, M + 1)
-    taps: Table  # (M + 1, 2)
-    outputs: Table  # (M, M + 1)
-
-    @property
-    def tile(self) -> int:
-        """M."""
-        return len(self.outputs)
-
-
-def _from_points(*points: float) -> Filter:
-    """F(M, 2) from M points and infinity (Toom and Cook's method).
-
-    A polynomial of M coefficients times one of 2 has M + 1, which its values at the points and at
-    infinity determine; and those are the products of the factors' values. F(M, 2) is that
-    multiplication transposed.
-    """
-
-    def values(coefficients: int) -> np.ndarray:
-        """Makes them, those of low powers first, a polynomial's values at the points and, its
-        highest coefficient, at infinity.
-        """
-        return np.concatenate(
-            [np.vander(points, coefficients, increasing=True), np.eye(coefficients)[-1:]]
-        )
-
-    m = len(points)
-    inputs = np.linalg.inv(values(m + 1)).T.round(15)  # so that zeros are zeros
-    return Filter(
-        *(tuple(map(tuple, table.tolist())) for table in (inputs, values(2), values(m).T))
-    )
-
 
 def _transposed(table: Table) -> Table:
     return tuple(zip(*table, strict=True))
 
 
 def _sums(table: Table, pieces: Sequence[Array]) -> list[Array]:
-    """Return for each row of a table the sum of the pieces, arrays of one shape, weighted by the
-    row's numbers.
-    """
+    """Return the sum of the pieces, arrays of one shape, weighted by each row of a table."""
     return [
         functools.reduce(
             operator.add,
@@ -107,7 +66,7 @@ def _together(
     pieces: Sequence[Array],
     axes: tuple[int, int],
 ) -> Array:
-    """What join makes of each row's pieces is stacked behind the axis along which it joins."""
+    """Stack what `join` makes of each row's pieces behind the axis along which it joins."""
     length = math.isqrt(len(pieces))
     rows = [
         jnp.stack(join(pieces[row : row + length], axes[1]), axes[1] + 1)
@@ -116,10 +75,11 @@ def _together(
     return jnp.stack(join(rows, axes[0]), axes[0] + 1)
 
 
-@functools.partial(by_itself, static=("table", "stride", "axis"))
+@functools.partial(no_inline, static=("table", "stride", "axis"))
 def _tiles(x: Array, table: Table, stride: int, axis: int) -> list[Array]:
-    """The table's sums of each tile: of as many neighbours as it has columns, every `stride`-th of
-    which begins a tile.
+    """Return the table's sums of each tile along an axis, an array for each of its rows.
+
+    A tile is as many neighbours as the table has columns; one begins every `stride` elements.
     """
     width = len(table[0])
     count = (x.shape[axis] - width) // stride + 1
@@ -130,9 +90,9 @@ def _tiles(x: Array, table: Table, stride: int, axis: int) -> list[Array]:
     return _sums(table, pieces)
 
 
-@by_itself
+@no_inline
 def _blocks(x: Array) -> Array:
-    """(N, H, W, C) -> (N, H/2 + 1, W/2 + 1, 4*C)."""
+    """Pad by a pixel and cut into 2x2 blocks: (N, H, W, C) -> (N, H/2 + 1, W/2 + 1, 4*C)."""
     n, h, w, c = x.shape
     blocks = (
         padded(x.astype(jnp.float32)).reshape(n, h // 2 + 1, 2, w // 2 + 1, 2, c).swapaxes(2, 3)
@@ -141,7 +101,7 @@ def _blocks(x: Array) -> Array:
 
 
 def _inputs(x: Array, f: Filter) -> list[Array]:
-    """(N, H, W, C) -> P of (N*H/(2*M)*W/(2*M), 4*C)."""
+    """Take x apart: (N, H, W, C) -> P matrices (N*H/(2*M)*W/(2*M), 4*C)."""
     return _apart(
         lambda blocks, axis: _tiles(blocks, table=f.inputs, stride=f.tile, axis=axis),
         _blocks(x),
@@ -150,7 +110,7 @@ def _inputs(x: Array, f: Filter) -> list[Array]:
 
 
 def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -> Array:
-    """The transpose of _inputs."""
+    """Apply the transpose of _inputs."""
 
     def join(m: Sequence[Array], axis: int) -> list[Array]:
         # A tile's last block is also the first of the next. Its first pixel belongs to this tile,
@@ -169,27 +129,27 @@ def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -
     ).reshape(shape)
 
 
-def _taps(kernel: Array, swapped: bool, f: Filter) -> list[Array]:
-    """(4, 4, C, O) -> P of (4*C, O); if swapped (4, 4, O, C) -> P of (O, 4*C)."""
+def _taps(kernel: Array, hwoi: bool, f: Filter) -> list[Array]:
+    """Take a kernel apart: (4, 4, C, O) -> P of (4*C, O), or if hwoi (4, 4, O, C) -> (O, 4*C)."""
     blocks = (
         kernel.astype(jnp.float32)
         .reshape(2, 2, 2, 2, *kernel.shape[2:])
         .swapaxes(1, 2)
         .reshape(2, 2, 4, *kernel.shape[2:])
     )
-    matrices = jax.vmap(jax.vmap(lambda taps: as_rows(taps, swapped)))(blocks)
-    return _apart(lambda w, _: _sums(f.taps, w), matrices, (0, 0))
+    matrices = jax.vmap(jax.vmap(lambda taps: as_rows(taps, hwoi)))(blocks)
+    return _apart(lambda w, _: _sums(f.taps, [*w]), matrices, (0, 0))
 
 
-def _from_taps(matrices: Sequence[Array], swapped: bool, f: Filter) -> Array:
-    """The transpose of _taps."""
+def _from_taps(matrices: Sequence[Array], hwoi: bool, f: Filter) -> Array:
+    """Apply the transpose of _taps."""
     blocks = _together(lambda m, _: _sums(_transposed(f.taps), m), matrices, (-1, -1))
-    taps = jax.vmap(jax.vmap(lambda rows: from_rows(rows, 4, swapped)))(blocks)
+    taps = jax.vmap(jax.vmap(lambda rows: from_rows(rows, 4, hwoi)))(blocks)
     return taps.reshape(2, 2, 2, 2, *taps.shape[3:]).swapaxes(1, 2).reshape(4, 4, *taps.shape[3:])
 
 
 def _outputs(y: Array, f: Filter) -> list[Array]:
-    """(N, H, W, O) -> P of (N*H/M*W/M, O)."""
+    """Take y apart: (N, H, W, O) -> P matrices (N*H/M*W/M, O)."""
     table = _transposed(f.outputs)
     return _apart(
         lambda y, axis: _tiles(y, table=table, stride=f.tile, axis=axis),
@@ -199,69 +159,71 @@ def _outputs(y: Array, f: Filter) -> list[Array]:
 
 
 def _from_outputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -> Array:
-    """The transpose of _outputs."""
+    """Apply the transpose of _outputs."""
     n, h, w, o = shape
     matrices = [m.reshape(n, h // f.tile, w // f.tile, o) for m in matrices]
     return _together(lambda m, _: _sums(f.outputs, m), matrices, (1, 2)).reshape(shape)
 
 
-def _filtering_conv(x: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
+def _filtering_conv(x: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
     n, h, w, _ = x.shape
-    products = multiply(_inputs(x, f), _taps(kernel, swapped, f), x.dtype, turn_right=swapped)
+    products = multiply(_inputs(x, f), _taps(kernel, hwoi, f), x.dtype, turn_right=hwoi)
     return _from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1]), f).astype(x.dtype)
 
 
-def _filtering_transpose(y: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
+def _filtering_transpose(y: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
     n, h, w, _ = y.shape
-    products = multiply(_outputs(y, f), _taps(kernel, swapped, f), y.dtype, turn_right=not swapped)
+    products = multiply(_outputs(y, f), _taps(kernel, hwoi, f), y.dtype, turn_right=not hwoi)
     return _from_inputs(products, (n, 2 * h, 2 * w, products[0].shape[-1] // 4), f).astype(y.dtype)
 
 
-def _filtering_kernel_gradient(x: Array, y: Array, swapped: bool, f: Filter) -> Array:
-    factors = _outputs(y, f), _inputs(x, f)
-    return _from_taps(
-        multiply(*(factors if swapped else factors[::-1]), x.dtype, turn_left=True), swapped, f
-    )
+def _filtering_kernel_gradient(x: Array, y: Array, hwoi: bool, f: Filter) -> Array:
+    left, right = _inputs(x, f), _outputs(y, f)
+    if hwoi:
+        left, right = right, left
+    return _from_taps(multiply(left, right, x.dtype, turn_left=True), hwoi, f)
 
 
-def _parts(f: Filter, x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
-    """Every n-th picture of each batch, so that each device goes through its own, with n such that
-    x stays in the cache.
+def _micro_batches(f: Filter, x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield every n-th image of each batch, with n such that x stays in the cache.
+
+    So each device goes through its own images.
     """
     n = 1
     while x_bytes > n * f.tile * CACHED and len(batches[0]) % (2 * n) == 0:
         n *= 2
-    for part in range(n):
-        yield tuple(batch.reshape(-1, n, *batch.shape[1:])[:, part] for batch in batches)
+    for i in range(n):
+        yield tuple(batch.reshape(-1, n, *batch.shape[1:])[:, i] for batch in batches)
 
 
-def _whole(parts: Iterator[Array]) -> Array:
-    parts = list(parts)
-    return jnp.stack(parts, 1).reshape(-1, *parts[0].shape[1:])
+def _joined(micro_batches: Iterable[Array]) -> Array:
+    images = [*micro_batches]
+    return jnp.stack(images, 1).reshape(-1, *images[0].shape[1:])
 
 
-def _conv_by_parts(x: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
-    return _whole(_filtering_conv(x, kernel, swapped, f) for (x,) in _parts(f, x.nbytes, x))
+def _conv(x: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
+    batches = _micro_batches(f, x.nbytes, x)
+    return _joined(_filtering_conv(x, kernel, hwoi, f) for (x,) in batches)
 
 
-def _transpose_by_parts(y: Array, kernel: Array, swapped: bool, f: Filter) -> Array:
-    x_bytes = 4 * y.nbytes * kernel.shape[3 if swapped else 2] // y.shape[-1]
-    return _whole(_filtering_transpose(y, kernel, swapped, f) for (y,) in _parts(f, x_bytes, y))
+def _transpose(y: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
+    x_bytes = 4 * y.nbytes * kernel.shape[3 if hwoi else 2] // y.shape[-1]
+    batches = _micro_batches(f, x_bytes, y)
+    return _joined(_filtering_transpose(y, kernel, hwoi, f) for (y,) in batches)
 
 
-def _kernel_gradient_by_parts(x: Array, y: Array, swapped: bool, f: Filter) -> Array:
-    return sum(
-        _filtering_kernel_gradient(*part, swapped, f) for part in _parts(f, x.nbytes, x, y)
-    ).astype(x.dtype)
+def _kernel_gradient(x: Array, y: Array, hwoi: bool, f: Filter) -> Array:
+    batches = _micro_batches(f, x.nbytes, x, y)
+    gradients = [_filtering_kernel_gradient(x, y, hwoi, f) for x, y in batches]
+    return functools.reduce(operator.add, gradients).astype(x.dtype)
 
 
 def _filtering(*points: float) -> Lowering:
-    f = _from_points(*points)
-    forms = (
-        functools.partial(form, f=f)
-        for form in (_conv_by_parts, _transpose_by_parts, _kernel_gradient_by_parts)
+    f = filter_from_points(*points)
+    conv, transpose, kernel_gradient = (
+        functools.partial(form, f=f) for form in (_conv, _transpose, _kernel_gradient)
     )
-    return closed(*forms, multiple=2 * f.tile)
+    return closed(conv, transpose, kernel_gradient, multiple=2 * f.tile)
 
 
 F2 = _filtering(0, 1)

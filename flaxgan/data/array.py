@@ -28,9 +28,9 @@ class Arrays(NamedTuple):
     @property
     def sha256(self) -> str:
         """Return the digest of the pictures, and of their classes if they have any."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images))
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         if self.class_names:
-            digest.update(self.labels)
+            digest.update(self.labels.tobytes())
             digest.update("\0".join(self.class_names).encode(errors="surrogatepass"))
         return digest.hexdigest()
 

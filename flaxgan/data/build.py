@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -51,12 +51,12 @@ def _reserve(file: BinaryIO, size: int) -> None:
             raise
 
 
-def _in_order(call: Callable[[int], Any], count: int) -> Iterator[Any]:
+def _in_order(call: Callable[[int], Any], count: int) -> Generator[Any, None, None]:
     """call(0), call(1), ... of several threads, which are never more than AHEAD of what has been
     taken.
     """
     with ThreadPoolExecutor() as pool:
-        pending: deque[Future] = deque()
+        pending: deque[Future[Any]] = deque()
         try:
             for i in range(count):
                 pending.append(pool.submit(call, i))
@@ -130,7 +130,7 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
             f"none of the {len(source)} files in {source.title} is a readable picture:"
             f" {outcome.reasons}"
         )
-    sha256.update(np.array(labels, np.int32))
+    sha256.update(np.array(labels, np.int32).tobytes())
     np.save(folder / "labels.npy", np.array(labels, np.int32))
     outcome.pictures, outcome.sha256 = len(labels), sha256.hexdigest()
     outcome.note_enlargements(enlargements, target.image_size)

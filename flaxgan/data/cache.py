@@ -35,7 +35,7 @@ def expect_random_reads(pixels: np.ndarray) -> None:
     """If it is memory-mapped, tell the system: its read-ahead would fetch dozens of pages around
     each picture.
     """
-    memory = pixels
+    memory: Any = pixels
     while isinstance(memory, np.ndarray):
         memory = memory.base
     if isinstance(memory, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):  # not on Windows

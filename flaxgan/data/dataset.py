@@ -57,9 +57,8 @@ class Dataset:
         return self.arrays | (self.second.arrays if self.second else {})
 
     def rows(self, indices: np.ndarray, second: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """Return which rows of each array are meant: `indices`, any shape, and `second` of the
-        second set's.
-        """
-        return dict.fromkeys(self.arrays, indices) | (
-            dict.fromkeys(self.second.arrays, second) if self.second else {}
-        )
+        """Return the rows of each array: `indices`, of any shape, or `second` in a second set."""
+        rows = dict.fromkeys(self.arrays, indices)
+        if self.second is not None and second is not None:
+            rows |= dict.fromkeys(self.second.arrays, second)
+        return rows

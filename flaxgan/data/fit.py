@@ -40,9 +40,8 @@ def pad(picture: Image.Image, size: Size) -> list[Image.Image]:
     last = (width - first[2], height - first[3], width, height)
     padded = Image.new(inner.mode, size)
     for edge, start in ((first, (0, 0)), (last, (left, top))):
-        padded.paste(
-            inner.resize((1, 1), Image.Resampling.BOX, edge).getpixel((0, 0)), (*start, *size)
-        )
+        mean = inner.resize((1, 1), Image.Resampling.BOX, edge)
+        padded.paste(mean.resize(size), start)
     padded.paste(inner, (left, top))
     return [padded]
 

@@ -41,6 +41,8 @@ def _classes(pictures: list[PurePath]) -> tuple[list[str | None], list[str]]:
     data/roses/.., or, within folders that are all named as splits are, train/roses/.. and
     val/roses/..
     """
+    if not pictures:
+        return [], []
     notes, paths = [], _below_their_common_folder(pictures)
     splits = sorted({path.parts[0] for path in paths})
     if all(len(path.parts) > 1 for path in paths) and {split.lower() for split in splits} <= SPLITS:
@@ -101,11 +103,9 @@ def open_folder(root: Path, if_missing: str = "") -> Source:
     listing = _list_files(root)
     files, pictures = listing.files, listing.pictures
     names = [file.path.relative_to(root) for file in files]
-    classes, notes = (
-        _classes([file.path.relative_to(root) for file in pictures]) if pictures else ([], [])
-    )
-    class_names = sorted({*classes} - {None})
-    numbers = {name: number for number, name in enumerate(class_names)}
+    classes, notes = _classes([file.path.relative_to(root) for file in pictures])
+    class_names = sorted({name for name in classes if name is not None})
+    numbers: dict[str | None, int] = {name: number for number, name in enumerate(class_names)}
     labels = {file.path: numbers.get(name, 0) for file, name in zip(pictures, classes, strict=True)}
 
     def read(i: int) -> tuple[Image.Image, int]:

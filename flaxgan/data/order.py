@@ -51,7 +51,8 @@ def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndar
     b = (np.uint64(size - 1) // a) + np.uint64(1)
 
     def shuffle(x: np.ndarray) -> np.ndarray:
-        left, right = x % a, x // a
+        left: np.ndarray = x % a
+        right: np.ndarray = x // a
         for key in keys.reshape(-1, 2):
             left = (left + _hash(right, key[0]) % a) % a
             right = (right + _hash(left, key[1]) % b) % b
@@ -69,8 +70,10 @@ def indices(dataset: Dataset, seed: int, step: int, batch_size: int) -> dict[str
 
     An epoch is one of the first set; the second has epochs and an order of its own.
     """
-    second = dataset.second and batch_indices(seed + SECOND, step, len(dataset.second), batch_size)
-    return dataset.rows(batch_indices(seed, step, len(dataset), batch_size), second)
+    rows, second = batch_indices(seed, step, len(dataset), batch_size), None
+    if dataset.second is not None:
+        second = batch_indices(seed + SECOND, step, len(dataset.second), batch_size)
+    return dataset.rows(rows, second)
 
 
 def batch_indices(seed: int, step: int, num_images: int, batch_size: int) -> np.ndarray:

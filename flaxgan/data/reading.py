@@ -51,11 +51,11 @@ def patiently(action: Callable[[Path], T], path: Path) -> T:
         except MemoryError as error:
             raise out_of_memory(printable(path)) from error
         except OSError as error:
-            if kind := OF_THE_FILE.get(error.errno):
+            if kind := OF_THE_FILE.get(error.errno or 0):
                 raise Unreadable(kind, lasting=False) from error
             wait = next(waits, None)
             if wait is None:
-                remedy = REMEDIES.get(error.errno, "see to the drive that it lies on")
+                remedy = REMEDIES.get(error.errno or 0, "see to the drive that it lies on")
                 raise UserError(
                     f"can't read {printable(path)}: {error.strerror or error}; {remedy}, then start"
                     " again"

@@ -41,7 +41,7 @@ class Source:
     flip: bool = True  # whether a mirrored picture is as natural as the original
     notes: Sequence[str] = ()  # what people should know of how it was understood, a line each
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or self.name)
         object.__setattr__(self, "identity", self.name if self.identity is None else self.identity)
 

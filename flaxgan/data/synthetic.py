@@ -1,179 +1,24 @@
-"""Flowers drawn by the project itself, so that the first run needs no network: ten species, 4,096
-pictures.
+"""Flowers drawn by flaxgan itself, so that the first run needs no network: 4,096 images.
 
 Picture i is a function of i alone. It is drawn four times larger than 64x64 and shrunk by the
 common resize, which antialiases it.
 """
 
 import colorsys
-import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from flaxgan.data.source import Source
+from flaxgan.data.species import SPECIES, Colour, Species
 
 NAME = "synthetic_flowers"
 VERSION = 1  # raise it when the drawing changes
 NUM_IMAGES = 4096
 CANVAS = 256
 
-Colour = tuple[int, int, int]
 # (n, 2), x to the right and y down; flowers have radius 1 before they are placed
 Points = np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Species:
-    name: str
-    petals: int  # in a whorl
-    # half width of a petal, 0 to 1, at distance t from its base, 0 to 1
-    outline: Callable[[np.ndarray], np.ndarray]
-    width: float  # the petal's half width over its length
-    whorls: tuple[float, ...]  # their radii, outermost first
-    hues: tuple[float, float]  # colour family: range of hue in turns,
-    saturation: tuple[float, float]  # and of saturation
-    heart: Colour
-    heart_radius: float
-    notch: float = 0.0  # depth of the cut in a petal's tip
-    stamens: int = 0
-    throat: float = 0.0  # how far the petals darken (below 0: lighten) towards the heart
-    side_view: bool = False
-
-
-def _round(t):
-    return np.sin(np.pi * t**1.7) ** 0.6
-
-
-def _pointed(t):
-    return np.sin(np.pi * t**0.8) * (1 - t**4)
-
-
-def _cup(t):
-    return np.sin(np.pi * t**0.75) ** 0.6 * (1 - t**5)
-
-
-def _strap(t):
-    return np.sin(np.pi * t**1.2) ** 0.4
-
-
-SPECIES = (
-    Species("daisy", 18, _strap, 0.13, (1.0,), (0.10, 0.16), (0.0, 0.08), (245, 190, 30), 0.30),
-    Species(
-        "sunflower",
-        17,
-        _pointed,
-        0.19,
-        (1.0, 0.86),
-        (0.115, 0.15),
-        (0.85, 1.0),
-        (85, 48, 20),
-        0.42,
-        throat=0.15,
-    ),
-    Species(
-        "poppy",
-        4,
-        _round,
-        0.80,
-        (1.0,),
-        (-0.02, 0.03),
-        (0.85, 1.0),
-        (35, 25, 35),
-        0.20,
-        stamens=16,
-        throat=0.5,
-    ),
-    Species(
-        "rose",
-        6,
-        _round,
-        0.62,
-        (1.0, 0.8, 0.6, 0.4),
-        (0.90, 0.97),
-        (0.5, 0.85),
-        (140, 25, 60),
-        0.12,
-        throat=0.45,
-    ),
-    Species(
-        "forget-me-not",
-        5,
-        _round,
-        0.52,
-        (1.0,),
-        (0.56, 0.62),
-        (0.45, 0.75),
-        (250, 215, 70),
-        0.20,
-        throat=-0.3,
-    ),
-    Species(
-        "lily",
-        6,
-        _pointed,
-        0.30,
-        (1.0,),
-        (0.05, 0.09),
-        (0.8, 1.0),
-        (175, 200, 80),
-        0.10,
-        stamens=6,
-        throat=0.3,
-    ),
-    Species(
-        "tulip",
-        3,
-        _cup,
-        0.34,
-        (1.0,),
-        (0.76, 0.82),
-        (0.45, 0.8),
-        (0, 0, 0),
-        0.0,
-        throat=0.35,
-        side_view=True,
-    ),
-    Species(
-        "cherry",
-        5,
-        _round,
-        0.50,
-        (1.0,),
-        (0.93, 0.98),
-        (0.12, 0.3),
-        (200, 80, 110),
-        0.10,
-        0.16,
-        12,
-        throat=0.25,
-    ),
-    Species(
-        "lotus",
-        8,
-        _pointed,
-        0.30,
-        (1.0, 0.78, 0.55),
-        (0.84, 0.89),
-        (0.3, 0.6),
-        (250, 205, 80),
-        0.17,
-        throat=-0.5,
-    ),
-    Species(
-        "gentian",
-        5,
-        _pointed,
-        0.45,
-        (1.0,),
-        (0.64, 0.70),
-        (0.7, 0.95),
-        (235, 235, 250),
-        0.13,
-        throat=0.4,
-    ),
-)
 
 
 def _colour(hue: float, saturation: float, value: float) -> Colour:
@@ -210,7 +55,7 @@ def _background(rng: np.random.Generator) -> Image.Image:
 
 
 def _petal(species: Species, width: float) -> Points:
-    """Outline of a petal of length 1 that points along +x."""
+    """Return the outline of a petal of length 1 that points along +x."""
     t = np.linspace(0, 1, 14)
     half = species.outline(t) * width
     tip = 1 - species.notch * np.exp(-((half / max(width, 1e-6)) ** 2) * 6) * (t > 0.8)
@@ -223,13 +68,13 @@ LEAF = _petal(SPECIES[5], 0.22)
 
 
 def _rotation(angle: float) -> np.ndarray:
-    """points @ _rotation(angle) turns them from the x axis towards the y axis."""
+    """Return the matrix by which points @ it are turned from the x axis towards the y axis."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, s], [-s, c]])
 
 
 def draw(i: int) -> tuple[Image.Image, int]:
-    """Picture i (256x256 RGB) and its species' index."""
+    """Draw image i (256x256 RGB); return it and its species' index."""
     label = i % len(SPECIES)
     species = SPECIES[label]
     rng = np.random.default_rng((VERSION, i))
@@ -251,7 +96,7 @@ def draw(i: int) -> tuple[Image.Image, int]:
         canvas.polygon((points @ transform + centre).ravel().tolist(), colour)
 
     def petal(outline: Points, angle: float, length: float) -> None:
-        """A dark rim, the body, and two strokes inside it towards the shade of the throat."""
+        """Draw a dark rim, the body, and two strokes inside it, shaded towards the throat."""
         shade = brightness * (1 - 0.14 * (1 - np.cos(angle - light)) + rng.normal(0, 0.02))
         transform = length * _rotation(angle) @ plane
         dark, pale = species.throat, max(0, -species.throat)
@@ -280,7 +125,8 @@ def draw(i: int) -> tuple[Image.Image, int]:
         angles = turn + (np.arange(species.petals) + 0.5 * whorl) * 2 * np.pi / species.petals
         for angle in angles + rng.normal(0, 0.04, species.petals):
             petal(outline, angle, length * rng.uniform(0.94, 1.04))
-    rim = tuple(int(c * 0.6) for c in species.heart)
+    r, g, b = species.heart
+    rim = int(r * 0.6), int(g * 0.6), int(b * 0.6)
     disc(species.heart_radius * 1.08, rim)
     disc(species.heart_radius, species.heart)
     if species.heart_radius > 0.25:  # florets, in the spiral of the golden angle

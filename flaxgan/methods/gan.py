@@ -12,16 +12,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax import Array
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import preprocess
 from flaxgan.methods.augment import adapted_probability, augmented
+from flaxgan.methods.gan_state import GANState, check, create_state
 from flaxgan.methods.losses import LOSSES, feature_matching
 from flaxgan.methods.penalties import PENALTIES
 from flaxgan.methods.sampling import inputs, sampler, to_sample
-from flaxgan.methods.state import Network, adam, create_network
 from flaxgan.methods.updates import (
     Batch,
     Forward,
@@ -31,10 +30,8 @@ from flaxgan.methods.updates import (
     interleave,
     update_ema,
 )
-from flaxgan.models import ARCHITECTURES
-from flaxgan.models.sizes import base_size, require_resolution
 from flaxgan.options import GANOptions as Options
-from flaxgan.rng import INITIALISING, TRAINING, Rng, random_key
+from flaxgan.rng import TRAINING, Rng, random_key
 
 __all__ = [
     "GANState",
@@ -48,89 +45,14 @@ __all__ = [
 ]
 
 
-class GANState(struct.PyTreeNode):
-    """All that a step reads and writes, all that a checkpoint holds."""
-
-    step: Array  # int32, steps done
-    # uint32; the randomness of step k is fold_in(random_key(seed, TRAINING), k): nothing else need
-    # be kept
-    seed: Array
-    generator: Network
-    discriminator: Network
-    ema_params: Any = None  # the generator's, averaged over the last steps; None without --ema
-    # that a picture is augmented, float32; None without --augment-target: all are
-    augment_probability: Any = None
-
-
-def create_state(config: Config, total_steps: int = 1) -> GANState:
-    """Return the state before the first step. Wants a resolved config: image_size, channels and
-    num_classes known.
-
-    `total_steps`: over which a learning rate falls, if it does.
-    """
-    options = config.options
-    d_rate, g_rate = (
-        rate or config.learning_rate for rate in (options.d_learning_rate, options.g_learning_rate)
-    )
-    d_tx, g_tx = (
-        adam(config, d_rate, total_steps * options.d_steps),
-        adam(config, g_rate, total_steps),
-    )
-
-    g_key, d_key = jax.random.split(random_key(config.seed, INITIALISING))
-    z = jnp.zeros((1, options.latent_dim))
-    images = jnp.zeros((1, *config.image_size, config.channels))
-    architecture = ARCHITECTURES[options.architecture]
-    shared = {
-        "dtype": config.dtype,
-        "num_classes": config.num_classes,
-        "attention": options.attention,
-    }
-    generator = architecture.Generator(
-        config.image_size,
-        options.features,
-        channels=config.channels,
-        latent_dim=options.latent_dim,
-        **shared,
-    )
-    discriminator = architecture.Discriminator(
-        config.image_size,
-        options.d_features or options.features,
-        norm=options.discriminator_norm,
-        spectral_norm=options.spectral_norm,
-        dropout=options.dropout,
-        **shared,
-    )
-    labels = jnp.zeros(1, jnp.int32) if config.num_classes else None
-    g = create_network(generator, g_key, z, labels, g_tx)
-    d = create_network(discriminator, d_key, images, labels, d_tx)
-    # A copy: the state is donated, and no buffer can be twice.
-    ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
-    return GANState(
-        step=jnp.zeros((), jnp.int32),
-        seed=jnp.uint32(config.seed),
-        generator=g,
-        discriminator=d,
-        ema_params=ema_params,
-        augment_probability=jnp.zeros(()) if options.augment_target else None,
-    )
-
-
-def check(config: Config) -> None:
-    """Raise UserError if no network has images of this size, or no feature map the size that
-    attention is asked at.
-    """
-    base_size(config.image_size)
-    require_resolution(config.options.attention, config.image_size)
-
-
 def _generate(state: GANState, batch: Batch) -> Forward:
     return forward(state.generator, batch["z"], batch.get("label"))
 
 
 def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng], Array]:
-    """Return what changes images (N, H, W, C) to what the discriminator sees in this step. Noise
-    falls linearly to 0.
+    """Return what augments images (N, H, W, C) for the discriminator in this step.
+
+    Instance noise falls linearly to 0.
     """
     noise = None
     if config.options.instance_noise:
@@ -148,30 +70,30 @@ def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng]
 def discriminator_step(
     state: GANState, batch: Batch, rng: Rng, config: Config, generated: Forward | None = None
 ) -> tuple[GANState, Metrics]:
-    """Update the discriminator once, on images and on those `generated` from z, which have the same
-    labels.
+    """Update the discriminator once, on real images and on generated ones of the same labels.
 
-    Both pass at once, each kind normalised by its own batch statistics (DCGAN practice); the
-    running statistics take in both. The generator is left as it was. Without `generated`, the
-    images are made here.
+    Both pass at once, each group normalised by its own batch statistics (DCGAN practice); the
+    running statistics take in both. The generator is left as it was. Without `generated`, images
+    are made here.
     """
     d, view = state.discriminator, discriminator_view(state, config)
     penalties = [(weight, PENALTIES[name]) for name, weight in config.options.penalties.items()]
 
-    def of(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
+    def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         labels = batch.get("label")
         reals = view(batch["image"], rng.fold(0))
         fakes = view((generated or _generate(state, batch)).outputs, rng.fold(1))
 
-        def loss_fn(params):
+        def loss_fn(params: Any) -> tuple[Array, tuple[Any, Metrics]]:
             network = d.replace(params=params)
+            both_labels = None if labels is None else interleave(labels, labels)
             both_logits, batch_stats, _ = network.train_mode(
-                interleave(reals, fakes), interleave(labels, labels), rng=rng.fold(2), kinds=2
+                interleave(reals, fakes), both_labels, rng=rng.fold(2), groups=2
             )
             judged = both_logits[::2], both_logits[1::2], 1 - config.options.label_smoothing
             loss = LOSSES[config.options.loss].discriminator(*judged)
             real_correct, fake_correct = LOSSES[config.options.loss].correct(*judged)
-            metrics = {
+            metrics: Metrics = {
                 "d_loss": loss,
                 "d_real_accuracy": real_correct.mean(),
                 "d_fake_accuracy": fake_correct.mean(),
@@ -181,54 +103,52 @@ def discriminator_step(
                 return network.train_mode(x, labels, rng=rng.fold(3))[0]
 
             if penalties:
-                metrics["d_penalty"] = sum(
-                    weight * penalty(logits, reals, fakes, rng.fold(4))
-                    for weight, penalty in penalties
+                total = sum(
+                    w * penalty(logits, reals, fakes, rng.fold(4)) for w, penalty in penalties
                 )
-            return loss + metrics.get("d_penalty", 0), (batch_stats, metrics)
+                metrics["d_penalty"] = total
+                loss += total
+            return loss, (batch_stats, metrics)
 
         grads, (batch_stats, metrics) = jax.grad(loss_fn, has_aux=True)(d.params)
         return grads, batch_stats, metrics
 
     grads, batch_stats, metrics = accumulate_gradients(
-        of, batch, rng, config.accumulate, d.module.axis
+        gradients, batch, rng, config.accumulate, d.module.axis
     )
     if state.augment_probability is not None and config.options.augmentations:
         metrics["augment_probability"] = state.augment_probability
-        state = state.replace(
-            augment_probability=adapted_probability(
-                state.augment_probability,
-                metrics["d_real_accuracy"],
-                config.options.augment_target,
-                config.batch_size,
-            )
+        probability = adapted_probability(
+            state.augment_probability,
+            metrics["d_real_accuracy"],
+            config.options.augment_target,
+            config.batch_size,
         )
+        state = state.replace(augment_probability=probability)
     return state.replace(discriminator=d.update(grads, batch_stats)), metrics
 
 
 def generator_step(
     state: GANState, batch: Batch, rng: Rng, config: Config, generated: Forward | None = None
 ) -> tuple[GANState, Metrics]:
-    """Update the generator once against the discriminator, which is left as it was, running
-    statistics included.
+    """Update the generator once; the discriminator and its running statistics are left alone.
 
     What the discriminator makes of the real images is computed only if the loss asks for it: else
     it is dead code.
     """
     d, view = state.discriminator, discriminator_view(state, config)
 
-    def of(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
+    def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         fakes, batch_stats, pullback = generated or _generate(state, batch)
 
         def judge(x: Array, rng: Rng) -> tuple[Array, Array]:
-            logits, _, features = d.train_mode(
-                view(x, rng.fold(0)), batch.get("label"), rng=rng.fold(1)
-            )
+            augmented_x = view(x, rng.fold(0))
+            logits, _, features = d.train_mode(augmented_x, batch.get("label"), rng=rng.fold(1))
             return logits, features["last"][0]
 
         real_logits, real_features = judge(batch["image"], rng.fold(0))
 
-        def loss_fn(fakes):
+        def loss_fn(fakes: Array) -> Array:
             fake_logits, fake_features = judge(fakes, rng.fold(1))
             loss = LOSSES[config.options.loss].generator(real_logits, fake_logits)
             if config.options.feature_matching:
@@ -242,7 +162,7 @@ def generator_step(
         return grads, batch_stats, {"g_loss": loss}
 
     grads, batch_stats, metrics = accumulate_gradients(
-        of, batch, rng, config.accumulate, d.module.axis
+        gradients, batch, rng, config.accumulate, d.module.axis
     )
     return state.replace(generator=state.generator.update(grads, batch_stats)), metrics
 
@@ -250,11 +170,10 @@ def generator_step(
 def train_step(
     state: GANState, batch: Batch, *, config: Config, stage: int = 0
 ) -> tuple[GANState, Metrics]:
-    """Return the next state and the step's metrics, float32 scalars on the device, for a batch of
-    uint8 images.
+    """Return the next state and the step's metrics, for a batch of uint8 images.
 
-    Each of --d-steps updates of the discriminator has its own share of the images; the last shares
-    it with the generator.
+    Metrics are float32 scalars on the device. Each of --d-steps updates of the discriminator has
+    its own share of the images; the last shares it with the generator.
     """
     num = len(batch["image"])
     rng = Rng(random_key(state.seed, TRAINING), state.generator.module.axis).fold(state.step)
@@ -265,19 +184,15 @@ def train_step(
     }
     if config.conditional:
         whole["label"] = batch["label"]
-    for part in range(config.options.d_steps):
-        own = jax.tree.map(lambda x, part=part: x[part :: config.options.d_steps], whole)
+    for i in range(config.options.d_steps):
+        share = jax.tree.map(lambda x, i=i: x[i :: config.options.d_steps], whole)
         # In micro-batches, each step makes its images anew: it is memory that is short then.
-        generated = _generate(state, own) if config.accumulate == 1 else None
-        state, d_metrics = discriminator_step(state, own, rng.fold(2 + 2 * part), config, generated)
-    state, g_metrics = generator_step(state, own, rng.fold(3), config, generated)
+        generated = _generate(state, share) if config.accumulate == 1 else None
+        state, d_metrics = discriminator_step(state, share, rng.fold(2 + 2 * i), config, generated)
+    state, g_metrics = generator_step(state, share, rng.fold(3), config, generated)
     if config.ema:
-        averaged = update_ema(
-            state.ema_params,
-            state.generator.params,
-            state.step + 1,
-            config.ema,
-            config.images_per_step,
+        params, step, num = state.generator.params, state.step + 1, config.images_per_step
+        state = state.replace(
+            ema_params=update_ema(state.ema_params, params, step, config.ema, num)
         )
-        state = state.replace(ema_params=averaged)
     return state.replace(step=state.step + 1), d_metrics | g_metrics

@@ -26,14 +26,14 @@ class Network(struct.PyTreeNode):
     def train_mode(
         self, x: Array, labels: Array | None = None, rng: Rng | None = None, **fields: Any
     ) -> tuple[Array, Any, Any]:
-        """Apply with the statistics of this batch -> (output, updated running statistics, features
-        that were sown).
+        """Apply with the statistics of this batch.
 
-        `labels`: (N,) if conditional. `rng`: for a discriminator's dropout. `fields`: of the
-        module, changed for this call.
+        Returns the output, the updated running statistics, and the features that were sown.
+        `labels` are (N,) if the network is conditional, `rng` is for a discriminator's dropout, and
+        `fields` of the module are changed for this call.
         """
         module = self.module.clone(**fields) if fields else self.module
-        options = {} if rng is None else {"rng": rng}
+        options: dict[str, Any] = {} if rng is None else {"rng": rng}
         mutable = ["batch_stats", "features"]
         output, updates = module.apply(
             self._variables, x, labels, train=True, mutable=mutable, **options
@@ -42,22 +42,24 @@ class Network(struct.PyTreeNode):
 
     def eval_mode(self, x: Array, labels: Array | None = None) -> Array:
         """Apply with the running statistics."""
-        return self.module.apply(self._variables, x, labels, train=False)
+        output: Any = self.module.apply(self._variables, x, labels, train=False)
+        return output
 
     @property
     def _variables(self) -> dict[str, Any]:
         return {"params": self.params, "batch_stats": self.batch_stats}
 
     def update(self, grads: Any, batch_stats: Any) -> "Network":
-        """One optimiser step."""
+        """Do one optimiser step, and take over the running statistics."""
         updates, opt_state = self.tx.update(grads, self.opt_state, self.params)
         params = optax.apply_updates(self.params, updates)
         return self.replace(params=params, batch_stats=batch_stats, opt_state=opt_state)
 
 
 class FrozenNetwork(struct.PyTreeNode):
-    """A Linen module with variables that are neither optimised nor written into checkpoints:
-    create_state makes them anew.
+    """Hold a module whose variables are neither optimised nor written into checkpoints.
+
+    A method's create_state makes them anew.
     """
 
     variables: Any

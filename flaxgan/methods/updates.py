@@ -91,8 +91,6 @@ def update_ema(
     return optax.incremental_update(params, ema_params, 1 - decay)
 
 
-def interleave(first: Array | None, second: Array | None) -> Array | None:
-    """Join two (N, ...) to (2N, ...), one of each in turns: so both stay on the device that has
-    them.
-    """
-    return None if first is None else jnp.stack([first, second], 1).reshape(-1, *first.shape[1:])
+def interleave(first: Array, second: Array) -> Array:
+    """Join two (N, ...) to (2N, ...), one of each in turns, so that rows stay on their device."""
+    return jnp.stack([first, second], 1).reshape(-1, *first.shape[1:])

@@ -19,9 +19,7 @@ JUDGED = 2048  # real images, and generated ones, that the discriminator is aske
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _logits(
-    state: GANState, images: Any, labels: Any, rng: Rng, config: Config
-) -> Array:
+def _logits(state: GANState, images: Any, labels: Any, rng: Rng, config: Config) -> Array:
     """Return the logits (N,) of a batch of uint8 images, all real or all generated.
 
     The discriminator sees them as in training.
@@ -68,12 +66,14 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
         raise NotMeasured("no generated picture is of a class of the real ones")
     batches = pairs[:, : pairs.shape[1] // batch * batch].reshape(2, -1, batch)
 
-    def logits(side: int, image_set: ImageSet) -> np.ndarray:
+    def logits(side: int, image_set: ImageSet) -> Any:
         outputs = []
         for i, rows in enumerate(batches[side]):
             labels = image_set.labels[rows] if classes and image_set.labels is not None else None
             rng = Rng(random_key(c.seed, JUDGING)).fold(2 * i + side)
-            outputs.append(np.asarray(_logits(c.state, image_set.images[rows], labels, rng, config)))
+            outputs.append(
+                np.asarray(_logits(c.state, image_set.images[rows], labels, rng, config))
+            )
         return np.concatenate(outputs)
 
     smoothed = 1 - config.options.label_smoothing

@@ -16,17 +16,26 @@ from flaxgan.pretrained.extractor import Extractor
 
 
 class Reference:
-    """Real pictures, and what is computed of them when it is first asked for."""
+    """Hold real images, and what is computed of them when it is first asked for."""
 
-    def __init__(self, image_set: ImageSet, extractor: Extractor, mirror: bool):
-        """`mirror`: whether memorisation looks at mirrored pictures too."""
-        self.image_set, self.extractor, self.mirror = image_set, extractor, mirror
+    def __init__(self, image_set: ImageSet, extractor: Extractor | None, mirror: bool):
+        """Without an extractor no features can be asked for.
+
+        `mirror` says whether memorisation looks at mirrored images, too.
+        """
+        self.image_set, self._extractor, self.mirror = image_set, extractor, mirror
         self._within: dict[int, neighbours.Within] = {}
         self._kernel_within: dict[bytes, np.ndarray] = {}
         self._classes: dict[int, Classes] = {}
 
     def __len__(self) -> int:
         return len(self.image_set)
+
+    @property
+    def extractor(self) -> Extractor:
+        """Return the network whose features are compared."""
+        assert self._extractor is not None, "a comparison without features"
+        return self._extractor
 
     @functools.cached_property
     def features(self) -> np.ndarray:

@@ -10,7 +10,8 @@ import numpy as np
 import flaxgan
 from flaxgan.metrics.comparison import Comparison, Measured
 from flaxgan.metrics.image_sets import described
-from flaxgan.plots import Attempts, save_neighbours, save_side_by_side
+from flaxgan.plots import save_neighbours, save_side_by_side
+from flaxgan.system.attempts import Attempts
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing, require_writable
 

@@ -84,8 +84,8 @@ def _forward(queries: Array, keys: Array, values: Array) -> tuple[Array, tuple[A
     return _turned(_turned(values) @ weights.astype(values.dtype)), (queries, keys, values, weights)
 
 
-def _backward(kept: tuple[Array, ...], by_attended: Array) -> tuple[Array, Array, Array]:
-    queries, keys, values, weights = kept
+def _backward(residuals: tuple[Array, ...], by_attended: Array) -> tuple[Array, Array, Array]:
+    queries, keys, values, weights = residuals
     by_weights = jnp.einsum("nkv,nqv->nkq", values, by_attended).astype(jnp.float32)
     # Their mean, in float32 from the very same numbers, so that the gradients of a query's scores
     # add up to 0.

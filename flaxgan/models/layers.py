@@ -104,23 +104,23 @@ class Conv(Kernel):
         return self.convolution(x.astype(self.dtype), kernel) + jnp.reshape(bias, (1, 1, 1, -1))
 
 
-def _scale_init(key, shape, dtype=jnp.float32):
+def _scale_init(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
     return 1 + DCGAN_INIT(key, shape, dtype)
 
 
 class BatchNorm(nn.Module):
-    """Each channel normalised by its mean and variance over batch, height and width (Ioffe &
-    Szegedy 2015, arXiv:1502.03167).
+    """Normalise each channel by its mean and variance over batch, height and width.
 
-    In training those of the batch, in float32, of which running ones keep MOMENTUM of themselves
-    each time. `kinds`: so many kinds of pictures take turns in the batch, each normalised by
-    itself; the running statistics take them in one after the other.
+    In training these are the batch's, in float32, and the running ones keep MOMENTUM of themselves
+    each time. So many `groups` of images take turns in the batch, real and generated ones say, each
+    normalised by its own statistics; the running ones take them in one after the other. Ioffe &
+    Szegedy 2015, arXiv:1502.03167.
     """
 
     train: bool
     dtype: DTypeLike
     axis: str | None = None  # of pmap, whose devices share the statistics
-    kinds: int = 1
+    groups: int = 1
     affine: bool = True
 
     @nn.compact
@@ -130,13 +130,13 @@ class BatchNorm(nn.Module):
             self.variable("batch_stats", name, init, (width,))
             for name, init in (("mean", jnp.zeros), ("var", jnp.ones))
         ]
-        of_kinds = x.reshape(-1, self.kinds, *x.shape[1:])
+        grouped = x.reshape(-1, self.groups, *x.shape[1:])
         if self.train:
-            mean, var = _moments(of_kinds.astype(jnp.float32), self.axis)
+            mean, var = _moments(grouped.astype(jnp.float32), self.axis)
             if not self.is_initializing():
-                for kind in range(self.kinds):
+                for group in range(self.groups):
                     for average, new in zip(running, (mean, var), strict=True):
-                        average.value = MOMENTUM * average.value + (1 - MOMENTUM) * new[kind]
+                        average.value = MOMENTUM * average.value + (1 - MOMENTUM) * new[group]
         else:
             mean, var = (average.value[None] for average in running)
 
@@ -152,7 +152,7 @@ class BatchNorm(nn.Module):
         def spread(values: Array) -> Array:
             return values.reshape(1, -1, *[1] * (x.ndim - 2), width)
 
-        y = of_kinds * spread(factor) + spread(shift)
+        y = grouped * spread(factor) + spread(shift)
         return y.astype(self.dtype).reshape(x.shape)
 
 

@@ -33,6 +33,7 @@ class GeneratorNetwork(_Network):
         """Batch norm, whose scale and bias are each class's own if there are classes."""
         if self.num_classes is None:
             return BatchNorm(train, self.dtype, self.axis)(x)
+        assert labels is not None, "a conditional network takes labels"
         return BatchNormOfClass(self.num_classes, train, self.dtype, self.axis)(x, labels)
 
     def with_class(self, z: Array, labels: Array | None) -> Array:
@@ -57,15 +58,14 @@ class DiscriminatorNetwork(_Network):
     norm: str = "batch"  # batch, layer or none
     spectral_norm: bool = False
     dropout: float = 0.0
-    # so many kinds of images take turns in the batch, each with batch statistics of its own
-    kinds: int = 1
+    groups: int = 1  # of images, which take turns in the batch, each with its own statistics
 
     def normalised(self, x: Array, train: bool) -> Array:
         """As `norm` says: batch norm, layer norm (over height, width and channels of each picture
         by itself) or none.
         """
         if self.norm == "batch":
-            return BatchNorm(train, self.dtype, self.axis, self.kinds)(x)
+            return BatchNorm(train, self.dtype, self.axis, self.groups)(x)
         return nn.GroupNorm(num_groups=1, dtype=self.dtype)(x) if self.norm == "layer" else x
 
     def logits(

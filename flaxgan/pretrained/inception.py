@@ -32,7 +32,7 @@ def convert(tensors: Mapping[str, np.ndarray]) -> Any:
 
     Raises KeyError if a tensor is missing.
     """
-    params = {("fc", "kernel"): tensors["fc.weight"].T}
+    params: dict[tuple[str, ...], np.ndarray] = {("fc", "kernel"): tensors["fc.weight"].T}
     for name in (
         name.removesuffix(".conv.weight") for name in tensors if name.endswith(".conv.weight")
     ):
@@ -85,8 +85,9 @@ def resize(images: Array) -> Array:
 
 
 def features(variables: Any, images: Array) -> Array:
-    """uint8 (N, H, W, C), C 1 or 3 -> float32 (N, 2048). Pure."""
-    return InceptionV3().apply(variables, (resize(images) - 128) / 128)
+    """Return features float32 (N, 2048) of images uint8 (N, H, W, C), with C 1 or 3."""
+    output: Any = InceptionV3().apply(variables, (resize(images) - 128) / 128)
+    return output
 
 
 def logits(variables: Any, features: Array) -> Array:

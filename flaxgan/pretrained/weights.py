@@ -13,8 +13,9 @@ import io
 import pickle
 import urllib.request
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class _Unpickler(pickle.Unpickler):
         return _Storage(dtype, str(key))
 
 
-def _load_tensors(file: BinaryIO) -> dict[str, _Tensor]:
+def _load_tensors(file: IO[bytes]) -> dict[str, _Tensor]:
     content = _Unpickler(file).load()
     if not isinstance(content, dict) or not all(
         isinstance(value, _Tensor) and isinstance(value.storage, _Storage)
@@ -95,7 +96,7 @@ def _load_tensors(file: BinaryIO) -> dict[str, _Tensor]:
     return content
 
 
-def _read_legacy(file: BinaryIO) -> tuple[dict[str, _Tensor], dict[str, bytes]]:
+def _read_legacy(file: IO[bytes]) -> tuple[dict[str, _Tensor], dict[str, bytes]]:
     if _Unpickler(file).load() != LEGACY_MAGIC:
         raise ValueError("not a file of torch.save")
     for _ in ("protocol version", "system"):
@@ -131,9 +132,10 @@ def read_tensors(data: bytes) -> dict[str, np.ndarray]:
     return {name: tensor.read(storages) for name, tensor in tensors.items()}
 
 
-def fold(tensors: dict[str, np.ndarray], conv: str, norm: str) -> dict[str, np.ndarray]:
-    """A convolution (O, I, K, K) and the batch norm after it -> kernel (K, K, I, O), without I if
-    that is 1, and bias (O,).
+def fold(tensors: Mapping[str, np.ndarray], conv: str, norm: str) -> dict[str, np.ndarray]:
+    """Fold a convolution (O, I, K, K) and the batch norm after it into a kernel and a bias.
+
+    The kernel is (K, K, I, O), without I if that is 1, and the bias (O,).
     """
     scale = tensors[f"{norm}.weight"].astype(np.float64) / np.sqrt(
         tensors[f"{norm}.running_var"] + 1e-3

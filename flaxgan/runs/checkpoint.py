@@ -214,7 +214,7 @@ class Checkpoints:
         return state
 
     def _way_back(self, shape: Any) -> str:
-        """Return what to remove if the newest checkpoint is damaged; "" if no older one is whole."""
+        """Return what to remove if the newest checkpoint is damaged; "" if no other is whole."""
         if jax.process_count() > 1:  # they read together, and the others may have found no damage
             return ""
         *older, newest = self.steps()

@@ -17,9 +17,10 @@ from flaxgan.curves import save_losses
 from flaxgan.data import Dataset, batch_indices, epoch_of
 from flaxgan.methods import method_of
 from flaxgan.methods.state import without_optimisers
-from flaxgan.plots import Attempts, grid, name_rows, save_image, save_side_by_side
+from flaxgan.plots import grid, name_rows, save_image, save_side_by_side
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.system.attempts import Attempts
 
 OnSnapshot = Callable[[np.ndarray, int], None]  # of images, uint8 (N, H, W, C), and their step
 NUM_IMAGES = 64  # in the grids of a run

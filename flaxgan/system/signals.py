@@ -35,7 +35,7 @@ class Interrupt:
     Ctrl-C ends it at once.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.name = ""  # of the signal that came
         self._abandons = False
 

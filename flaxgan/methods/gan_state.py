@@ -1,0 +1,85 @@
+"""The state of the method "gan": its two networks, and what else a step goes on from."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+
+from flaxgan.config import Config
+from flaxgan.methods.state import Network, adam, create_network
+from flaxgan.models import ARCHITECTURES
+from flaxgan.models.sizes import base_size, require_resolution
+from flaxgan.rng import INITIALISING, random_key
+
+
+class GANState(struct.PyTreeNode):
+    """Hold all that a step reads and writes, and a checkpoint holds."""
+
+    step: Array  # int32, steps done
+    # uint32; the randomness of step k is fold_in(random_key(seed, TRAINING), k): nothing else need
+    # be kept
+    seed: Array
+    generator: Network
+    discriminator: Network
+    ema_params: Any = None  # the generator's, averaged over the last steps; None without --ema
+    # that a picture is augmented, float32; None without --augment-target: all are
+    augment_probability: Any = None
+
+
+def create_state(config: Config, total_steps: int = 1) -> GANState:
+    """Return the state before the first step, for a resolved configuration.
+
+    A learning rate falls over `total_steps`, if it does.
+    """
+    options = config.options
+    d_rate, g_rate = (
+        rate or config.learning_rate for rate in (options.d_learning_rate, options.g_learning_rate)
+    )
+    d_tx = adam(config, d_rate, total_steps * options.d_steps)
+    g_tx = adam(config, g_rate, total_steps)
+
+    g_key, d_key = jax.random.split(random_key(config.seed, INITIALISING))
+    z = jnp.zeros((1, options.latent_dim))
+    images = jnp.zeros((1, *config.image_size, config.channels))
+    architecture = ARCHITECTURES[options.architecture]
+    shared = {
+        "dtype": config.dtype,
+        "num_classes": config.num_classes,
+        "attention": options.attention,
+    }
+    generator = architecture.Generator(
+        config.image_size,
+        options.features,
+        channels=config.channels,
+        latent_dim=options.latent_dim,
+        **shared,
+    )
+    discriminator = architecture.Discriminator(
+        config.image_size,
+        options.d_features or options.features,
+        norm=options.discriminator_norm,
+        spectral_norm=options.spectral_norm,
+        dropout=options.dropout,
+        **shared,
+    )
+    labels = jnp.zeros(1, jnp.int32) if config.num_classes else None
+    g = create_network(generator, g_key, z, labels, g_tx)
+    d = create_network(discriminator, d_key, images, labels, d_tx)
+    # A copy: the state is donated, and no buffer can be twice.
+    ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
+    return GANState(
+        step=jnp.zeros((), jnp.int32),
+        seed=jnp.uint32(config.seed),
+        generator=g,
+        discriminator=d,
+        ema_params=ema_params,
+        augment_probability=jnp.zeros(()) if options.augment_target else None,
+    )
+
+
+def check(config: Config) -> None:
+    """Raise UserError if no network makes images of this size, or attention has no map there."""
+    base_size(config.image_size)
+    require_resolution(config.options.attention, config.image_size)
