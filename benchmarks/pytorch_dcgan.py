@@ -1,6 +1,4 @@
-"""The DCGAN and its training step in PyTorch: as flaxgan.models and flaxgan.methods.gan have
-them.
-"""
+"""The DCGAN and its training step in PyTorch, as flaxgan.models and flaxgan.methods have them."""
 
 from typing import Any
 
@@ -93,8 +91,9 @@ def copy_weights(module: nn.Module, network: Network, base: tuple[int, int]) -> 
 
 
 class TorchTrainer:
-    """A training step of PyTorch, from the weights of a state of flaxgan. `compile`: a mode of
-    torch.compile, or None.
+    """A training step of PyTorch, from the weights of a state of flaxgan.
+
+    `compile`: a mode of torch.compile, or None.
     """
 
     def __init__(

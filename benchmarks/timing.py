@@ -109,9 +109,12 @@ def _serve(connection: Connection, build: Callable[[], Callable[[], Any]]) -> No
 def alternate(
     contenders: dict[str, Callable[[], Any]], rounds: int = ROUNDS
 ) -> dict[str, list[float]]:
-    """Seconds of each call. Before the rounds WARM_UP calls aren't counted, which compile and take
-    memory from the system, and in each turn one, which finds the caches and the threads as another
-    contender left them: while training no step does."""
+    """Seconds of each call.
+
+    Before the rounds WARM_UP calls aren't counted, which compile and take memory from the system,
+    and in each turn one, which finds the caches and the threads as another contender left them:
+    while training no step does.
+    """
     for run in contenders.values():
         for _ in range(WARM_UP):
             seconds(run)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
-    """Mean over a centred window, shorter at the ends."""
+    """Return the mean over a centred window, shorter at the ends."""
     kernel = np.ones(window)
     return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
 
@@ -32,7 +32,7 @@ ALWAYS = 2  # the first panels; the others where there is something to draw
 
 
 def _draw_curve(axes: "Axes", rows: Sequence[dict[str, Any]], name: str) -> None:
-    """What is logged often is faint as logged and bold as a moving average; few values are dots."""
+    """Draw a curve faint as logged and bold as a moving average; few values as dots."""
     steps = np.array([row["step"] for row in rows if name in row])
     values = np.array([row[name] for row in rows if name in row])
     window = max(1, len(values) // 40)

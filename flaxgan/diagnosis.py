@@ -31,9 +31,7 @@ def _variety(images: np.ndarray) -> float:
 
 
 def _roughness(images: np.ndarray) -> float:
-    """Return the mean difference between neighbouring pixels, over the contrast: about 1.1 for
-    white noise.
-    """
+    """Return the mean difference of neighbouring pixels over the contrast: 1.1 for white noise."""
     across, down = (np.abs(np.diff(images.astype(np.float64), axis=axis)).mean() for axis in (2, 1))
     return float((across + down) / 2 / max(_contrast(images), 1e-6))
 
@@ -92,8 +90,7 @@ def diagnose(
     rows: Sequence[Mapping[str, Any]],
     references: Mapping[str, float] | None = None,
 ) -> str | None:
-    """Return a line on the worst illness of a run, what it is and which flags help; None for a
-    healthy one.
+    """Return a line on the worst illness of a run and which flags help; None for a healthy one.
 
     `real` and `generated`: uint8 (N, H, W, C), a few dozen of each. `rows`: of metrics.jsonl.
     `references`: the metrics of real images among themselves, if an evaluation has measured them.

@@ -33,7 +33,7 @@ ANY = Rule(lambda value: True, "")
 
 
 def parse_image_size(text: str) -> tuple[int, int]:
-    """'64' -> (64, 64); '48x64' -> (48, 64), height first."""
+    """Read a size, height first: '64' -> (64, 64); '48x64' -> (48, 64)."""
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(
         side.isdecimal() and 1 <= int(side) <= LONGEST_SIDE for side in sides
@@ -45,9 +45,7 @@ def parse_image_size(text: str) -> tuple[int, int]:
 
 
 def parse_period(text: str) -> str:
-    """Read how often something is done: '5' -> '5 epochs'; '500 steps' or '500steps' -> '500
-    steps'.
-    """
+    """Read how often something is done: '5' -> '5 epochs'; '500steps' -> '500 steps'."""
     match = re.fullmatch(r"\s*(\d+)\s*(epochs?|steps?)?\s*", text, re.IGNORECASE | re.ASCII)
     if not match or not 1 <= int(match[1]) < 2**31:
         raise argparse.ArgumentTypeError(
@@ -93,9 +91,7 @@ def option(
 
 
 def check(fields: Any) -> None:
-    """Raise UserError if a field of a dataclass of options is of another type than declared, or
-    breaks its rule.
-    """
+    """Raise UserError if an option is of another type than declared, or breaks its rule."""
     for field in dataclasses.fields(fields):
         if not field.metadata:
             continue
@@ -117,34 +113,31 @@ def check(fields: Any) -> None:
 
 
 def require(fields: Any, name: str, holds: bool, words: str) -> None:
-    """Raise UserError, unless it `holds`, with the flag of a field, what it must be, and what it
-    is.
-    """
+    """Raise UserError unless it `holds`, with the field's flag, what it must be, and what it is."""
     if not holds:
         raise UserError(f"{flag(name)} {words}, not {getattr(fields, name)}")
 
 
 def require_known(name: str, values: Iterable[Any], built_in: Sequence[str]) -> None:
-    """Raise UserError unless each value of a field is a built-in name, or one that was added
-    (registry.py).
-    """
+    """Raise UserError unless each value is a built-in name, or one that was added (registry.py)."""
     if unknown := [value for value in values if value not in (*built_in, *added(name))]:
         raise missing(flag(name), unknown[0], built_in)
 
 
 def flag(name: str) -> str:
-    """'image_size' -> '--image-size'."""
+    """Return the flag of a field: 'image_size' -> '--image-size'."""
     return "--" + name.replace("_", "-")
 
 
 def typed(value: Any) -> str:
-    """A field's value as a person would give it: (48, 64) -> '48x64'."""
+    """Return a field's value as a person would type it: (48, 64) -> '48x64'."""
     return "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def spelled(name: str, value: Any) -> str:
-    """A field as its flag: ('batch_size', 8) -> '--batch-size 8'; ('flip', False) -> '--no-flip';
-    None -> 'no --batch-size'.
+    """Return a field as its flag: ('batch_size', 8) -> '--batch-size 8'.
+
+    ('flip', False) becomes '--no-flip', and None 'no --batch-size'. None becomes 'no --batch-size'.
     """
     if value is None:
         return f"no {flag(name)}"
@@ -161,7 +154,7 @@ def _type_hints(cls: type) -> dict[str, Any]:
 
 
 def type_of(cls: type, name: str) -> Any:
-    """The type of a field of the dataclass `cls`, without `| None`."""
+    """Return the type of a field of the dataclass `cls`, without `| None`."""
     hint = _type_hints(cls)[name]
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
@@ -169,13 +162,14 @@ def type_of(cls: type, name: str) -> Any:
 
 
 def choices_of(hint: Any) -> tuple[Any, ...]:
-    """The values of a Literal; () for any other type."""
+    """Return the values of a Literal; () for any other type."""
     return typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
 
 
 def is_a(value: Any, hint: Any) -> bool:
-    """Whether a value, from JSON perhaps, is of a field's type. Whole numbers are numbers; True is
-    none.
+    """Tell whether a value, from JSON perhaps, is of a field's type.
+
+    Whole numbers are numbers; True is none. Whole numbers are numbers; True is none.
     """
     if choices := choices_of(hint):
         return value in choices

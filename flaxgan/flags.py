@@ -30,9 +30,7 @@ METAVARS = {parse_image_size: "SIZE", parse_period: "PERIOD"}
 
 
 def checkpoint_name(text: str) -> CheckpointName:
-    """Parse the name of a checkpoint for argparse, which shows the message of its own kind of error
-    alone.
-    """
+    """Parse the name of a checkpoint for argparse, which shows only its own kind of error."""
     try:
         return CheckpointName.parse(text)
     except ValueError as error:
@@ -40,7 +38,7 @@ def checkpoint_name(text: str) -> CheckpointName:
 
 
 def path(text: str) -> Path:
-    """~ is the home folder, where a shell has left it to us, too."""
+    """Read a path; ~ is the home folder even where the shell has left it as it is."""
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
@@ -48,7 +46,7 @@ def path(text: str) -> Path:
 
 
 def whole_number(least: int) -> Callable[[str], int]:
-    """What parses one from `least` up, of 32 bits."""
+    """Return a parser of whole numbers from `least` up, of 32 bits."""
 
     def parse(text: str) -> int:
         if not text.strip().isdecimal() or not least <= int(text) < 2**32:
@@ -83,8 +81,10 @@ def add_flag(
     default: Any = argparse.SUPPRESS,
     method: str = "gan",
 ) -> None:
-    """The flag of a field, whose help names the default `shown`. Not given, it is absent when
-    parsed, or `default`.
+    """Add the flag of a field; `shown` is the default that its help names.
+
+    Not given, it is absent when parsed, or `default`. Not given, it is absent when parsed, or
+    `default`.
     """
     declared = Config if name in SHARED else OPTIONS[method]
     field, hint = fields_of(method)[name], type_of(declared, name)
@@ -117,9 +117,7 @@ def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
 
 
 def add_plugin(parser: argparse.ArgumentParser) -> None:
-    """--plugin, which every command has: what a run is trained with has to be there to read it
-    again.
-    """
+    """Add --plugin, which every command has: what trained a run is needed to read it again."""
     help = (
         "a Python file that adds a loss, an architecture or the like of your own, or a data set"
         " (docs/extending.md)"
@@ -130,9 +128,7 @@ def add_plugin(parser: argparse.ArgumentParser) -> None:
 
 
 def add_flags_of_a_reader(parser: argparse.ArgumentParser, *names: str) -> None:
-    """--checkpoint and --device, which every command that reads a trained run has, and the flags of
-    these fields.
-    """
+    """Add what each command has that reads a trained run: --checkpoint, --device, these fields."""
     help = (
         "a step (5000), an epoch (epoch:20), or best, if the run chose one with --evaluate-every"
         " (default: the newest)"

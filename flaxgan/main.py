@@ -17,8 +17,9 @@ from flaxgan.system.errors import exit_on_user_error
 
 
 def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, Config]:
-    """Return what parses all flags, and the configuration whose fields are their defaults: the
-    recipe's, or that of --recipe.
+    """Return what parses all flags, and the configuration whose fields are their defaults.
+
+    That is the recipe's, or that of --recipe.
 
     A --plugin is run first, for what it adds are values of the flags. Raises UserError if there is
     no such file or recipe.
@@ -75,8 +76,7 @@ def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, 
 
 
 def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> None:
-    """Train as the flags say, a new run on top of what a recipe says; a run that exists is resumed
-    as it was.
+    """Train as the flags say, a new run on top of a recipe; a run that exists is resumed as it was.
 
     `recipe`: that of a program which is one itself; without it --recipe may name one.
     """

@@ -36,8 +36,9 @@ class Model:
         checkpoint: str | int | CheckpointName | None = None,
         device: str = "auto",
     ):
-        """Load it: see flaxgan.load. Raises UserError if the folder is no run, or has no such
-        checkpoint.
+        """Load it: see flaxgan.load.
+
+        Raises UserError if the folder is no run, or has no such checkpoint.
         """
         self.run = load_run(Path(run_dir).expanduser())
         self.device = set_up_devices(device)[0]
@@ -59,8 +60,9 @@ class Model:
         return [*self.run.class_counts] if self.config.num_classes else []
 
     def class_ids(self, labels: Label | Sequence[Label]) -> list[int]:
-        """Return the numbers of classes, given by name or number, or as "all". Raises UserError if
-        it has none such.
+        """Return the numbers of classes, given by name or number, or as "all".
+
+        Raises UserError if it has none such.
         """
         if not self.config.num_classes:
             raise UserError(
@@ -79,8 +81,9 @@ class Model:
         interpolate: Sequence[int] | None = None,
         frames: int | None = None,
     ) -> np.ndarray:
-        """Make images: uint8 (N, H, W, C). Image i depends on the seed (default 0) and on i alone,
-        whatever `num` is (default 64).
+        """Make images: uint8 (N, H, W, C).
+
+        Image i depends on the seed (default 0) and on i alone, whatever `num` is (default 64).
 
         `labels`, of a conditional run: a class by name or number; a list of classes, or "all":
         `num` (default 8) images of each, one class after the other, all from the same z; or an

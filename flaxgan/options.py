@@ -28,8 +28,9 @@ AUGMENTATIONS = ("color", "translation", "cutout")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GANOptions:
-    """What the method "gan" has beside the fields of Config. None means: derived from another
-    field.
+    """What the method "gan" has beside the fields of Config.
+
+    None means: derived from another field.
     """
 
     architecture: Literal["dcgan", "dense", "resnet"] = option(
@@ -154,8 +155,9 @@ class GANOptions:
 
     @property
     def penalties(self) -> dict[str, float]:
-        """Return the weights of the penalties that are on, by name. Raises UserError if `penalty`
-        can't be read.
+        """Return the weights of the penalties that are on, by name.
+
+        Raises UserError if `penalty` can't be read.
         """
         weights = {name: weight for name in PENALTIES if (weight := getattr(self, name))}
         for word in self.penalty.split(",") if self.penalty else ():

@@ -26,7 +26,7 @@ class Output:
 
     @property
     def form(self) -> "Form":
-        """How it is written. Raises UserError if the name says nothing known."""
+        """Return how it is written. Raises UserError if the name says nothing known."""
         if self.path.name.lower() in FORMS:
             raise UserError(f"--output {self.path} has no name before {self.path.name}")
         if self.path.suffix.lower() not in FORMS:
@@ -37,8 +37,8 @@ class Output:
         return FORMS[self.path.suffix.lower()]
 
     def require_fit(self, num: int, size: tuple[int, int], columns: int | None) -> None:
-        """Raises UserError if `num` pictures of (height, width), so many beside each other, can't
-        be written in this form.
+        """Raise UserError if `num` pictures of (height, width), so many beside each other, can't be
+        written in this form.
         """
         h, w = (side * self.scale for side in size)
         if self.form.write is _write_array and self.scale > 1:
@@ -60,7 +60,7 @@ class Output:
             )
 
     def require_writable(self) -> None:
-        """Raises UserError, before anything is computed, if it can't be written, or would mix with
+        """Raise UserError, before anything is computed, if it can't be written, or would mix with
         what is there.
         """
         require_writable(self.path if self.path.suffix else self.path / "0.png")

@@ -20,7 +20,8 @@ LONGEST_NAME = 32  # letters of a row's name
 
 
 def _import_matplotlib() -> Any:
-    """Import it whatever MPLBACKEND names: a notebook's own, say, which need not be installed here.
+    """Import matplotlib whatever MPLBACKEND names, a notebook's own say; no file needs a backend.
+
     No file needs one.
 
     It takes half a second, for which no start is to wait.
@@ -35,16 +36,18 @@ def _import_matplotlib() -> Any:
 
 
 def grid_shape(n: int, h: int, w: int, columns: int | None = None) -> tuple[int, int, int]:
-    """Return the columns of a grid of `n` pictures, as square as it gets unless told, and its
-    height and width in pixels.
+    """Return the columns of a grid of `n` images, and its height and width in pixels.
+
+    It is as square as it gets unless told.
     """
     columns = columns or min(n, math.ceil(math.sqrt(n * h / w)))
     return columns, -(-n // columns) * (h + GAP) + GAP, columns * (w + GAP) + GAP
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Lay pictures, uint8 (N, H, W, C), beside each other on white -> one picture (height, width,
-    C): see grid_shape.
+    """Lay images, uint8 (N, H, W, C), beside each other on white, as grid_shape says.
+
+    Returns (height, width, C).
     """
     n, h, w, c = images.shape
     columns, *size = grid_shape(n, h, w, columns)
@@ -56,9 +59,7 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Open matplotlib's, which has the letters of many scripts, or where that fails Pillow's own,
-    which has Latin ones.
-    """
+    """Open matplotlib's font, of many scripts, or where that fails Pillow's, of Latin."""
     try:
         return ImageFont.truetype(
             Path(_import_matplotlib().get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size
@@ -68,7 +69,7 @@ def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """A grid with a name to the left of each of its rows, black on white."""
+    """Write a name to the left of each row of a grid, black on white."""
     row = (sheet.shape[0] - GAP) / len(names)
     font = _font(max(11, row / 8))
     names = [" ".join(name.split()) for name in names]
@@ -87,8 +88,9 @@ def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
 
 def enlarged(images: np.ndarray, scale: int, smooth: bool = False) -> np.ndarray:
-    """Enlarge uint8 (N, H, W, C) -> (N, scale * H, scale * W, C): pixels become squares, or with
-    `smooth` flow (Lanczos).
+    """Enlarge uint8 (N, H, W, C) to (N, scale * H, scale * W, C).
+
+    Pixels become squares, or with `smooth` flow (Lanczos).
     """
     n, h, w, c = images.shape
     if not smooth:
@@ -101,12 +103,12 @@ def enlarged(images: np.ndarray, scale: int, smooth: bool = False) -> np.ndarray
 
 
 def _squeezed(pixels: np.ndarray) -> np.ndarray:
-    """(H, W, C) -> (H, W) if it is grey, as Pillow and matplotlib have it."""
+    """Drop the channel axis of grey, as Pillow and matplotlib have it: (H, W, 1) -> (H, W)."""
     return pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
 
 
 def save_animation(path: Path, frames: np.ndarray) -> None:
-    """uint8 (N, H, W, C) -> GIF or WebP, as the name says, forth and back, 12 a second."""
+    """Write uint8 (N, H, W, C) as GIF or WebP, as the name says, forth and back, 12 a second."""
     pictures = [Image.fromarray(_squeezed(frame)) for frame in [*frames, *frames[-2:0:-1]]]
     with replacing(path) as temporary:
         kind = path.suffix[1:].upper()
@@ -132,8 +134,9 @@ def save_image(path: Path, pixels: np.ndarray) -> None:
 
 
 def new_figure(width: float, height: float, title: str = "") -> "Figure":
-    """Return an empty figure, in inches, whatever backend matplotlib has. `title`: as it is,
-    whatever a folder may be called.
+    """Return an empty figure, in inches, whatever backend matplotlib has.
+
+    `title`: as it is, whatever a folder may be called.
     """
     _import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -161,7 +164,7 @@ def _show(axes: "Axes", pixels: np.ndarray, title: str) -> None:
 def save_side_by_side(
     path: Path, grids: dict[str, np.ndarray], title: str, columns: int | None = None
 ) -> None:
-    """Two named sets of as many pictures, uint8 (N, H, W, C), side by side at the same scale."""
+    """Draw two named sets of as many images, uint8 (N, H, W, C), side by side at the same scale."""
     figure = new_figure(12, 6.4, title)
     for axes, (name, images) in zip(figure.subplots(1, 2), grids.items(), strict=True):
         _show(axes, grid(images, columns), name)
@@ -178,8 +181,9 @@ def save_neighbours(
     distances: np.ndarray,
     real_distances: np.ndarray,
 ) -> None:
-    """Rows of (generated, nearest real, distance), and below them how the distances are spread,
-    beside real to real.
+    """Draw rows of (generated, nearest real, distance), and below them all distances.
+
+    These are shown beside those of real to real.
     """
     columns = max(map(len, rows.values()))
     figure = new_figure(max(9, 1 + columns), 3.2 * len(rows) + 3)

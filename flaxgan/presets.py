@@ -93,9 +93,7 @@ def _plain(choices: Choices, facts: Facts) -> None:
 
 
 def _auto(choices: Choices, facts: Facts) -> None:
-    """Choose networks, batch and augmentation by the data, the device and the time; then how long
-    and how often.
-    """
+    """Choose what a run does by the data, the device and the time."""
     pick = choices.pick
     size = pick("image_size", *_image_size(facts))
     width = pick("features", 32 if facts.on_cpu else 64, "a narrow generator suffices")
@@ -118,9 +116,7 @@ def _auto(choices: Choices, facts: Facts) -> None:
 
 
 def _plan(choices: Choices, facts: Facts) -> None:
-    """Choose how long to train and how often to save, draw and evaluate, for networks that are
-    known.
-    """
+    """Choose how long to train and how often to save, draw and evaluate, for known networks."""
     speed, per_step = (
         facts.speed(choices["image_size"]),
         choices["batch_size"] * (choices["d_steps"] or 1),
@@ -154,14 +150,12 @@ def _evaluations(seconds: float, facts: Facts) -> int:
 
 
 def _period(steps: int, parts: int) -> str:
-    """Divide a run into so many parts, of a multiple of ROUND steps each."""
+    """Return a period that divides a run into so many parts, of a multiple of ROUND steps each."""
     return f"{max(1, steps // parts // ROUND) * ROUND} steps"
 
 
 def _native(facts: Facts, most: int) -> tuple[int, int] | None:
-    """Return the size that all images share, if the networks can build it and it is at most `most`
-    on each side.
-    """
+    """Return the size that all images share, if it can be built and is at most `most`."""
     if facts.native and max(facts.native) <= most:
         with contextlib.suppress(UserError):
             base_size(facts.native)
@@ -207,9 +201,7 @@ def choose(config: Config, given: Collection[str], facts: Facts) -> dict[str, Ch
 
 
 def plan(config: Config, free: Collection[str], facts: Facts) -> dict[str, Choice]:
-    """Return length and periods chosen anew where they are `free`: the speed is measured now, or
-    there is more time.
-    """
+    """Choose length and periods anew where they are `free`: by measured speed, or more time."""
     choices = Choices(config, {*free} | {name for name in LENGTHS if "images" in free})
     _plan(choices, facts)
     return choices.made

@@ -26,8 +26,9 @@ class Registry(dict[str, T]):
         _ADDED[field] = []
 
     def __setitem__(self, name: str, value: T) -> None:
-        """Add what a name stands for, or replace what has been added under it. Raises UserError for
-        a built-in name.
+        """Add what a name stands for, or replace it. Raises UserError for a built-in name.
+
+        Raises UserError for a built-in name.
         """
         if name in self and name not in _ADDED[self._field]:
             raise UserError(
@@ -53,8 +54,9 @@ def missing(flag: str, name: str, known: Sequence[str]) -> UserError:
 
 
 def load_plugin(path: Path) -> None:
-    """Run a Python file, which adds something of one's own. Raises UserError if there is no such
-    file.
+    """Run a Python file, which adds something of one's own.
+
+    Raises UserError if there is no such file.
     """
     name = f"flaxgan_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)

@@ -52,17 +52,14 @@ class Request:
 
     @property
     def each(self) -> int:
-        """Return how many images there are of each class that is asked for, or in all if none
-        is.
-        """
+        """Return how many images there are of each class that is asked for, or in all."""
         if self.interpolate is not None:
             return (len(self.interpolate) - 1) * (self.frames or 16) + 1
         return self.num or (64 if self.labels is None or isinstance(self.labels, int) else 8)
 
 
 def class_ids(asked: Label | Sequence[Label], counts: dict[str, int]) -> list[int]:
-    """Return the numbers of classes that are asked for by name or number; "all" are all that were
-    trained.
+    """Return the numbers of classes given by name or number; "all" are all that were trained.
 
     `counts`: how many pictures each class had. Raises UserError for a class that was not trained.
     """

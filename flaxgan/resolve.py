@@ -35,10 +35,9 @@ def facts_of(run: Run, devices: Sequence[jax.Device], seconds: float | None) -> 
 
 
 def resolved(run: Run, facts: Facts) -> Run:
-    """Return the run with all fields filled in that a new run's flags leave open; a resumed one has
-    them.
+    """Return the run with all fields filled in that a new run's flags leave open.
 
-    Raises UserError if it is to learn classes that the data do not have.
+    A resumed run has them. Raises UserError if it is to learn classes that the data do not have.
     """
     config, source = run.config, run.source
     if config.conditional and not source.class_names:
@@ -66,9 +65,7 @@ def _with(run: Run, chosen: dict[str, Choice]) -> Run:
 
 
 def without_classes(run: Run) -> Run:
-    """Return the run without the classes that its preset chose to learn: some pictures turned out
-    to have none.
-    """
+    """Return the run without the classes that its preset chose, as some images have none."""
     chosen = {name: choice for name, choice in run.chosen.items() if name != "conditional"}
     return dataclasses.replace(
         run, config=run.config.replace(conditional=False, num_classes=None), chosen=chosen
@@ -76,8 +73,9 @@ def without_classes(run: Run) -> Run:
 
 
 def is_cut_to_time(run: Run) -> bool:
-    """Tell whether the run's length is to fill its --hours: a resumed run's if they are given
-    anew.
+    """Tell whether the run's length fills its --hours.
+
+    A resumed run's does if they are given anew.
     """
     return (
         bool(run.config.hours)
@@ -87,10 +85,10 @@ def is_cut_to_time(run: Run) -> bool:
 
 
 def cut_to_time(run: Run, facts: Facts, deadline: float, trainer: Trainer, done: int) -> Run:
-    """Return the run with a length that fills the time until `deadline`, of time.monotonic, after
-    `done` steps.
+    """Return the run with a length that fills the time until `deadline`, after `done` steps.
 
-    Times a few steps; waits for the device. All processes get the length that the first one finds.
+    The deadline is of time.monotonic. Times a few steps; waits for the device. All processes get
+    the length that the first one finds.
     """
     speed = float(from_first(str(measured_speed(trainer))))
     facts = dataclasses.replace(

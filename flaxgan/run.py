@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """The folder of a run, finished or not. All that it says is read anew, so it may be looked at
-    while the run trains.
+    """The folder of a run, finished or not.
+
+    All that it says is read anew, so it may be looked at while the run trains.
     """
 
     def __init__(self, folder: str | Path):
@@ -57,8 +58,9 @@ class Run:
         return History.read(self.folder)
 
     def plot(self) -> "Figure":
-        """Draw losses, accuracies and evaluations over steps. A notebook shows the figure if it is
-        the last line of a cell.
+        """Draw losses, accuracies and evaluations over steps.
+
+        A notebook shows the figure if it is the last line of a cell.
         """
         title = f"{self.folder.name}, step {self.step}"
         figure = curves(self.history.rows, title, load_run(self.folder).per_epoch or 1)

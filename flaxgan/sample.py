@@ -83,8 +83,9 @@ def _parser() -> Parser:
 
 
 def _sample(args: argparse.Namespace) -> None:
-    """Write what the arguments ask for. Raises UserError, before anything is sampled, if that can't
-    be.
+    """Write what the arguments ask for.
+
+    Raises UserError, before anything is sampled, if that can't be.
     """
     request = Request(
         **{
@@ -123,9 +124,7 @@ def _sample(args: argparse.Namespace) -> None:
 
 
 def _words(asked: str, names: Sequence[str]) -> str | list[str]:
-    """Split names with commas between; "all", and a name that has a comma itself, are left
-    whole.
-    """
+    """Split names with commas between; "all", and a name with a comma in it, are left whole."""
     if asked in ("all", *names):
         return asked
     return [word if word in names else word.strip() for word in asked.split(",")]

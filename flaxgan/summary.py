@@ -22,8 +22,7 @@ def _parameters(network: Network) -> int:
 
 
 def summary(run: Run, devices: list[jax.Device]) -> str:
-    """Return the resolved configuration, what the preset chose, each network's parameters, and what
-    a run takes.
+    """Return the resolved configuration, the preset's choices, the networks and what a run takes.
 
     Times a few steps on black images, to tell how long the run takes and how much memory. Writes
     nothing.
@@ -54,9 +53,7 @@ def summary(run: Run, devices: list[jax.Device]) -> str:
 
 
 def _costs(config: Config, num_images: int, trainer: Trainer) -> str:
-    """Return lines on how long the run takes and how much memory a step takes; times a few
-    steps.
-    """
+    """Return lines on the time a run takes and the memory of a step; times a few steps."""
     steps = min(config.lengths(steps_per_epoch(num_images, config.images_per_step)).values())
     speed = measured_speed(trainer)
     minutes = steps * config.images_per_step / speed / 60
@@ -79,9 +76,7 @@ def _bytes(memory: Any) -> int:
 
 
 def describe(config: Config, dataset: Dataset, devices: list[jax.Device], state: Any) -> str:
-    """Two lines on what is trained, for the person who started it. `state`: its shapes are
-    enough.
-    """
+    """Return two lines on what is trained, for people. Of the `state` its shapes are enough."""
     height, width = config.image_size
     names = dataset.class_names
     classes = (

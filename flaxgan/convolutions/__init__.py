@@ -30,7 +30,7 @@ __all__ = ["conv4x4", "conv4x4_transpose", "conv_stride1"]
 
 
 def _lowering(n: int, h: int, w: int, channels: int, dtype: DTypeLike) -> Lowering:
-    """For a y of (n, h, w) and an x with so many channels."""
+    """Return the fastest lowering for a y of (n, h, w) and an x of so many channels."""
     if not on_cpu():
         in_blocks = channels < FEW_CHANNELS or (dtype == jnp.float32 and channels <= MOST_IN_BLOCKS)
         return XLA_IN_BLOCKS if in_blocks else XLA
@@ -44,7 +44,7 @@ def _lowering(n: int, h: int, w: int, channels: int, dtype: DTypeLike) -> Loweri
 
 
 def _filled(x: Array, multiple: int) -> Array:
-    """Height and width padded with zeros at their ends."""
+    """Pad height and width with zeros at their ends."""
     return jnp.pad(x, ((0, 0), (0, -x.shape[1] % multiple), (0, -x.shape[2] % multiple), (0, 0)))
 
 
@@ -61,19 +61,20 @@ def _conv_transpose(lowering: Lowering, y: Array, kernel: Array) -> Array:
 
 
 def conv4x4(x: Array, kernel: Array) -> Array:
-    """(N, H, W, I), (4, 4, I, O) -> (N, ceil(H/2), ceil(W/2), O): stride 2, padding 'SAME'."""
+    """Convolve with stride 2, padding 'SAME'.
+
+    (N, H, W, I), (4, 4, I, O) -> (N, ceil(H/2), ceil(W/2), O).
+    """
     n, h, w, c = x.shape
     return _conv(_lowering(n, -(-h // 2), -(-w // 2), c, x.dtype), x, kernel)
 
 
 def conv4x4_transpose(x: Array, kernel: Array) -> Array:
-    """(N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O): lax.conv_transpose with stride 2, padding
-    'SAME'.
-    """
+    """Apply lax.conv_transpose, stride 2, 'SAME': (N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O)."""
     n, h, w, _ = x.shape
     return _conv_transpose(_lowering(n, h, w, kernel.shape[3], x.dtype), x, kernel)
 
 
 def conv_stride1(x: Array, kernel: Array) -> Array:
-    """(N, H, W, I), (odd, odd, I, O) -> (N, H, W, O): padding 'SAME'."""
+    """Convolve with padding 'SAME': (N, H, W, I), (odd, odd, I, O) -> (N, H, W, O)."""
     return (stride1.conv if on_cpu() else stride1.xla_conv)(x, kernel)

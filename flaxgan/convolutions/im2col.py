@@ -10,7 +10,7 @@ from flaxgan.convolutions.matmul import as_rows, from_rows, matrix, multiply, pa
 
 
 def _columns(x: Array) -> Array:
-    """(N, H, W, C) -> (N*H/2*W/2, 16*C)."""
+    """Gather each output's inputs in a row: (N, H, W, C) -> (N*H/2*W/2, 16*C)."""
     n, h, w, c = x.shape
     # of neighbours in a row, so that longer pieces are copied
     pairs = padded(x).reshape(n, h + 2, w // 2 + 1, 2 * c)
@@ -35,7 +35,7 @@ def _transpose(y: Array, kernel: Array, hwoi: bool) -> Array:
     taps = taps.astype(y.dtype).reshape(n, h, w, 4, 4, -1)
 
     def overlap_add(taps: Sequence[Array], axis: int) -> list[Array]:
-        """Even and odd pixels."""
+        """Add up the columns that overlap; return the even and the odd pixels."""
         return [taps[1] + shifted(taps[3], 1, axis), taps[2] + shifted(taps[0], -1, axis)]
 
     taps = jnp.stack(overlap_add([taps[:, :, :, :, j] for j in range(4)], 2), 4)

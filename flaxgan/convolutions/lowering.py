@@ -28,8 +28,7 @@ def closed(
     kernel_gradient: Callable[..., Array],
     multiple: int,
 ) -> Lowering:
-    """The three gradients of one form, differentiable any number of times. kernel_gradient: x, y ->
-    kernel.
+    """Return a lowering of three forms that are each other's gradients, of any order.
 
     Each takes hwoi=: whether kernels are (4, 4, O, C).
     """

@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 
 
 def no_inline(function: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
-    """`function` compiled as a computation that XLA doesn't merge with what is around it.
+    """Compile `function` as a computation that XLA doesn't merge with what is around it.
 
     Else XLA fuses it into each of its consumers, which compute its inputs anew, in whatever order
     they read them.
@@ -29,7 +29,7 @@ def no_inline(function: Callable[..., Any], static: Sequence[str] = ()) -> Calla
 
 @no_inline
 def _turned(matrices: Sequence[Array]) -> list[Array]:
-    """The transposes, moved in memory, while .T only says in which order to read.
+    """Return the transposes moved in memory, while .T only says in which order to read.
 
     XLA's CPU gives a product to its fastest library only if the left matrix lies row by row, and
     for bfloat16 the right one, too. The axis put in front hides the transpose from XLA's
@@ -45,9 +45,7 @@ def multiply(
     turn_left: bool = False,
     turn_right: bool = False,
 ) -> list[Array]:
-    """The product of each pair of matrices, transposed as asked, computed in `dtype`; the result is
-    float32.
-    """
+    """Multiply each pair of matrices, transposed as asked, in `dtype`; the results are float32."""
     left, right = ([m.astype(dtype) for m in matrices] for matrices in (left, right))
     if turn_left:
         left = _turned(left)
@@ -59,7 +57,7 @@ def multiply(
 
 
 def as_rows(taps: Array, hwoi: bool) -> Array:
-    """(T, C, O) -> (T*C, O); if hwoi (T, O, C) -> (O, T*C).
+    """Reshape a kernel to a matrix: (T, C, O) -> (T*C, O), or if hwoi (T, O, C) -> (O, T*C).
 
     The last axis stays the last: to transpose is slow, while a product takes a matrix either way
     round.
@@ -70,7 +68,7 @@ def as_rows(taps: Array, hwoi: bool) -> Array:
 
 
 def from_rows(rows: Array, taps: int, hwoi: bool) -> Array:
-    """The inverse of as_rows."""
+    """Invert as_rows."""
     return (
         rows.reshape(len(rows), taps, -1).swapaxes(0, 1)
         if hwoi
@@ -79,7 +77,7 @@ def from_rows(rows: Array, taps: int, hwoi: bool) -> Array:
 
 
 def shifted(x: Array, by: int, axis: int) -> Array:
-    """Moved along `axis` by 1 or -1, zeros coming in."""
+    """Move x along `axis` by 1 or -1; zeros come in."""
     padding = [(0, 0)] * x.ndim
     padding[axis] = (1, 0) if by > 0 else (0, 1)
     start = 0 if by > 0 else 1

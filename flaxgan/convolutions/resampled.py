@@ -13,8 +13,9 @@ from flaxgan.convolutions import conv4x4, conv4x4_transpose, conv_stride1
 
 
 def conv_up(x: Array, kernel: Array) -> Array:
-    """(N, H, W, I), (S, S, I, O) with S 3 or 5 -> (N, 2H, 2W, O): conv_stride1 of x with each pixel
-    doubled.
+    """Apply conv_stride1 to x with each pixel doubled: (N, H, W, I) -> (N, 2H, 2W, O).
+
+    The kernel is (S, S, I, O) with S 3 or 5.
     """
     taps = _merged(kernel)
     if len(kernel) == 3:
@@ -28,8 +29,9 @@ def conv_up(x: Array, kernel: Array) -> Array:
 
 
 def conv_down(x: Array, kernel: Array) -> Array:
-    """(N, H, W, I), (S, S, I, O) with S 3 or 5, H and W even -> (N, H/2, W/2, O): the mean of each
-    2x2 pixels of conv_stride1.
+    """Average each 2x2 pixels of conv_stride1: (N, H, W, I) -> (N, H/2, W/2, O).
+
+    The kernel is (S, S, I, O) with S 3 or 5; H and W are even.
     """
     n, h, w, channels = x.shape
     assert h % 2 == w % 2 == 0, x.shape
@@ -43,7 +45,7 @@ def conv_down(x: Array, kernel: Array) -> Array:
 
 
 def _merged(kernel: Array) -> Array:
-    """(S, S, I, O) -> (S + 1, S + 1, I, O): its full convolution with 2x2 ones."""
+    """Convolve a kernel fully with 2x2 ones: (S, S, I, O) -> (S + 1, S + 1, I, O)."""
     assert len(kernel) in (3, 5), kernel.shape
     kernel = jnp.pad(kernel, ((1, 1), (1, 1), (0, 0), (0, 0)))
     kernel = kernel[1:] + kernel[:-1]

@@ -13,7 +13,7 @@ from flaxgan.convolutions.matmul import matrix, multiply
 
 
 def xla_conv(x: Array, kernel: Array) -> Array:
-    """(N, H, W, I), (odd, odd, I, O) -> (N, H, W, O): padding 'SAME'."""
+    """Convolve by XLA, padding 'SAME': (N, H, W, I), (odd, odd, I, O) -> (N, H, W, O)."""
     return lax.conv_general_dilated(
         x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
@@ -21,15 +21,17 @@ def xla_conv(x: Array, kernel: Array) -> Array:
 
 @jax.custom_vjp
 def conv(x: Array, kernel: Array) -> Array:
-    """Convolve x (N, H, W, I) with a kernel (odd, odd, I, O) to (N, H, W, O), padding 'SAME', with
-    gradients fast on a CPU.
+    """Convolve x (N, H, W, I) with a kernel (odd, odd, I, O) to (N, H, W, O), padding 'SAME'.
+
+    Its gradients are fast on a CPU.
     """
     return xla_conv(x, kernel)
 
 
 def _kernel_gradient(x: Array, y: Array, size: int) -> Array:
-    """x (N, H, W, I), y (N, H, W, O) -> (size, size, I, O), in a product for each row of the
-    kernel.
+    """Return the kernel's gradient (size, size, I, O), by a product for each row of the kernel.
+
+    x is (N, H, W, I), y (N, H, W, O).
     """
     _, h, w, channels = x.shape
     half = size // 2

@@ -25,8 +25,9 @@ def _direct(x: Array, kernel: Array, hwoi: bool) -> Array:
 
 
 def _in_blocks(x: Array, kernel: Array, hwoi: bool) -> Array:
-    """Each 2x2 pixels as the channels of one, then a 2x2 convolution of stride 1: for few channels,
-    which are then enough.
+    """Take each 2x2 pixels as the channels of one, then convolve by 2x2 with stride 1.
+
+    That is for few channels, which are then enough.
     """
     axis = 3 if hwoi else 2
     missing = -x.shape[3] % ALIGNED

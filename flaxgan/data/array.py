@@ -43,8 +43,9 @@ def is_array_file(path: str | Path) -> bool:
 def checked(
     images: Any, labels: Any = None, class_names: Sequence[str] = (), where: str = "the array"
 ) -> Arrays:
-    """Return pictures as they are used here. `labels`: class numbers from 0, (N,); `class_names`:
-    theirs, if they have any.
+    """Return pictures as they are used here.
+
+    `labels`: class numbers from 0, (N,); `class_names`: theirs, if they have any.
 
     Raises UserError, which names `where` they come from, for another dtype or shape, or for labels
     without a picture or class.
@@ -88,10 +89,10 @@ def checked(
 
 
 def read_arrays(path: Path) -> Arrays:
-    """Read a .npy of pictures (memory-mapped), or a .npz of `images` and perhaps `labels` and
-    `class_names`.
+    """Read a .npy of images (memory-mapped), or a .npz of `images`, `labels` and `class_names`.
 
-    Raises UserError if it can't be read or holds anything else. Nothing is unpickled.
+    The last two may be missing. Raises UserError if it can't be read or holds anything else.
+    Nothing is unpickled.
     """
     where = printable(path)
     try:
@@ -124,8 +125,9 @@ def read_arrays(path: Path) -> Arrays:
 
 
 def open_array(path: Path, if_missing: str = "") -> Source:
-    """Open a file of arrays as a data set. Raises UserError as read_arrays does; `if_missing`: what
-    to do if it is not there.
+    """Open a file of arrays as a data set.
+
+    Raises UserError as read_arrays does; `if_missing`: what to do if it is not there.
     """
     if not path.is_file():
         raise UserError(f"there is no file {printable(path)}{if_missing}")
@@ -163,8 +165,9 @@ def source_of(arrays: Arrays, **naming: Any) -> Source:
 
 
 def store(images: Any, labels: Any = None, class_names: Sequence[str] = ()) -> Path:
-    """Keep pictures as a .npz in the cache folder, named by their content; return its path. Raises
-    UserError as `checked` does.
+    """Keep pictures as a .npz in the cache folder, named by their content; return its path.
+
+    Raises UserError as `checked` does.
     """
     arrays = checked(images, labels, class_names, "dataset")
     path = cache_dir() / "arrays" / f"array-{arrays.sha256[:24]}.npz"

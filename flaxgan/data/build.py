@@ -1,6 +1,4 @@
-"""Every picture of a source, decoded and brought to one size, written into a folder of the
-cache.
-"""
+"""Every picture of a source, decoded, brought to one size, written into a folder of the cache."""
 
 import contextlib
 import dataclasses
@@ -39,8 +37,9 @@ class Target:
 
 
 def _reserve(file: BinaryIO, size: int) -> None:
-    """Have the disk set the file's space aside, so that a full one is noticed before hours of work.
-    Raises OSError.
+    """Set the file's space aside, so that a full disk is noticed before hours of work.
+
+    Raises OSError. Raises OSError.
     """
     if not hasattr(os, "posix_fallocate"):
         return
@@ -52,9 +51,7 @@ def _reserve(file: BinaryIO, size: int) -> None:
 
 
 def _in_order(call: Callable[[int], Any], count: int) -> Generator[Any, None, None]:
-    """call(0), call(1), ... of several threads, which are never more than AHEAD of what has been
-    taken.
-    """
+    """Yield call(0), call(1), ... of several threads, at most AHEAD of what has been taken."""
     with ThreadPoolExecutor() as pool:
         pending: deque[Future[Any]] = deque()
         try:
@@ -69,9 +66,7 @@ def _in_order(call: Callable[[int], Any], count: int) -> Generator[Any, None, No
 
 
 def _write_header(file: BinaryIO, target: Target, pictures: int) -> None:
-    """Write the header of a .npy file of uint8 (pictures, H, W, C); it has the same length for any
-    number of pictures.
-    """
+    """Write the header of a .npy of uint8 (images, H, W, C), as long for any number of them."""
     shape = (pictures, *target.image_size, target.channels)
     np.lib.format.write_array_header_1_0(
         file, {"descr": "|u1", "fortran_order": False, "shape": shape}

@@ -1,6 +1,4 @@
-"""Decoding, cropping and resizing is done once: a memory-mapped array in the user's cache
-folder.
-"""
+"""Decoding, cropping, resizing are done once: a memory-mapped array in the cache folder."""
 
 import contextlib
 import glob
@@ -32,8 +30,9 @@ def _digest(value: Any) -> str:
 
 
 def expect_random_reads(pixels: np.ndarray) -> None:
-    """If it is memory-mapped, tell the system: its read-ahead would fetch dozens of pages around
-    each picture.
+    """Tell the system that a memory-mapped array is read at random.
+
+    Its read-ahead would fetch dozens of pages around each image.
     """
     memory: Any = pixels
     while isinstance(memory, np.ndarray):
@@ -45,8 +44,9 @@ def expect_random_reads(pixels: np.ndarray) -> None:
 def prepare(
     source: Source, image_size: tuple[int, int], channels: int, fit: str = "crop"
 ) -> Dataset:
-    """The data set at this size, fitted as --fit says: from the cache, or built into it. Says what
-    people should know of it.
+    """Return the data set at this size, fitted as --fit says: from the cache, or built into it.
+
+    Says what people should know of it. Says what people should know of it.
 
     Raises UserError if no picture is readable, or one can't be read for reasons that are not its
     own.
@@ -83,8 +83,7 @@ def prepare(
 
 
 def _build(source: Source, target: Target, folder: Path) -> Path:
-    """Write beside the final place, then rename: two processes may build at once, and the first to
-    finish wins.
+    """Build beside the final place, then rename: of two processes the first to finish wins.
 
     Returns where it is in the end: elsewhere than in `folder`, where the next start would find it,
     if files could not be read that the next one may read.

@@ -28,8 +28,9 @@ MAY_BE_MISSING = {
 
 @functools.cache
 def picture_formats() -> tuple[str, ...]:
-    """Set Pillow up -> the formats that it can decode, HEIC among them where pillow-heif is
-    installed.
+    """Set Pillow up; return the formats that it can decode.
+
+    HEIC is among them where pillow-heif is installed.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     Image.preinit()
@@ -43,7 +44,7 @@ def picture_formats() -> tuple[str, ...]:
 
 
 def _unknown(start: bytes) -> Unreadable:
-    """What is wrong with a file that Pillow doesn't know, by its first 12 bytes."""
+    """Return what is wrong with a file that Pillow doesn't know, by its first 12 bytes."""
     if not start:
         return Unreadable("empty")
     for name, (brands, kind, remedy) in MAY_BE_MISSING.items():
@@ -76,8 +77,9 @@ def decoding() -> Iterator[None]:
 
 
 def open_picture(file: BinaryIO) -> Image.Image:
-    """The picture in a file, whose header is read and whose pixels are not. Raises Unreadable if it
-    holds none.
+    """Open the picture in a file: its header is read, its pixels are not.
+
+    Raises Unreadable if the file holds none. Raises Unreadable if it holds none.
     """
     with decoding():
         try:

@@ -47,8 +47,9 @@ def pad(picture: Image.Image, size: Size) -> list[Image.Image]:
 
 
 def tiles(picture: Image.Image, size: Size) -> list[Image.Image]:
-    """Cut a long picture into as many as it takes to show all of it, evenly spread: they touch or
-    overlap, a panorama 3:1 is 3.
+    """Cut a long picture into as many as it takes to show all of it, evenly spread.
+
+    They touch or overlap; a panorama 3:1 is 3.
     """
     ratio = picture.width * size[1] / (picture.height * size[0])
     count = min(MOST_TILES, max(1, math.ceil(max(ratio, 1 / ratio) - SLACK)))
@@ -60,6 +61,6 @@ FITS = {"crop": crop, "pad": pad, "stretch": stretch, "tiles": tiles}
 
 
 def enlargement(picture_size: Size, size: Size, fit: str) -> float:
-    """By what factor a picture's sides grow, or the one that grows more; below 1 if both shrink."""
+    """Return the factor by which the side that grows more grows; below 1 if both shrink."""
     growths = [wanted / side for wanted, side in zip(size, picture_size, strict=True)]
     return min(growths) if fit == "pad" else max(growths)

@@ -35,7 +35,7 @@ def _below_their_common_folder(paths: Sequence[PurePath]) -> list[PurePath]:
 
 
 def _classes(pictures: list[PurePath]) -> tuple[list[str | None], list[str]]:
-    """Each picture's class, all None if there are no classes; and what people should know of it.
+    """Return each picture's class, or None for all, and what people should know of the classes.
 
     Classes are the first level of sub-folders that tells pictures apart: roses/.. and tulips/.., or
     data/roses/.., or, within folders that are all named as splits are, train/roses/.. and
@@ -67,7 +67,7 @@ def _classes(pictures: list[PurePath]) -> tuple[list[str | None], list[str]]:
 
 
 def _list_files(root: Path) -> Listing:
-    """Raises UserError if the folder can't be read or holds no files."""
+    """Raise UserError if the folder can't be read or holds no files."""
     try:
         listing = list_files(root)
     except Unreadable as error:
@@ -87,7 +87,7 @@ def _is_grey(file: File) -> bool:
 
 
 def open_folder(root: Path, if_missing: str = "") -> Source:
-    """All pictures below it; other files are skipped and named when it is prepared.
+    """Open all pictures below a folder; other files are skipped, and named when it is prepared.
 
     Raises UserError if it can't be read; `if_missing`: what to do if it isn't there.
     """

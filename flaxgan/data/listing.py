@@ -38,8 +38,9 @@ class File:
 
 
 def open_header(path: Path) -> Image.Image:
-    """The picture in a file, whose header is known and whose pixels can't be asked for. Raises as
-    `patiently` does.
+    """Open the picture in a file, whose header is known and whose pixels can't be asked for.
+
+    Raises as `patiently` does. Raises as `patiently` does.
     """
 
     def opened(path: Path) -> Image.Image:
@@ -72,21 +73,22 @@ class Listing:
 
     @property
     def pictures(self) -> list[File]:
-        """The files that are pictures, as far as can be told without decoding them."""
+        """Return the files that are pictures, as far as can be told without decoding them."""
         return [file for file in self.files if not file.problem]
 
 
 def list_files(root: Path) -> Listing:
-    """Everything below a folder, links followed, but for hidden files, the system's, and what is no
-    file, as pipes are.
+    """List all files below a folder; links are followed.
 
-    Raises Unreadable if the folder itself can't be read, and UserError if a drive fails.
+    Hidden files, the system's, and what is no file, as pipes are, are left out. Raises Unreadable
+    if the folder itself can't be read, and UserError if a drive fails.
     """
     closed: list[Path] = []
 
     def below(folder: Path, above: frozenset[Path]) -> Iterator[File]:
-        """`above`: the folder itself and those that it lies in, to which a link would lead in a
-        circle.
+        """List what is below a folder.
+
+        `above` are the folder and those it lies in, to which a link would lead in a circle.
         """
         for name in patiently(_names, folder):
             if name.startswith(".") or name.lower() in OF_THE_SYSTEM:

@@ -14,8 +14,9 @@ ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
-    """Whole batches in one pass through the data; the ragged last one is dropped. Raises UserError
-    if there is none.
+    """Return the whole batches in one pass through the data; the ragged last one is dropped.
+
+    Raises UserError if there is none. Raises UserError if there is none.
     """
     if num_images < batch_size:
         raise UserError(
@@ -26,12 +27,12 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
 
 
 def epoch_of(step: int, per_epoch: int) -> int:
-    """Which epoch it is, from 1, when `step` steps are done."""
+    """Return the epoch, from 1, in which `step` steps are done."""
     return -(-step // per_epoch)
 
 
 def _hash(x: np.ndarray, key: np.uint64) -> np.ndarray:
-    """The mixer of SplitMix64 (Steele, Lea & Flood 2014)."""
+    """Mix the bits of x with a key, as SplitMix64 does (Steele, Lea & Flood 2014)."""
     x = (x + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + key
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -39,8 +40,9 @@ def _hash(x: np.ndarray, key: np.uint64) -> np.ndarray:
 
 
 def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndarray:
-    """Where a permutation of range(size), keyed by (seed, epoch), sends `positions`: costs the same
-    whatever the size.
+    """Permute range(size) by a key (seed, epoch); return where it sends `positions`.
+
+    The cost is the same whatever the size.
 
     A Feistel network on pairs (left, right) of range(a) x range(b), with a * b >= size; what falls
     outside goes through it again until it is inside (Black & Rogaway 2002, "Ciphers with arbitrary
@@ -65,10 +67,10 @@ def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndar
 
 
 def indices(dataset: Dataset, seed: int, step: int, batch_size: int) -> dict[str, np.ndarray]:
-    """Return which rows of each array step `step` (from 0) trains on: int64 (batch_size,); arrays
-    of one set share them.
+    """Return which rows of each array step `step` (from 0) trains on: int64 (batch_size,).
 
-    An epoch is one of the first set; the second has epochs and an order of its own.
+    Arrays of one set share them. An epoch is one of the first set; the second has epochs and an
+    order of its own.
     """
     rows, second = batch_indices(seed, step, len(dataset), batch_size), None
     if dataset.second is not None:
@@ -77,8 +79,9 @@ def indices(dataset: Dataset, seed: int, step: int, batch_size: int) -> dict[str
 
 
 def batch_indices(seed: int, step: int, num_images: int, batch_size: int) -> np.ndarray:
-    """Which pictures step `step` (from 0) trains on: int64 (batch_size,). Every epoch is a new
-    permutation.
+    """Return which images step `step` (from 0) trains on: int64 (batch_size,).
+
+    Every epoch is a new permutation. Every epoch is a new permutation.
     """
     epoch, batch = divmod(step, steps_per_epoch(num_images, batch_size))
     return permuted(

@@ -25,7 +25,7 @@ class Outcome:
     sha256: str = ""  # of pictures and labels
 
     def note_enlargements(self, factors: list[float], image_size: tuple[int, int]) -> None:
-        """`factors`: by how much each enlarged picture has grown."""
+        """Note the factors by which enlarged pictures have grown."""
         self.enlarged = len(factors)
         height, width = image_size
         if factors and height == width:
@@ -34,9 +34,7 @@ class Outcome:
 
     @property
     def reasons(self) -> str:
-        """Why files were skipped: how many for each reason, the first of them, and what was said of
-        the first.
-        """
+        """Return why files were skipped: how many for each reason, with the first file of each."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for name, kind, detail in self.skipped:
             groups.setdefault(kind, []).append((name, detail))
@@ -50,7 +48,7 @@ class Outcome:
         return "; ".join(said)
 
     def lines(self, image_size: tuple[int, int]) -> list[str]:
-        """What people should know before they train on the pictures."""
+        """Return what people should know before they train on the pictures, a line each."""
         said = (
             [f"warning: skipped {len(self.skipped)} of {self.files} files: {self.reasons}"]
             if self.skipped

@@ -11,8 +11,9 @@ from flaxgan.data.fit import FITS
 
 
 def to_8_bit(picture: Image.Image) -> Image.Image:
-    """Grey of more bits -> 8: integers from 0 to 65535 (of 32 bits, too, as Pillow reads 16-bit
-    PNGs), floats from 0 to 1.
+    """Reduce grey of more bits to 8: integers from 0 to 65535, or floats from 0 to 1.
+
+    Pillow reads 16-bit PNGs as integers of 32 bits.
     """
     if picture.mode.startswith("I"):
         return Image.fromarray(
@@ -24,12 +25,12 @@ def to_8_bit(picture: Image.Image) -> Image.Image:
 
 
 def is_grey(picture: Image.Image) -> bool:
-    """Whether the file's own colour mode is a grey one."""
+    """Tell whether a file's own colour mode is a grey one."""
     return picture.mode in ("1", "L", "LA", "La", "F") or picture.mode.startswith("I")
 
 
 def upright(picture: Image.Image) -> Image.Image:
-    """Turned as EXIF says, if it can be read."""
+    """Turn a picture as EXIF says, if that can be read."""
     try:
         return ImageOps.exif_transpose(picture)
     except Exception:  # as with decoders, of damaged data anything is raised
@@ -37,7 +38,7 @@ def upright(picture: Image.Image) -> Image.Image:
 
 
 def to_mode(picture: Image.Image, channels: int) -> Image.Image:
-    """Upright, transparency composited on white, then grey (1 channel) or RGB (3)."""
+    """Return a picture upright, on white where transparent, as grey (1 channel) or RGB (3)."""
     picture = to_8_bit(upright(picture))
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
@@ -46,7 +47,7 @@ def to_mode(picture: Image.Image, channels: int) -> Image.Image:
 
 
 def upright_size(picture: Image.Image) -> tuple[int, int]:
-    """(height, width), turned as EXIF says; decodes nothing."""
+    """Return (height, width), turned as EXIF says; decodes nothing."""
     height, width = picture.height, picture.width
     try:
         # Without "exif" it is TIFF, which Pillow itself turns, or a file whose pixels it would
@@ -62,8 +63,9 @@ def upright_size(picture: Image.Image) -> tuple[int, int]:
 def to_pixels(
     picture: Image.Image, image_size: tuple[int, int], channels: int, fit: str = "crop"
 ) -> np.ndarray:
-    """Decode, and fit to image_size (height, width) -> uint8 (N, H, W, channels), where N is 1
-    unless `fit` is tiles.
+    """Decode, and fit to image_size (height, width): uint8 (N, H, W, channels).
+
+    N is 1 unless `fit` is tiles.
     """
     height, width = image_size
     views = FITS[fit](to_mode(picture, channels), (width, height))
@@ -71,9 +73,7 @@ def to_pixels(
 
 
 def preprocess(images: Array, mirrored: Array | None = None) -> Array:
-    """Convert uint8 (N, H, W, C) to float32 in [-1, 1]; those of `mirrored`, bool (N,), are
-    mirrored.
-    """
+    """Convert uint8 (N, H, W, C) to float32 in [-1, 1], mirrored where `mirrored` (N,) is true."""
     x = images.astype(jnp.float32) / 127.5 - 1
     return x if mirrored is None else jnp.where(mirrored[:, None, None, None], x[:, :, ::-1], x)
 

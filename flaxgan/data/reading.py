@@ -27,14 +27,12 @@ REMEDIES = {
 
 
 def printable(name: object) -> str:
-    """A file's name on one line: what can't be printed, line ends among it, is escaped as in a
-    Python string.
-    """
+    """Return a file's name on one line; what can't be printed is escaped as in a Python string."""
     return repr(str(name))[1:-1]
 
 
 def enumerated(names: Sequence[object], most: int = 3) -> str:
-    """The first of some names of files, on one line."""
+    """Return the first of some names of files, on one line."""
     return ", ".join(map(printable, names[:most])) + (", …" if len(names) > most else "")
 
 
@@ -71,7 +69,7 @@ def out_of_memory(item: str) -> UserError:
 
 
 def read_bytes(path: Path) -> bytes:
-    """All of a file. Raises as `patiently` does."""
+    """Read all of a file. Raises as `patiently` does."""
     return patiently(Path.read_bytes, path)
 
 

@@ -48,8 +48,9 @@ def _is_drawn(picture: Image.Image) -> bool:
 
 
 def _pictures(source: Source, most: int) -> Iterator[Image.Image]:
-    """Some that are evenly spread over the source, always the same; those that hold none are passed
-    over.
+    """Yield some pictures that are evenly spread over the source, always the same.
+
+    Files that hold none are passed over.
     """
     for i in np.unique(np.linspace(0, len(source) - 1, most).round().astype(int)).tolist():
         with contextlib.suppress(Unreadable):
@@ -57,8 +58,9 @@ def _pictures(source: Source, most: int) -> Iterator[Image.Image]:
 
 
 def survey(source: Source) -> Survey:
-    """Look at a few of its pictures; those that can't be decoded count for nothing. Raises
-    UserError if a drive fails.
+    """Look at a few of its pictures; those that can't be decoded count for nothing.
+
+    Raises UserError if a drive fails.
     """
     sizes = (
         [source.image_size] if source.image_size else [*map(upright_size, _pictures(source, MOST))]

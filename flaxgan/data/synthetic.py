@@ -27,9 +27,7 @@ def _colour(hue: float, saturation: float, value: float) -> Colour:
 
 
 def _background(rng: np.random.Generator) -> Image.Image:
-    """Out-of-focus foliage, sky or earth: a vertical gradient with soft blobs of neighbouring
-    hues.
-    """
+    """Draw foliage, sky or earth out of focus: a vertical gradient with soft blobs."""
     hue, saturation = [(0.30, 0.5), (0.36, 0.4), (0.24, 0.45), (0.55, 0.25), (0.10, 0.3)][
         rng.integers(5)
     ]

@@ -135,8 +135,9 @@ def _needs_tensorflow(dataset: str, data_dir: str | None) -> UserError:
 
 
 def _prepare(builder: Any, dataset: str, data_dir: str | None) -> None:
-    """Download `dataset` and write it with TFDS, in a process of its own: it needs TensorFlow,
-    which must not take the GPU.
+    """Download `dataset` and write it with TFDS, in a process of its own.
+
+    That needs TensorFlow, which must not take the GPU.
     """
     if find_spec("tensorflow") is None:
         raise _needs_tensorflow(dataset, data_dir)

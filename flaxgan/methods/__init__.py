@@ -40,23 +40,23 @@ def method_of(config: Config) -> Any:
 
 
 def to_sample(config: Config) -> Callable[[Any], Any]:
-    """Return what takes from a state the part that images are made with; by default all but the
-    optimisers' states.
+    """Return what takes from a state the part that images are made with.
+
+    By default that is all but the optimisers' states.
     """
     return getattr(method_of(config), "to_sample", without_optimisers)
 
 
 def check(config: Config) -> None:
-    """Raise UserError if a method's networks can't be built as configured, the image size being
-    known.
-    """
+    """Raise UserError if a method's networks can't be built for the image size that is known."""
     if hasattr(method_of(config), "check"):
         method_of(config).check(config)
 
 
 def state_shape(config: Config, sharding: jax.sharding.Sharding | None = None) -> Any:
-    """Return the shapes and dtypes of a run's state, which lie as `sharding` says. Computes
-    nothing.
+    """Return the shapes and dtypes of a run's state, which lie as `sharding` says.
+
+    Computes nothing.
     """
     shapes = jax.eval_shape(lambda: method_of(config).create_state(config))
     return jax.tree.map(

@@ -15,8 +15,9 @@ from flaxgan.rng import Rng
 
 
 def color(images: Array, rng: Rng) -> Array:
-    """Change brightness, saturation and contrast (Zhao et al. 2020, arXiv:2006.10738, as in its
-    published settings).
+    """Change brightness, saturation and contrast, as in the published settings.
+
+    Zhao et al. 2020, arXiv:2006.10738.
     """
     brightness, saturation, contrast = jnp.split(rng.uniform((len(images), 3, 1, 1)), 3, 1)
     images = images + (brightness - 0.5)
@@ -41,9 +42,7 @@ def translation(images: Array, rng: Rng, share: float = 1 / 8) -> Array:
 
 
 def cutout(images: Array, rng: Rng, share: float = 1 / 2) -> Array:
-    """Grey out a rectangle of `share` of height and width, its centre anywhere (Zhao et al.
-    2020).
-    """
+    """Grey out a rectangle of `share` of the sides, its centre anywhere (Zhao et al. 2020)."""
     inside = []
     for axis, side in enumerate(images.shape[1:3]):
         length = round(side * share)
@@ -86,8 +85,9 @@ def augmented(
 def adapted_probability(
     probability: Array, d_real_accuracy: Array, target: float, batch_size: int
 ) -> Array:
-    """Return the probability of augmentation after a step in which the discriminator was right
-    about so many real images.
+    """Return the probability of augmentation after a step, by the discriminator's accuracy.
+
+    The accuracy is that on real images.
 
     ADA's control (Karras et al. 2020, arXiv:2006.06676), in proportion to the excess instead of by
     its sign. Its target, 0.6 as the mean sign of the logits, is an accuracy of 0.8.

@@ -25,8 +25,9 @@ def beyond(
     fake_logits: Array,
     real_target: float = 1.0,
 ) -> tuple[Array, Array]:
-    """Real above the boundary, generated below: where the best discriminator finds both equally
-    likely.
+    """Tell which real logits are above the boundary and which generated ones below.
+
+    There the best discriminator finds both equally likely.
     """
     return real_logits > boundary(real_target), fake_logits < boundary(real_target)
 
@@ -43,10 +44,10 @@ class Loss(NamedTuple):
 
 
 def bce_discriminator(real_logits: Array, fake_logits: Array, real_target: float = 1.0) -> Array:
-    """Binary cross-entropy with real = real_target and fake = 0, the two means added (Goodfellow et
-    al. 2014, equation 1).
+    """Return the binary cross-entropy with real = real_target and fake = 0, the two means added.
 
-    A target below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4).
+    Goodfellow et al. 2014, equation 1. A target below 1 is one-sided label smoothing (Salimans et
+    al. 2016, section 3.4).
     """
     # a product with 0 would stay in the program
     smoothing = (1 - real_target) * real_logits.mean() if real_target < 1 else 0.0
@@ -54,36 +55,41 @@ def bce_discriminator(real_logits: Array, fake_logits: Array, real_target: float
 
 
 def bce_generator(real_logits: Array, fake_logits: Array) -> Array:
-    """Non-saturating: the cross-entropy of taking generated pictures for real (Goodfellow et al.
-    2014, section 3).
+    """Return the cross-entropy of taking generated images for real ones: the non-saturating loss.
+
+    Goodfellow et al. 2014, section 3.
     """
     return softplus(-fake_logits).mean()
 
 
 def hinge_discriminator(real_logits: Array, fake_logits: Array, _: float = 1.0) -> Array:
-    """Logits beyond ±1 are right enough (Lim & Ye 2017; Miyato et al. 2018, equation 16)."""
+    """Return the hinge loss: logits beyond ±1 cost nothing (Lim & Ye 2017; Miyato et al. 2018).
+
+    Equation 16 of the latter.
+    """
     return relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()
 
 
 def lsgan_discriminator(real_logits: Array, fake_logits: Array, real_target: float = 1.0) -> Array:
-    """Least squares to real = real_target and fake = 0 (Mao et al. 2017, equation 9)."""
+    """Return the least squares to real = real_target and fake = 0 (Mao et al. 2017, equation 9)."""
     return 0.5 * (jnp.square(real_logits - real_target).mean() + jnp.square(fake_logits).mean())
 
 
 def lsgan_generator(real_logits: Array, fake_logits: Array) -> Array:
-    """Least squares to 1 (Mao et al. 2017, equation 9)."""
+    """Return the least squares to 1 (Mao et al. 2017, equation 9)."""
     return 0.5 * jnp.square(fake_logits - 1).mean()
 
 
 def wgan_discriminator(real_logits: Array, fake_logits: Array, _: float = 1.0) -> Array:
-    """The negative of the estimated Wasserstein distance, if the discriminator is 1-Lipschitz
-    (Arjovsky et al. 2017).
+    """Return the negative of the estimated Wasserstein distance (Arjovsky et al. 2017).
+
+    It is one only if the discriminator is 1-Lipschitz.
     """
     return fake_logits.mean() - real_logits.mean()
 
 
 def linear_generator(real_logits: Array, fake_logits: Array) -> Array:
-    """The generator's of both hinge and wgan."""
+    """Return the generator's loss of both hinge and wgan: the negative mean logit."""
     return -fake_logits.mean()
 
 
@@ -104,7 +110,10 @@ def relativistic_generator(real_logits: Array, fake_logits: Array) -> Array:
 
 
 def in_pairs(real_logits: Array, fake_logits: Array, _: float = 1.0) -> tuple[Array, Array]:
-    """The real one above the generated one: for losses that leave the logits' offset free."""
+    """Tell for which pairs the real logit is above the generated one.
+
+    For losses that leave the logits' offset free.
+    """
     right = real_logits > fake_logits
     return right, right
 
@@ -128,9 +137,8 @@ LOSSES: Registry[Loss] = Registry(
 
 
 def feature_matching(real_features: Array, fake_features: Array, axis: str | None = None) -> Array:
-    """Squared distance of the mean features (N, ...) of two batches, per feature (Salimans et al.
-    2016, section 3.1).
+    """Return the squared distance of two batches' mean features (N, ...), per feature.
 
-    `axis`: of pmap, over whose devices the means are taken.
+    Salimans et al. 2016, section 3.1. `axis`: of pmap, over whose devices the means are taken.
     """
     return jnp.square(average(real_features.mean(0) - fake_features.mean(0), axis)).mean()

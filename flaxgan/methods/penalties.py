@@ -24,20 +24,19 @@ def _squared_norms(logits: Logits, x: Array) -> Array:
 
 
 def r1(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
-    """Half the squared norm at real pictures (Mescheder et al. 2018, equation 9)."""
+    """Return half the squared norm at real images (Mescheder et al. 2018, equation 9)."""
     return 0.5 * _squared_norms(logits, real).mean()
 
 
 def r2(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
-    """Half the squared norm of the gradient at generated images (Mescheder et al. 2018, equation
-    10).
-    """
+    """Return half the squared norm at generated images (Mescheder et al. 2018, equation 10)."""
     return 0.5 * _squared_norms(logits, fake).mean()
 
 
 def gradient_penalty(logits: Logits, real: Array, fake: Array, rng: Rng) -> Array:
-    """Squared distance of the norm from 1, between real and generated pictures (Gulrajani et al.
-    2017, equation 3).
+    """Return the squared distance of the norm from 1, between real and generated images.
+
+    Gulrajani et al. 2017, equation 3.
     """
     share = rng.uniform((len(real), 1, 1, 1))
     # the root's gradient at 0 is infinite

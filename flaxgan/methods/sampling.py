@@ -31,7 +31,7 @@ def latents(
     stream: int = SAMPLING,
     truncation: float | None = None,
 ) -> Array:
-    """The z from row `start` on of a stream of a seed: float32 (num, latent_dim), N(0, 1).
+    """Draw the z from row `start` on of a stream of a seed: float32 (num, latent_dim), N(0, 1).
 
     Row i depends on seed, stream and i alone, so picture i is the same however many are asked for.
     `truncation`: the largest magnitude, what is beyond drawn anew (Brock et al. 2019, section 3.1):
@@ -56,8 +56,9 @@ def _rows_of_z(
 def random_classes(
     class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING
 ) -> np.ndarray:
-    """Classes as frequent as `class_counts` says: int32 (num,). Class i depends on counts, seed,
-    stream and i alone.
+    """Draw classes as frequent as `class_counts` says: int32 (num,).
+
+    Class i depends on counts, seed, stream and i alone.
     """
     # of z, which are drawn from the same stream
     key = jax.random.fold_in(random_key(seed, stream), NOT_A_ROW)
@@ -68,13 +69,14 @@ def random_classes(
 
 
 def trained_classes(class_counts: dict[str, int]) -> list[int]:
-    """Those of which there was a picture."""
+    """Return the classes of which there was an image."""
     return [id for id, count in enumerate(class_counts.values()) if count]
 
 
 def spread_classes(class_counts: dict[str, int], num: int) -> np.ndarray:
-    """For a square grid of `num` pictures: a class a row, spread evenly over all that were trained:
-    int32 (num,).
+    """Return classes for a square grid of `num` images, one a row: int32 (num,).
+
+    They are spread evenly over all that were trained.
     """
     classes = np.array(trained_classes(class_counts), np.int32)
     columns = math.isqrt(num)
@@ -87,8 +89,9 @@ def spread_classes(class_counts: dict[str, int], num: int) -> np.ndarray:
 def between(
     seeds: list[int], frames: int, latent_dim: int, truncation: float | None = None
 ) -> np.ndarray:
-    """From the first z of each seed to that of the next, `frames` steps each: ((len(seeds) - 1) *
-    frames + 1, latent_dim).
+    """Interpolate from the first z of each seed to the next, in `frames` steps.
+
+    float32 ((len(seeds) - 1) * frames + 1, latent_dim).
 
     Spherical interpolation (White 2016, arXiv:1609.04468): what lies straight between two z is
     shorter than any that was trained.
@@ -110,8 +113,9 @@ def between(
 
 @jax.jit
 def _calibrated(generator: Network, labels: Array | None) -> Network:
-    """Its batch statistics those of its own weights: the mean over batches of z, and of labels
-    (CALIBRATION_BATCHES, BATCH).
+    """Return a generator with the batch statistics of its own weights.
+
+    These are the mean over batches of z, and of labels (CALIBRATION_BATCHES, BATCH).
     """
 
     key = random_key(0, CALIBRATING)
@@ -132,8 +136,7 @@ def _calibrated(generator: Network, labels: Array | None) -> Network:
 def averaged_generator(
     generator: Network, ema_params: object, class_counts: dict[str, int]
 ) -> Network:
-    """The generator to sample from: with its averaged weights, and batch statistics that belong to
-    them, if there are any.
+    """Return the generator to sample from: averaged weights, if any, and their batch statistics.
 
     `class_counts`: of the training data; if it is conditional, the classes are as frequent in those
     statistics.
@@ -152,16 +155,14 @@ def averaged_generator(
 
 @jax.jit
 def generated_images(generator: Network, z: Array, labels: Array | None = None) -> Array:
-    """uint8 (N, H, W, C), made with the running statistics."""
+    """Generate uint8 (N, H, W, C), with the running statistics."""
     return to_uint8(generator.eval_mode(z, labels))
 
 
 def first_latents(
     seed: int, num: int, latent_dim: int, stream: int = SAMPLING, truncation: float | None = None
 ) -> np.ndarray:
-    """The first `num` z of a stream of a seed, as `latents` makes them, drawn in whole batches:
-    float32 (num, latent_dim).
-    """
+    """Draw the first `num` z of a stream of a seed, in whole batches: float32 (num, latent_dim)."""
     starts = range(0, num, BATCH)  # so that one program is compiled, however many are asked for
     return np.concatenate(
         [latents(seed, start, BATCH, latent_dim, stream, truncation) for start in starts]
@@ -175,15 +176,17 @@ def sample(
     labels: np.ndarray | None = None,
     stream: int = SAMPLING,
 ) -> np.ndarray:
-    """The first `num` pictures of a seed, of these classes (num,) if conditional: uint8 (num, H, W,
-    C). Waits for the device.
+    """Sample the first `num` images of a seed: uint8 (num, H, W, C). Waits for the device.
+
+    They are of these classes (num,) if the run is conditional.
     """
     return draw(generator, first_latents(seed, num, generator.module.latent_dim, stream), labels)
 
 
 def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-    """Pictures of z (N, latent_dim), and of labels (N,) if conditional: uint8 (N, H, W, C). Waits
-    for the device.
+    """Draw images of z (N, latent_dim), and of labels (N,) if conditional: uint8 (N, H, W, C).
+
+    Waits for the device.
     """
     batches = []
     for start in progress_bar(

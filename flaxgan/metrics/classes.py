@@ -18,13 +18,14 @@ class Classifier(NamedTuple):
     biases: np.ndarray  # (C,)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """(N, D) -> class indices (N,)."""
+        """Classify features (N, D): class indices (N,)."""
         return (features @ self.weights + self.biases).argmax(1)
 
 
 def fit(features: np.ndarray, labels: np.ndarray) -> Classifier:
-    """Features (N, D) and labels (N,) in 0..C-1, each class present; classes are taken for equally
-    likely.
+    """Fit features (N, D) to labels (N,) in 0..C-1, each class present.
+
+    Classes are taken for equally likely.
     """
     x = features.astype(np.float64)
     means = np.stack([x[labels == c].mean(0) for c in range(labels.max() + 1)])
@@ -47,8 +48,9 @@ class Classes(NamedTuple):
 
 
 def learn(real: np.ndarray, labels: np.ndarray, seed: int = 0) -> Classes:
-    """Features (N, D) and labels (N,) of at least two classes, and of more pictures than
-    classes.
+    """Learn to tell two classes or more by features (N, D) and labels (N,).
+
+    There are more images than classes.
     """
     present, labels = np.unique(labels, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(real))

@@ -51,8 +51,9 @@ class Comparison:
 
     @property
     def count(self) -> int:
-        """How many pictures of each set the neighbours are looked up among: as many of both, or the
-        numbers would tilt.
+        """Return how many images of each set neighbours are looked up among.
+
+        They are as many of both, or the numbers would tilt.
         """
         return min(len(self.real), len(self.generated))
 

@@ -15,8 +15,9 @@ class Gaussian(NamedTuple):
 
 
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
-    """|mean difference|^2 + tr(A + B - 2 (A B)^1/2) (Dowson & Landau 1982; Heusel et al. 2017,
-    arXiv:1706.08500, section 3).
+    """Return |mean difference|^2 + tr(A + B - 2 (A B)^1/2) of two Gaussians.
+
+    Dowson & Landau 1982; Heusel et al. 2017, arXiv:1706.08500, section 3.
 
     The eigenvalues of A B are those of the symmetric A^1/2 B A^1/2, so that nothing is iterated and
     nothing turns complex.
@@ -44,5 +45,5 @@ def gaussian(features: np.ndarray) -> Gaussian:
 
 
 def frechet(real: np.ndarray, generated: np.ndarray) -> float:
-    """The distance between two feature arrays."""
+    """Return the Fréchet distance between two feature arrays (N, D) and (M, D)."""
     return frechet_distance(gaussian(real), gaussian(generated))

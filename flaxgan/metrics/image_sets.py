@@ -35,7 +35,7 @@ class ImageSet:
 
     @property
     def total(self) -> int:
-        """How many there were to choose these from."""
+        """Return how many there were to choose these from."""
         return self.protocol.get("of", len(self))
 
     def __len__(self) -> int:
@@ -48,9 +48,7 @@ def described(protocol: dict[str, Any]) -> str:
 
 
 def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
-    """`num` pictures of a set, or all up to MOST, in an order that is random but always the
-    same.
-    """
+    """Select `num` images of a set, or all up to MOST, in a random order, always the same."""
     total = len(dataset.images)
     if total < 2:
         raise UserError(f"{protocol['source']} holds one picture; a comparison takes at least two")
@@ -75,15 +73,16 @@ def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> Imag
 
 
 def training_set(config: Config, dataset: Dataset, num: int | None = None) -> ImageSet:
-    """The pictures that a run is trained on."""
+    """Return the images that a run is trained on, or some of them."""
     return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
 
 
 def open_training_set(
     config: Config, sha256: str | None, data_dir: str | None, num: int | None, caveats: list[str]
 ) -> ImageSet:
-    """Open the pictures that a run was trained on, whose digest was `sha256`. Raises UserError if
-    they are no longer there.
+    """Open the pictures that a run was trained on, whose digest was `sha256`.
+
+    Raises UserError if they are no longer there.
     """
     if config.image_folder and not os.path.exists(config.image_folder):
         raise UserError(

@@ -10,7 +10,7 @@ SPLITS = 10
 
 
 def _score(logits: np.ndarray) -> float:
-    """exp of the mean KL divergence from the classes of all pictures to those of one."""
+    """Return exp of the mean KL divergence from the classes of all images to those of one."""
     logits = logits - logits.max(1, keepdims=True)
     log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     p = np.exp(log_p)
@@ -18,10 +18,10 @@ def _score(logits: np.ndarray) -> float:
 
 
 def inception_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, float]:
-    """Logits (N, classes) -> mean and standard deviation of the score over `splits` equal parts, in
-    the order given.
+    """Return mean and standard deviation of the score over equal parts of logits (N, classes).
 
-    float64 throughout. Raises ValueError if there are fewer pictures than parts.
+    There are `splits` parts, in the order given. float64 throughout. Raises ValueError if there are
+    fewer pictures than parts.
     """
     if len(logits) < splits:
         raise ValueError(f"{len(logits)} pictures can't be split into {splits} parts")

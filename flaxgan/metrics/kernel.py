@@ -12,7 +12,7 @@ BLOCK = 512  # rows of a kernel matrix held at a time
 
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(x.y / D + 1)^3 of all pairs of rows (N, D) and (M, D): float64 (N, M)."""
+    """Return (x.y / D + 1)^3 of all pairs of rows (N, D) and (M, D): float64 (N, M)."""
     kernel = (x @ y.T).astype(np.float64) / x.shape[1] + 1
     kernel *= kernel * kernel
     return kernel
@@ -35,8 +35,9 @@ def _sums(x: np.ndarray, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -
 
 
 def mean_within(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The kernel's mean over all pairs of different members of each subset, rows (S, size) of x (N,
-    D): float64 (S,).
+    """Return the kernel's mean over all pairs of different members of each subset: float64 (S,).
+
+    A subset is a row of `rows` (S, size), of x (N, D).
     """
     size = rows.shape[1]
     itself = (np.einsum("nd,nd->n", x, x, dtype=np.float64) / x.shape[1] + 1) ** 3
@@ -55,8 +56,9 @@ def _mmd2(
 
 
 def mmd2(real: np.ndarray, generated: np.ndarray) -> float:
-    """Unbiased squared MMD of two feature arrays (N, D) and (M, D) (Gretton et al. 2012, equation
-    3; may come out negative).
+    """Return the unbiased squared MMD of two feature arrays (N, D) and (M, D).
+
+    It may come out negative. Gretton et al. 2012, equation 3.
     """
     rows, columns = (np.arange(len(x))[None] for x in (real, generated))
     return float(_mmd2(real, generated, rows, columns, mean_within(real, rows))[0])
@@ -75,8 +77,9 @@ def kernel_distance(
     seed: int = 0,
     real_within: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> KernelDistance:
-    """Mean and standard deviation of mmd2 over SUBSETS pairs of random subsets (Binkowski et al.
-    2018, arXiv:1801.01401).
+    """Return mean and standard deviation of mmd2 over SUBSETS pairs of random subsets.
+
+    Binkowski et al. 2018, arXiv:1801.01401.
 
     Each set must have at least `subset_size` rows, and that be at least 2. `real_within`: what
     mean_within says of such rows of `real`, from one who may know it already.

@@ -12,14 +12,12 @@ BLOCK = 100  # pairs at a time
 
 
 def scales(height: int, width: int) -> int:
-    """How many of the five scales fit: each halves the picture, and the window must still find
-    room.
-    """
+    """Return how many of the five scales fit: each halves the image, and the window needs room."""
     return sum(min(height, width) >> scale >= WINDOW for scale in range(len(WEIGHTS)))
 
 
 def _blur(x: Array) -> Array:
-    """(N, H, W, C) -> (N, H - 10, W - 10, C): a Gaussian window, only where it fits whole."""
+    """Blur by a Gaussian, only where it fits whole: (N, H, W, C) -> (N, H - 10, W - 10, C)."""
     window = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
     window /= window.sum()
     for axis in (1, 2):
@@ -30,8 +28,9 @@ def _blur(x: Array) -> Array:
 
 
 def _halve(x: Array) -> Array:
-    """2x2 means; an odd side is padded with zeros on both ends, as the common implementations have
-    it.
+    """Average each 2x2 pixels; an odd side is padded with zeros on both ends.
+
+    So do the common implementations.
     """
     pads = [(0, 0), *((size % 2, size % 2) for size in x.shape[1:3]), (0, 0)]
     return lax.reduce_window(x, 0.0, lax.add, (1, 2, 2, 1), (1, 2, 2, 1), pads) / 4
@@ -39,8 +38,9 @@ def _halve(x: Array) -> Array:
 
 @jax.jit
 def ms_ssim(a: Array, b: Array) -> Array:
-    """Pictures in 0..255, (N, H, W, C), sides of at least 11 -> (N,) (Wang, Simoncelli & Bovik
-    2003, equation 7).
+    """Return the multi-scale structural similarity (N,) of two batches (N, H, W, C) in 0..255.
+
+    Sides are at least 11. Wang, Simoncelli & Bovik 2003, equation 7.
 
     Small pictures have room for fewer than five scales; the weights of those that fit are made to
     sum to one.
@@ -63,8 +63,9 @@ def ms_ssim(a: Array, b: Array) -> Array:
 
 
 def pairwise_ms_ssim(images: np.ndarray, seed: int = 0) -> float:
-    """Mean over PAIRS random pairs of different pictures, uint8 (N, H, W, C), N at least 2 (Odena
-    et al. 2017, section 4.2).
+    """Return the mean over PAIRS random pairs of different images, uint8 (N, H, W, C).
+
+    N is at least 2. Odena et al. 2017, section 4.2. Odena et al. 2017, section 4.2.
     """
     rng = np.random.default_rng(seed)
     first = rng.integers(len(images), size=PAIRS)

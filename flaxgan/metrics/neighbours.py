@@ -12,8 +12,9 @@ BLOCK = 1024  # rows of a distance matrix held at a time
 
 
 def _blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Euclidean distances of some rows of `a` (N, D) to all rows of `b` (M, D), block by block:
-    float32 (<= BLOCK, M).
+    """Yield Euclidean distances of a block of rows of `a` to all rows of `b`.
+
+    a is (N, D), b (M, D); a block is float32 (<= BLOCK, M).
     """
     centre = b[:BLOCK].mean(0)  # near the origin, a.a - 2 a.b + b.b loses fewer digits
     b = b - centre
@@ -37,7 +38,7 @@ class Within(NamedTuple):
 
 
 def within(x: np.ndarray) -> Within:
-    """`x` (N, D) must have more than K_DENSITY rows."""
+    """Return how the rows of x (N, D), more than K_DENSITY, lie among each other."""
     ks = (K_PRECISION, K_DENSITY)
     radii = {k: np.empty(len(x), np.float32) for k in ks}
     total = 0.0
@@ -66,7 +67,7 @@ class Between(NamedTuple):
 def between(
     real: np.ndarray, generated: np.ndarray, real_within: Within, generated_within: Within
 ) -> Between:
-    """Real (N, D) and generated features (M, D).
+    """Compare real features (N, D) with generated ones (M, D) by their neighbourhoods.
 
     Precision, recall and realism with K_PRECISION neighbours (Kynkaanniemi et al. 2019,
     arXiv:1904.06991, equations 1 to 3), density and coverage with K_DENSITY (Naeem et al. 2020,
@@ -96,7 +97,7 @@ def between(
 def nearest(
     x: np.ndarray, candidates: np.ndarray, same: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Index of and distance to the nearest candidate of each row: int64 (N,), float32 (N,).
+    """Find each row's nearest candidate: its index int64 (N,), and the distance float32 (N,).
 
     `same`: row i and candidate i are the same picture, or its mirror image, and don't count.
     """

@@ -19,7 +19,7 @@ class Reference:
     """Hold real images, and what is computed of them when it is first asked for."""
 
     def __init__(self, image_set: ImageSet, extractor: Extractor | None, mirror: bool):
-        """Without an extractor no features can be asked for.
+        """Hold images; without an extractor no features can be asked for.
 
         `mirror` says whether memorisation looks at mirrored images, too.
         """
@@ -54,8 +54,9 @@ class Reference:
 
     @property
     def candidates(self) -> np.ndarray:
-        """What a generated picture may be a copy of: all features, then if asked for those of the
-        mirrored pictures.
+        """Return the features that a generated image may be a copy of.
+
+        These are all, then if asked for those of the mirrored images.
         """
         return np.concatenate([self.features, self._mirrored]) if self.mirror else self.features
 
@@ -70,7 +71,7 @@ class Reference:
         return self._within[count]
 
     def kernel_within(self, rows: np.ndarray) -> np.ndarray:
-        """kernel.mean_within of the features of these pictures."""
+        """Return kernel.mean_within of the features of these images."""
         key = rows.tobytes()
         if key not in self._kernel_within:
             self._kernel_within[key] = mean_within(self.features, rows)
@@ -84,7 +85,7 @@ class Reference:
 
     @property
     def _halves(self) -> tuple[np.ndarray, np.ndarray]:
-        """What a metric says of these is what it says of perfect pictures, if half as many."""
+        """Return two halves of the features, which score as half as many perfect images would."""
         return self.features[::2], self.features[1::2]
 
     @functools.cached_property

@@ -46,7 +46,7 @@ def _number(value: float | None) -> str:
 
 
 def table(measured: dict[str, Measured]) -> str:
-    """One line a number: name, value, spread, reference value, what it means."""
+    """Lay out the numbers, a line each: name, value, spread, reference value, what it means."""
     lines = [("metric", "value", "", "reference", "of", "meaning")]
     for name, entry in measured.items():
         meaning, reference_is = MEANING.get(name) or MEANING[name.partition("_")[0]]
@@ -70,7 +70,7 @@ def table(measured: dict[str, Measured]) -> str:
 
 
 def check_output(path: Path) -> None:
-    """Raises UserError, before anything is computed, if the JSON file can't be written there."""
+    """Raise UserError, before anything is computed, if the JSON file can't be written there."""
     if path.suffix.lower() != ".json":
         raise UserError(f"--output {path} must be a .json file; its pictures are written beside it")
     require_writable(path)

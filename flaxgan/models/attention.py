@@ -50,8 +50,9 @@ class SelfAttention(nn.Module):
 
 
 def max_pool(x: Array) -> Array:
-    """(N, H, W, C) -> (N, H/2, W/2, C): the largest of 2x2. XLA's own pooling has slow gradients on
-    the CPU.
+    """Keep the largest of each 2x2 pixels: (N, H, W, C) -> (N, H/2, W/2, C).
+
+    XLA's own pooling has slow gradients on the CPU.
     """
     n, h, w, channels = x.shape
     x = x.reshape(n, h // 2, 2, w // 2, 2, channels)
@@ -59,10 +60,9 @@ def max_pool(x: Array) -> Array:
 
 
 def plainly_attend(queries: Array, keys: Array, values: Array) -> Array:
-    """(N, Q, C), (N, K, C), (N, K, V) -> (N, Q, V): for each query the values' mean, weighted by
-    the softmax over <query, key>.
+    """Average the values for each query, weighted by the softmax over <query, key>.
 
-    Scores are not scaled; the weights are float32.
+    (N, Q, C), (N, K, C), (N, K, V) -> (N, Q, V). Scores are not scaled; the weights are float32.
     """
     weights = nn.softmax(jnp.einsum("nqc,nkc->nqk", queries, keys).astype(jnp.float32))
     return weights.astype(values.dtype) @ values
@@ -98,8 +98,9 @@ attend.defvjp(_forward, _backward)
 
 
 def _turned(matrices: Array) -> Array:
-    """(N, A, B) -> (N, B, A), moved in memory. The new axis hides it from XLA, which else turns the
-    weights, the largest.
+    """Transpose in memory: (N, A, B) -> (N, B, A).
+
+    The new axis hides it from XLA, which else turns the weights, the largest.
     """
     n, a, b = matrices.shape
     return matrices[:, None].transpose(0, 3, 1, 2).reshape(n, b, a)

@@ -33,7 +33,7 @@ class Kernel(nn.Module):
     kernel_init: Initializer = DCGAN_INIT
 
     def kernel(self, *shape: int) -> Array:
-        """The kernel (*shape, features)."""
+        """Return the kernel (*shape, features)."""
         kernel = self.param("kernel", self.kernel_init, (*shape, self.features))
         if self.spectral_norm:
             kernel = kernel / self._largest_singular_value(kernel.reshape(-1, self.features))
@@ -90,8 +90,9 @@ class ConvTranspose4x4(Kernel):
 
 
 class Conv(Kernel):
-    """With bias. `convolution` keeps (conv_stride1), doubles (conv_up) or halves (conv_down) height
-    and width.
+    """With bias.
+
+    `convolution` keeps (conv_stride1), doubles (conv_up) or halves (conv_down) height and width.
     """
 
     size: int = 3
@@ -164,8 +165,9 @@ def _moments(x: Array, axis: str | None) -> tuple[Array, Array]:
 
 
 class BatchNormOfClass(nn.Module):
-    """Batch norm whose scale and bias are the class's own (de Vries et al. 2017,
-    arXiv:1707.00683).
+    """Apply batch norm whose scale and bias are the class's own.
+
+    de Vries et al. 2017, arXiv:1707.00683.
     """
 
     num_classes: int
@@ -198,12 +200,12 @@ class Embedding(Kernel):
 
 
 def twice(x: Array) -> Array:
-    """Each pixel as 2x2."""
+    """Repeat each pixel as 2x2."""
     return x.repeat(2, 1).repeat(2, 2)
 
 
 def half(x: Array) -> Array:
-    """The mean of each 2x2 pixels."""
+    """Average each 2x2 pixels."""
     return nn.avg_pool(x, (2, 2), (2, 2))
 
 

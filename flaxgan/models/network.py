@@ -30,15 +30,16 @@ class GeneratorNetwork(_Network):
     latent_dim: int = 100
 
     def normalised(self, x: Array, labels: Array | None, train: bool) -> Array:
-        """Batch norm, whose scale and bias are each class's own if there are classes."""
+        """Normalise by batch norm, with each class's own scale and bias if there are classes."""
         if self.num_classes is None:
             return BatchNorm(train, self.dtype, self.axis)(x)
         assert labels is not None, "a conditional network takes labels"
         return BatchNormOfClass(self.num_classes, train, self.dtype, self.axis)(x, labels)
 
     def with_class(self, z: Array, labels: Array | None) -> Array:
-        """z and, if there are classes, an embedding of the class as long as z: (N, latent_dim or
-        twice that).
+        """Append an embedding of the class to z, as long, if there are classes.
+
+        (N, latent_dim) becomes (N, 2 * latent_dim).
         """
         if self.num_classes is None:
             return z
@@ -61,8 +62,9 @@ class DiscriminatorNetwork(_Network):
     groups: int = 1  # of images, which take turns in the batch, each with its own statistics
 
     def normalised(self, x: Array, train: bool) -> Array:
-        """As `norm` says: batch norm, layer norm (over height, width and channels of each picture
-        by itself) or none.
+        """Normalise as `norm` says: by batch norm, by layer norm or not at all.
+
+        Layer norm is over height, width and channels of each image.
         """
         if self.norm == "batch":
             return BatchNorm(train, self.dtype, self.axis, self.groups)(x)
@@ -71,7 +73,7 @@ class DiscriminatorNetwork(_Network):
     def logits(
         self, x: Array, labels: Array | None, kernel_init: Initializer = DCGAN_INIT
     ) -> Array:
-        """The last features (N, H, W, C), which are sown -> logits.
+        """Compute logits from the last features (N, H, W, C), which are sown.
 
         The class adds its embedding times the features, summed over the picture (Miyato & Koyama
         2018, equation 3).

@@ -23,13 +23,14 @@ from flaxgan.rng import Rng
 
 
 def _init(scale: float) -> Initializer:
-    """He et al. 2015, for leaky ReLU of 0.2; the variance of its output is `scale`."""
+    """Initialise as He et al. 2015 for leaky ReLU of 0.2, with an output variance of `scale`."""
     return nn.initializers.variance_scaling(2 / 1.04 * scale, "fan_in", "normal")
 
 
 class Block(nn.Module):
-    """(N, H, W, C) -> (N, H, W, features). `resampling` "up": of x doubled in height and width;
-    "down": halved in them.
+    """(N, H, W, C) -> (N, H, W, features).
+
+    `resampling` "up": of x doubled in height and width; "down": halved in them.
 
     A 1x1 convolution commutes with both, so the shortcut has its own where the picture is smaller.
     """

@@ -6,7 +6,7 @@ MOST_WIDENING = 8  # a stage is at most this many times --features wide, as the 
 
 
 def _halve(height: int, width: int) -> tuple[int, int, int]:
-    """-> the last height and width, and how many halvings it took."""
+    """Halve height and width while they can be; return the last ones, and how often."""
     halvings = 0
     while height % 2 == width % 2 == 0 and min(height, width) >= 8:
         height, width, halvings = height // 2, width // 2, halvings + 1
@@ -19,7 +19,7 @@ def _can_be_built(height: int, width: int) -> bool:
 
 
 def _nearest(height: int, width: int) -> list[str]:
-    """The two nearest sizes that can be built; square ones for a square one."""
+    """Return the two nearest sizes that can be built; square ones for a square one."""
     short, long = sorted((height, width))
     sizes = set()
     for unit in (2**halvings for halvings in range(2, 11)):
@@ -36,8 +36,7 @@ def _nearest(height: int, width: int) -> list[str]:
 
 
 def base_size(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of the smallest feature map: (64, 64) -> (4, 4), (28, 28) -> (7, 7), (48,
-    64) -> (6, 8).
+    """Return height and width of the smallest feature map: (64, 64) -> (4, 4), (48, 64) -> (6, 8).
 
     Raises UserError for a size that the networks can't build.
     """
@@ -53,7 +52,7 @@ def base_size(image_size: tuple[int, int]) -> tuple[int, int]:
 
 
 def require_resolution(attention: int | None, image_size: tuple[int, int]) -> None:
-    """Raises UserError unless some of the feature maps have this shorter side."""
+    """Raise UserError unless some of the feature maps have this shorter side."""
     smallest, side = min(base_size(image_size)), min(image_size)
     there_are = [side // 2**k for k in range(1, 10) if side // 2**k > smallest]
     if attention is not None and attention not in there_are:
@@ -64,6 +63,6 @@ def require_resolution(attention: int | None, image_size: tuple[int, int]) -> No
 
 
 def stage_widths(image_size: tuple[int, int], features: int) -> list[int]:
-    """Channels after each halving: (64, 64), 64 -> [64, 128, 256, 512]."""
+    """Return the channels after each halving: (64, 64), 64 -> [64, 128, 256, 512]."""
     halvings = (image_size[0] // base_size(image_size)[0]).bit_length() - 1
     return [features * min(2**stage, MOST_WIDENING) for stage in range(halvings)]

@@ -42,8 +42,9 @@ STAGES = (
 
 
 def depthwise(x: Array, kernel: Array, stride: int) -> Array:
-    """(N, H, W, C), (K, K, C) -> (N, ceil(H/stride), ceil(W/stride), C): each channel by its own
-    kernel, padding 'SAME'.
+    """Convolve each channel by its own kernel, padding 'SAME'.
+
+    (N, H, W, C), (K, K, C) -> (N, ceil(H/stride), ceil(W/stride), C).
 
     Written as K*K shifted products, which XLA fuses into one pass: on the CPU its own grouped
     convolution takes ten times as long.
@@ -128,7 +129,7 @@ class EfficientNetLite0(nn.Module):
 
 
 def convert(tensors: dict[str, np.ndarray]) -> Any:
-    """The published state_dict -> the variables of EfficientNetLite0."""
+    """Convert the published state_dict to the variables of EfficientNetLite0."""
     params: dict[str, Any] = {
         "stem": fold(tensors, "_conv_stem", "_bn0"),
         "head": fold(tensors, "_conv_head", "_bn1"),
@@ -163,13 +164,14 @@ def weights() -> Path:
 
 
 def load(path: Path | None = None) -> Any:
-    """The variables of the published network. Raises UserError if its file is damaged."""
+    """Load the variables of the published network. Raises UserError if its file is damaged."""
     return convert(read_weights(path or weights(), SHA256))
 
 
 def resize(images: Array) -> Array:
-    """uint8 (N, H, W, 1 or 3) -> float32 (N, 224, 224, 3) in 0..255: Keys' bicubic, as RESIZE
-    says.
+    """Resize uint8 (N, H, W, 1 or 3) to float32 (N, 224, 224, 3) in 0..255, as RESIZE says.
+
+    The filter is Keys' bicubic.
     """
     x = jax.image.resize(
         images.astype(jnp.float32),

@@ -26,8 +26,9 @@ CHUNKS = 16  # that a device takes one after the other in a dispatch
 
 
 def own_devices() -> list[jax.Device]:
-    """Return this process's devices to extract on: one of a CPU's, whose virtual ones only share
-    its cores.
+    """Return this process's devices to extract on, of a CPU's one.
+
+    Its virtual ones only share its cores.
     """
     devices = jax.local_devices()
     return devices[:1] if devices[0].platform == "cpu" else devices
@@ -37,7 +38,7 @@ class Extractor:
     """A network on all devices. The features of a picture depend on that picture alone."""
 
     def __init__(self, name: str, devices: list[jax.Device], weights: str | None = None):
-        """Raises UserError if the weights can't be had, or are not the published ones."""
+        """Raise UserError if the weights can't be had, or are not the published ones."""
         if weights and name != "inception":
             raise UserError(
                 f"--inception-weights belongs to --extractor inception, not {name}; leave one of"
@@ -78,7 +79,10 @@ class Extractor:
         }
 
     def __call__(self, images: np.ndarray, title: str, mirrored: bool = False) -> np.ndarray:
-        """uint8 (N, H, W, 1 or 3) -> float32 (N, D), batch by batch, with a progress bar."""
+        """Extract features batch by batch, with a progress bar.
+
+        uint8 (N, H, W, 1 or 3) -> float32 (N, D).
+        """
         chunk = self.chunk * len(self.batch_sharding.device_set)
         batch = chunk * min(CHUNKS, -(-len(images) // chunk))
         features = np.empty((len(images), self.network.DIM), np.float32)
@@ -95,9 +99,7 @@ class Extractor:
     def cached(
         self, images: np.ndarray, sha256: str, title: str, mirrored: bool = False
     ) -> np.ndarray:
-        """Return features as a call does, kept in the cache under `sha256`, which must tell these
-        images from all others.
-        """
+        """Return features as a call does, kept in the cache under the images' `sha256`."""
         key = [FORMAT, self.protocol, sha256, mirrored]
         path = (
             cache_dir()

@@ -1,6 +1,4 @@
-"""InceptionV3 features, which Frechet inception distances and inception scores are measured
-with.
-"""
+"""InceptionV3 features, with which Frechet inception distance and inception score are measured."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,10 +25,10 @@ SIDE = 299
 
 
 def convert(tensors: Mapping[str, np.ndarray]) -> Any:
-    """The published state_dict -> variables of InceptionV3 and `logits`: each batch norm folded
-    into its convolution, in float64.
+    """Convert the published state_dict to variables of InceptionV3 and `logits`.
 
-    Raises KeyError if a tensor is missing.
+    Each batch norm is folded into its convolution, in float64. Raises KeyError if a tensor is
+    missing.
     """
     params: dict[tuple[str, ...], np.ndarray] = {("fc", "kernel"): tensors["fc.weight"].T}
     for name in (
@@ -46,8 +44,7 @@ def convert(tensors: Mapping[str, np.ndarray]) -> Any:
 
 
 def load(path: Path | None = None) -> Any:
-    """The published weights from a file, or else from the cache, or else from the network into the
-    cache.
+    """Load the published weights from a file, or else from the cache, or else from the network.
 
     Raises UserError if there is no network, or the file is not the published one.
     """
@@ -57,9 +54,7 @@ def load(path: Path | None = None) -> Any:
 
 
 def _shares(size: int) -> np.ndarray:
-    """float32 (SIDE, size): row i says how much of each of `size` pixels goes into pixel i of
-    SIDE.
-    """
+    """Return how much of each of `size` pixels goes into pixel i of SIDE: float32 (SIDE, size)."""
     positions = np.arange(SIDE, dtype=np.float32) * np.float32(size / SIDE)
     lower = positions.astype(np.int32)
     upper = np.minimum(lower + 1, size - 1)
@@ -70,8 +65,9 @@ def _shares(size: int) -> np.ndarray:
 
 
 def resize(images: Array) -> Array:
-    """uint8 (N, H, W, C) -> float32 (N, 299, 299, 3) in 0..255, by TensorFlow 1's bilinear rule;
-    grey becomes three channels.
+    """Resize uint8 (N, H, W, C) to float32 (N, 299, 299, 3) in 0..255, as TensorFlow 1 did.
+
+    It is bilinear; grey becomes three channels.
 
     The rule has pixel i come from position i * H / 299, and takes the last pixel for what lies
     beyond it.
@@ -91,7 +87,7 @@ def features(variables: Any, images: Array) -> Array:
 
 
 def logits(variables: Any, features: Array) -> Array:
-    """Features (N, 2048) -> what the inception score is made of, float32 (N, 1008).
+    """Return what the inception score is made of, float32 (N, 1008), for features (N, 2048).
 
     Without the last layer's bias, as is the custom (torch-fidelity's logits_unbiased).
     """

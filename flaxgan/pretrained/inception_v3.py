@@ -13,7 +13,7 @@ PRECISION = jax.lax.Precision.HIGHEST
 
 
 def convolve(x: Array, kernel: Array, stride: int, padding: str) -> Array:
-    """x (N, H, W, C) * kernel (height, width, C, O) -> (N, H', W', O)."""
+    """Convolve x (N, H, W, C) by a kernel (height, width, C, O): (N, H', W', O)."""
     if (*kernel.shape[:2], stride) == (1, 1, 1):
         # twice as fast as XLA's CPU convolution
         return jnp.einsum("nhwc,co->nhwo", x, kernel[0, 0], precision=PRECISION)
@@ -48,8 +48,9 @@ class Conv(nn.Module):
 
 
 def branch(x: Array, name: str, *convs: tuple) -> Array:
-    """The Convs of these arguments, one after another; named as in the weights, with a number if
-    they are several.
+    """Apply the Convs of these arguments, one after another.
+
+    They are named as in the weights, with a number if they are several.
     """
     for i, conv in enumerate(convs, 1):
         x = Conv(*conv, name=f"{name}_{i}" if len(convs) > 1 else name)(x)
@@ -61,12 +62,12 @@ def concatenate(*branches: Array) -> Array:
 
 
 def average_pool(x: Array) -> Array:
-    """3x3, stride 1; at the border the mean of the pixels that are there, as in TensorFlow."""
+    """Average 3x3 pixels, stride 1; at the border those that are there, as in TensorFlow."""
     return nn.avg_pool(x, (3, 3), padding="SAME", count_include_pad=False)
 
 
 def max_pool(x: Array) -> Array:
-    """3x3, stride 2, no padding."""
+    """Keep the largest of 3x3 pixels, stride 2, no padding."""
     return nn.max_pool(x, (3, 3), (2, 2))
 
 
@@ -149,8 +150,9 @@ class InceptionE(nn.Module):
 
 
 class InceptionV3(nn.Module):
-    """Pictures float32 (N, 299, 299, 3) in [-1, 1] -> features float32 (N, 2048). For logits see
-    inception.py.
+    """Pictures float32 (N, 299, 299, 3) in [-1, 1] -> features float32 (N, 2048).
+
+    For logits see inception.py.
     """
 
     @nn.compact

@@ -120,7 +120,7 @@ def _read_zip(data: bytes) -> tuple[dict[str, _Tensor], dict[str, bytes]]:
 
 
 def read_tensors(data: bytes) -> dict[str, np.ndarray]:
-    """The content of a state_dict that torch.save wrote, in either of its formats.
+    """Read the content of a state_dict that torch.save wrote, in either of its formats.
 
     Raises pickle.UnpicklingError, ValueError, KeyError, EOFError or zipfile.BadZipFile for anything
     else.
@@ -157,8 +157,9 @@ def _check(data: bytes, sha256: str, source: Path | str, remedy: str) -> None:
 
 
 def read_weights(path: Path, sha256: str) -> dict[str, np.ndarray]:
-    """A published weight file -> its arrays by name. Raises UserError if it can't be read or is not
-    the published one.
+    """Read a published weight file; return its arrays by name.
+
+    Raises UserError if it can't be read or is not the published one.
     """
     try:
         data = path.read_bytes()
@@ -169,8 +170,9 @@ def read_weights(path: Path, sha256: str) -> dict[str, np.ndarray]:
 
 
 def published_weights(url: str, sha256: str, flag: str) -> Path:
-    """The file in the cache, downloaded if it is not there yet. `flag` is how a user would give the
-    file instead.
+    """Return the file in the cache, downloaded if it is not there yet.
+
+    `flag` is how a user would give the file instead.
 
     Raises UserError if it can't be downloaded or kept, or what arrived is not the published file;
     then nothing is kept.

@@ -28,8 +28,9 @@ def summaries() -> dict[str, str]:
 
 
 def open_recipe(name: str) -> tuple[Config, str]:
-    """Run a recipe's file -> its CONFIG and its docstring. Raises UserError if there is none of
-    that name.
+    """Run a recipe's file -> its CONFIG and its docstring.
+
+    Raises UserError if there is none of that name.
     """
     files = _files()
     if name not in files:

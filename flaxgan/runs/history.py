@@ -40,8 +40,9 @@ class History(Mapping[str, np.ndarray]):
         return History([row for row in self.rows if SPEED not in row])
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Return a column: float64, int64 where every row has a whole number, datetime64[s] in UTC
-        for "time".
+        """Return a column: float64, or int64 where every row has a whole number.
+
+        "time" is datetime64[s] in UTC.
         """
         if name not in self._names:
             raise KeyError(f"there is no column {name!r}; there are {', '.join(self._names)}")

@@ -14,8 +14,9 @@ METRICS_FILE = "metrics.jsonl"
 
 
 def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a run, but for lines that are none, as one that was half written. Raises
-    UserError if they can't be read.
+    """Yield the rows of a run, but for lines that are none, as one that was half written.
+
+    Raises UserError if they can't be read.
     """
     path = run_dir / METRICS_FILE
     try:
@@ -30,7 +31,7 @@ def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
 
 
 def evaluated(run_dir: Path) -> list[int]:
-    """The steps of the evaluations in the log."""
+    """Return the steps of the evaluations in the log."""
     return [row["step"] for row in logged(run_dir) if "images_per_second" not in row]
 
 
@@ -42,8 +43,7 @@ class MetricsLog:
     def __init__(
         self, run_dir: Path, step: int, on_row: Callable[[dict[str, Any]], None] | None = None
     ):
-        """Keep the rows up to `step`; those of steps that were lost, and a half-written line, are
-        dropped.
+        """Keep the rows up to `step`, without those of steps that were lost.
 
         `on_row`: is called with each row that is appended.
         """

@@ -15,9 +15,7 @@ class CheckpointName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read 5000 or step:5000, epoch:20, or best. Raises ValueError if `text` is none of
-        them.
-        """
+        """Read 5000, step:5000, epoch:20 or best. Raises ValueError if `text` is none of them."""
         if text == "best":
             return cls("best")
         unit, colon, number = text.rpartition(":")
@@ -29,8 +27,9 @@ class CheckpointName(NamedTuple):
         return cls("epoch" if unit == "epoch" else "step", int(number))
 
     def step(self, per_epoch: int | None) -> int:
-        """Return the step that a step or an epoch of `per_epoch` steps names. Raises UserError if
-        that is not known.
+        """Return the step that a step or an epoch of `per_epoch` steps names.
+
+        Raises UserError if that is not known.
         """
         if self.unit == "step":
             return self.number
@@ -43,9 +42,7 @@ class CheckpointName(NamedTuple):
 
 
 def step_in_words(step: int, per_epoch: int | None) -> str:
-    """Name a step in both terms, as 'step 5000 (epoch 20)' where it ends one, 'step 5003 (within
-    epoch 21)', or 'step 5000'.
-    """
+    """Name a step in both terms: 'step 5000 (epoch 20)' or 'step 5003 (within epoch 21)'."""
     if per_epoch is None:
         return f"step {step}"
     epoch, rest = divmod(step, per_epoch)

@@ -15,9 +15,7 @@ from flaxgan.system.errors import UserError
 
 
 def start_of(step: int, command: str) -> dict[str, Any]:
-    """Return an entry of config.json for this start of a run, after so many steps, by a command or
-    call.
-    """
+    """Return config.json's entry for this start, after so many steps, by a command or call."""
     return {
         "step": step,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -29,10 +27,10 @@ def start_of(step: int, command: str) -> dict[str, Any]:
 
 
 def fields_of_file(path: Path, given: Collection[str]) -> dict[str, Any]:
-    """Return the fields of a config.json that a new run starts from; its length gives way to one
-    that is `given`.
+    """Return the fields of a config.json that a new run starts from.
 
-    Raises UserError if the file can't be read, or is of another version.
+    Its length gives way to one that is `given`. Raises UserError if the file can't be read, or is
+    of another version.
     """
     try:
         saved = json.loads(path.expanduser().read_text())
@@ -52,9 +50,7 @@ def fields_of_file(path: Path, given: Collection[str]) -> dict[str, Any]:
 
 
 def require_this_version(saved: dict[str, Any]) -> None:
-    """Raise UserError if a config.json was written by another minor version, whose fields and
-    checkpoints are others.
-    """
+    """Raise UserError if another minor version wrote a config.json: its fields are others."""
     minor, other = (
         str(version).split(".")[:2]
         for version in (flaxgan.__version__, saved.get("flaxgan_version", ""))

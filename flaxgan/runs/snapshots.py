@@ -33,8 +33,9 @@ SWITCH_INTERVAL = 5e-4
 
 
 def grid_after(step: int, run_dir: Path, per_epoch: int) -> Path:
-    """The grid's file: named by the epoch that the step ends, or by the step. It is saved last: if
-    it is there, all is drawn.
+    """Return the grid's file, named by the epoch that the step ends, or by the step.
+
+    It is saved last: if it is there, all is drawn.
     """
     epoch, rest = divmod(step, per_epoch)
     return (
@@ -45,7 +46,7 @@ def grid_after(step: int, run_dir: Path, per_epoch: int) -> Path:
 
 
 def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
-    """Those of steps that were lost, as with a process that was killed."""
+    """Remove the grids of steps that were lost, as with a process that was killed."""
     for file in (run_dir / "generated_images").glob("*_*.png"):
         unit, _, number = file.stem.partition("_")
         steps = {"epoch": per_epoch, "step": 1}.get(unit)
@@ -62,8 +63,9 @@ class Gallery:
         per_epoch: int,
         on_snapshot: OnSnapshot | None = None,
     ):
-        """Save a grid of real images now. `on_snapshot`: is called with what is drawn later, in the
-        thread of `add`.
+        """Save a grid of real images now.
+
+        `on_snapshot`: is called with what is drawn later, in the thread of `add`.
         """
         self._on_snapshot = on_snapshot
         self.run, self.log, self.per_epoch, self.class_counts = (
@@ -99,7 +101,7 @@ class Gallery:
         self._generated(without_optimisers(state))
 
     def add(self, state: Any, step: int, last: bool) -> None:
-        """With each checkpoint. The state must not be donated."""
+        """Draw the images of a checkpoint in the background. The state must not be donated."""
         while len(self._drawn) >= MOST_WAITING:
             self._hand_out_first()
         self._drawn.append(
@@ -109,8 +111,9 @@ class Gallery:
         )
 
     def hand_out(self) -> None:
-        """Hand out what has been drawn since; called often, it waits for nothing. Raises what
-        drawing raised.
+        """Hand out what has been drawn since; called often, it waits for nothing.
+
+        Raises what drawing raised.
         """
         while self._drawn and self._drawn[0].done():
             self._hand_out_first()
@@ -123,9 +126,7 @@ class Gallery:
     def _draw(
         self, state: Any, rows: list[dict[str, Any]], step: int, last: bool
     ) -> tuple[np.ndarray | None, int]:
-        """Draw what belongs to a step; return the images, or None if they can't be made, and the
-        step.
-        """
+        """Draw what belongs to a step; return the images, or None if they fail, and the step."""
         generated = None
         with self._attempt("generated pictures"):
             self.generated = generated = self._generated(state)

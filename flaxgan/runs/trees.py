@@ -6,8 +6,9 @@ import jax
 
 
 def _names(path: Any) -> tuple[str, ...]:
-    """Return the keys that lead to a leaf as Orbax writes them, whatever holds it: fields of a
-    class, or a dictionary.
+    """Return the keys that lead to a leaf, as Orbax writes them.
+
+    What holds it may be a class with fields, or a dictionary.
     """
     return tuple(
         str(getattr(key, "name", getattr(key, "key", getattr(key, "idx", None)))) for key in path
@@ -15,9 +16,7 @@ def _names(path: Any) -> tuple[str, ...]:
 
 
 def nested(tree: Any) -> dict[str, Any]:
-    """Return the leaves of a tree in dictionaries, which may leave out what a checkpoint has beside
-    them.
-    """
+    """Return the leaves of a tree in dictionaries, which may lack some that a checkpoint has."""
     tops: dict[str, Any] = {}
     for path, leaf in jax.tree.leaves_with_path(tree):
         *above, last = _names(path)
@@ -29,8 +28,6 @@ def nested(tree: Any) -> dict[str, Any]:
 
 
 def filled(tree: Any, values: Any) -> Any:
-    """Return a tree with the leaves that `values`, dictionaries as `nested` makes them, has in
-    their places.
-    """
+    """Return a tree with the leaves that `values`, made by `nested`, have in their places."""
     leaves = {_names(path): leaf for path, leaf in jax.tree.leaves_with_path(values)}
     return jax.tree.map_with_path(lambda path, _: leaves[_names(path)], tree)

@@ -8,16 +8,13 @@ from tqdm import tqdm
 
 
 def in_notebook() -> bool:
-    """Tell whether this process is the kernel of a notebook, which shows bars though its output is
-    no terminal.
-    """
+    """Tell whether this process is a notebook's kernel, which shows bars without a terminal."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return shell is not None and "IPKernelApp" in shell.config
 
 
 def progress_bar(iterable: Any = None, *, hidden: bool = False, **options: Any) -> tqdm:
-    """Return tqdm's bar for where this process runs: the notebook's own if ipywidgets is there,
-    else one of text.
+    """Return tqdm's bar: the notebook's own if ipywidgets is there, else one of text.
 
     It is disabled if `hidden`, or if nobody would see it move; its `disable` says so.
     """

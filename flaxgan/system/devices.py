@@ -22,8 +22,7 @@ TRITON = "xla_gpu_enable_triton_gemm"
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Have glibc reuse the memory of large arrays, instead of returning it to the system, which
-    then clears its pages anew.
+    """Let glibc reuse the memory of large arrays, instead of returning it to the system.
 
     Every step of a CPU frees and asks for the same gigabytes. They are to lie on huge pages, where
     the system has them: small ones cost a step a tenth of its speed. Elsewhere than on glibc
@@ -49,8 +48,9 @@ def keep_freed_memory() -> None:
 
 
 def set_up_devices(device: str) -> list[jax.Device]:
-    """Choose what to compute on, once a process and before the first computation. Raises UserError
-    if it is not there.
+    """Choose what to compute on, once a process and before the first computation.
+
+    Raises UserError if it is not there.
     """
     # XLA divides a CPU's program among the cores that there are when it compiles, which JAX's cache
     # doesn't ask when it loads.
@@ -90,7 +90,7 @@ def on_cpu() -> bool:
 def explaining_out_of_memory(
     advice: str = "wait until what else it computes has ended, or give --device cpu",
 ) -> Iterator[None]:
-    """What XLA says when memory runs out -> UserError."""
+    """Raise a UserError in place of what XLA says when memory runs out."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
@@ -103,7 +103,8 @@ def explaining_out_of_memory(
 
 
 def on_one_device(tree: Any) -> Any:
-    """What all devices hold, as arrays on one device of this process, so that the process can
-    compute with it by itself.
+    """Return what all devices hold as arrays on one device of this process.
+
+    So the process can compute with it by itself.
     """
     return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)

@@ -40,8 +40,9 @@ SIGNS_OF_A_LOSS = (
 def join(
     coordinator_address: str | None, num_processes: int | None, process_id: int | None
 ) -> None:
-    """Meet the other processes, before JAX's first computation. Raises UserError if that fails;
-    where they don't come, exits.
+    """Meet the other processes, before JAX's first computation.
+
+    Raises UserError if that fails; where they don't come, exits.
 
     All None: SLURM, Cloud TPU or Kubernetes says where they meet.
     """
@@ -86,12 +87,12 @@ def join(
 
 
 def is_first() -> bool:
-    """Whether this process writes the files and talks to the person: process 0, or the only one."""
+    """Tell whether this process writes files and talks to people: process 0, or the only one."""
     return jax.process_index() == 0
 
 
 def from_first(text: str) -> str:
-    """Process 0's text, on all processes; waits until all have come to this line."""
+    """Return process 0's text on all processes; waits until all have come to this line."""
     if jax.process_count() == 1:
         return text
     content = os.fsencode(text)  # paths, which need be no text
@@ -103,12 +104,12 @@ def from_first(text: str) -> str:
 
 
 def agreed(holds: bool) -> bool:
-    """Process 0's answer, on all processes; waits until all have come to this line."""
+    """Return process 0's answer on all processes; waits until all have come to this line."""
     return bool(multihost_utils.broadcast_one_to_all(np.bool_(holds)))
 
 
 def require_equal(text: str, otherwise: str) -> None:
-    """Raises UserError, on every process, if they don't all have the same: that they do what
+    """Raise UserError, on every process, if they don't all have the same: that they do what
     `otherwise` says.
     """
     if jax.process_count() > 1:
@@ -119,8 +120,9 @@ def require_equal(text: str, otherwise: str) -> None:
 
 @contextlib.contextmanager
 def ending_together() -> Iterator[None]:
-    """With several processes: what ends this one ends it at once, so that the others learn of it;
-    they could only wait.
+    """End this one of several processes at once where an error ends it.
+
+    So the others learn of it; they could only wait.
     """
     try:
         with explaining_full_disk():

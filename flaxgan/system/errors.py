@@ -37,7 +37,7 @@ def _mute() -> None:
 
 
 def _is_unread() -> bool:
-    """Whether nobody reads standard output any longer: tries an empty line."""
+    """Tell whether nobody reads standard output any longer: tries an empty line."""
     try:
         print(flush=True)
     except BrokenPipeError:
@@ -47,7 +47,7 @@ def _is_unread() -> bool:
 
 @contextlib.contextmanager
 def explaining_full_disk() -> Iterator[None]:
-    """A disk or a quota that is full, whichever library says so -> UserError."""
+    """Raise a UserError where a disk or a quota is full, whichever library says so."""
     try:
         yield
     except UserError:

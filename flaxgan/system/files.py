@@ -11,8 +11,9 @@ from flaxgan.system.errors import UserError
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; renamed to it at the end, removed if the writing
-    failed.
+    """Yield a temporary name beside `path` to write to, renamed to it at the end.
+
+    It is removed if the writing failed.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -23,16 +24,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def portable(name: str) -> str:
-    """Replace, by -, what a name can't have on Windows, and what Orbax can't take in a path:
-    patterns, and what is no text.
-    """
+    """Replace by - what a name can't have on Windows, or Orbax can't take in a path."""
     return re.sub(r'[\x00-\x1f<>:"/\\|?*\[\]\ud800-\udfff]', "-", name)
 
 
 def require_writable(path: Path) -> None:
-    """Raises UserError, before anything is computed for it, if the file --output can't be written;
-    its folder is created.
-    """
+    """Raise UserError if the file --output can't be written; its folder is created."""
     trial = path.with_name(f".{path.name}.trial")
     try:
         if path.is_dir():
@@ -45,8 +42,9 @@ def require_writable(path: Path) -> None:
 
 
 def require_outside(output: Path, places: Iterable[Path], what: str) -> None:
-    """Raises UserError if --output is one of the files or folders, or lies in one; `what`: why not
-    there.
+    """Raise UserError if --output is one of the files or folders, or lies in one.
+
+    `what` says why it can't.
     """
     real = Path(os.path.realpath(output))
     for place in places:
@@ -84,8 +82,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def cache_dir() -> Path:
-    """$FLAXGAN_CACHE, else a folder flaxgan in the user's cache folder. Raises UserError if there
-    is no such user.
+    """Return $FLAXGAN_CACHE, or else a folder flaxgan in the user's cache folder.
+
+    Raises UserError if there is no such user.
     """
     if own := os.environ.get("FLAXGAN_CACHE"):
         return Path(own)

@@ -8,15 +8,17 @@ from typing import Any, Self
 
 
 class Abandoned(BaseException):
-    """What was under way has been ended, to be done anew at the next start. As KeyboardInterrupt,
-    nothing else may catch it.
+    """What was under way has been ended, to be done anew at the next start.
+
+    As KeyboardInterrupt, nothing else may catch it.
     """
 
 
 @contextlib.contextmanager
 def handling(handlers: dict[int, Any]) -> Iterator[None]:
-    """Handle signals so for a while. Changes nothing in a thread other than the main one, which
-    alone may.
+    """Handle signals so for a while, in the main thread; in another change nothing.
+
+    Changes nothing in a thread other than the main one, which alone may.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -31,8 +33,9 @@ def handling(handlers: dict[int, Any]) -> Iterator[None]:
 
 
 class Interrupt:
-    """Whether Ctrl-C or SIGTERM came. The first ends the run after the steps under way; a second
-    Ctrl-C ends it at once.
+    """Whether Ctrl-C or SIGTERM came.
+
+    The first ends the run after the steps under way; a second Ctrl-C ends it at once.
     """
 
     def __init__(self) -> None:
@@ -50,9 +53,7 @@ class Interrupt:
 
     @contextlib.contextmanager
     def abandoning(self) -> Iterator[None]:
-        """Around what takes long and can be done anew: a signal raises Abandoned in it, also one
-        that came before.
-        """
+        """Let a signal, also one that came before, raise Abandoned in what can be done anew."""
         self._abandons = True
         try:
             if self:
