@@ -196,6 +196,7 @@ def test_unknown_keywords_are_answered_with_the_nearest(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_interrupting_saves_and_returns_and_the_same_call_goes_on(images, tmp_path, capsys):
     asked = {
         "dataset": images,
@@ -214,6 +215,7 @@ def test_interrupting_saves_and_returns_and_the_same_call_goes_on(images, tmp_pa
     ]
 
 
+@pytest.mark.slow
 def test_it_trains_in_another_thread(images, tmp_path):
     runs = []
     thread = threading.Thread(
@@ -322,6 +324,7 @@ def test_the_discriminator_is_asked(model, images, labels):
         flaxgan.discriminator_accuracy(model, real, real)
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_file_and_the_command(run, tmp_path):
     content = flaxgan.evaluate(
         run.folder, num=20, metrics=["diversity"], output=tmp_path / "a.json"
@@ -343,6 +346,7 @@ def test_numbers_are_those_of_the_file_and_the_command(run, tmp_path):
     assert json.loads((tmp_path / "b.json").read_text())["metrics"] == content["metrics"]
 
 
+@pytest.mark.slow
 def test_sets_of_any_kind_are_measured_against_each_other(model, images, tmp_path, pictures):
     np.save(tmp_path / "a.npy", images)
     np.savez(tmp_path / "a.npz", images=images, labels=np.arange(40) % 2)
@@ -406,6 +410,7 @@ def test_a_file_of_arrays_on_the_command_line(tmp_path, images, labels, train, m
     assert flaxgan.evaluate("run", num=20, metrics=["diversity"])["real"]["images"] == 40
 
 
+@pytest.mark.slow
 def test_a_data_set_of_ones_own_trains_resumes_and_evaluates(images, tmp_path):
     mine = flaxgan.Source(name="mine", length=40, read=lambda i: (Image.fromarray(images[i]), 0))
     assert flaxgan.train(mine, max_steps=1, run_dir=tmp_path / "run", **SMALL).step == 1
@@ -430,6 +435,7 @@ def added():
         table.pop("mine", None)
 
 
+@pytest.mark.slow
 def test_a_loss_in_a_file_of_ones_own_by_command(
     tmp_path, pictures, added, train, refused, sample_refused
 ):
@@ -460,6 +466,7 @@ def test_a_loss_in_a_file_of_ones_own_by_command(
     assert (tmp_path / "a.png").is_file()
 
 
+@pytest.mark.slow
 def test_all_that_can_be_ones_own_at_once(images, tmp_path, added):
     from flaxgan.models import dcgan
 
@@ -498,6 +505,7 @@ def test_a_plugin_that_is_not_there(tmp_path, refused):
     assert "there is no such Python file" in refused(tmp_path, "--plugin", tmp_path, command=sample)
 
 
+@pytest.mark.slow
 def test_a_new_run_from_the_configuration_of_another(run, tmp_path, train, refused):
     file = run.folder / "config.json"
     again = flaxgan.train(config=file, max_steps=1, seed=7, run_dir=tmp_path / "a")

@@ -140,7 +140,7 @@ def test_pictures_are_judged_in_pairs_of_a_class(compare, monkeypatch):
     ]
     both = sum(min(np.sum(one.labels == k) for one in sets) for k in range(3))
     assert measured["value"] == 1 and measured["images_of_each"] == both // 4 * 4
-    pairs = _pairs(compare(*sets, state="a run's", config=config))
+    pairs = _pairs(compare(*sets, state="a run's", config=config), 3)
     assert len(set(sets[0].labels[pairs[0, :8]])) > 1, "classes are mixed"
     apart = image_set(sets[1].images, np.zeros(40, int), names)
     c = compare(

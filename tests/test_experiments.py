@@ -66,6 +66,7 @@ def test_a_resumed_run_stays_what_it_was_made(tmp_path, pictures):
     assert config["changes"] == [{"step": 1, "max_steps": 2}]
 
 
+@pytest.mark.slow
 def test_a_recipe_may_name_its_run(tmp_path, pictures, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tiny = {

@@ -160,6 +160,7 @@ def test_a_picture_on_its_side_is_measured_upright(tmp_path, capfd):
 # Runs.
 
 
+@pytest.mark.slow
 def test_a_run_and_what_measures_it_fit_alike(tmp_path, train, refused):
     pictures, run_dir = tmp_path / "pictures", tmp_path / "run"
     pictures.mkdir()

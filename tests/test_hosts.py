@@ -173,6 +173,7 @@ flaxgan.main.main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process_id", [0, 1])
 def test_a_process_that_waits_for_others_in_vain_says_so(tmp_path, pictures, process_id):
     with socket.socket() as probe:

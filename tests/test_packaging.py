@@ -99,6 +99,7 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(refused):
     assert "expected one argument" in refused("--recipe")
 
 
+@pytest.mark.slow
 def test_a_recipe_by_name_trains_as_its_program_does(tmp_path, pictures, train):
     flags = ["--dataset", pictures, "--run-dir", tmp_path / "run", "--image-size", 16, "--dry-run"]
     lines = dict(

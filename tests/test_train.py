@@ -371,6 +371,7 @@ def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, 
     assert (run_dir / name).read_bytes() == (finished[0] / name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "drawing", ["save_losses", "save_side_by_side", "save_image", "name_rows", "Gallery._generated"]
 )
@@ -394,6 +395,7 @@ def test_what_cannot_be_drawn_is_a_warning_and_the_run_goes_on(
     assert sorted(path.name for path in (tmp_path / "generated_images").iterdir()) == grids
 
 
+@pytest.mark.slow
 def test_a_training_in_a_notebooks_cell_draws_all(tmp_path, pictures):
     """Which sets MPLBACKEND for a module that need not be installed here."""
     argv = ["--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 2, "--conditional", *TINY]
@@ -557,6 +559,7 @@ def test_elsewhere_than_on_a_cpu_drawing_is_compiled_before_the_first_step(
     assert sys.getswitchinterval() == before
 
 
+@pytest.mark.slow
 def test_rows_of_lost_steps_and_lines_that_are_no_rows_are_dropped(run_dir, train):
     with (run_dir / "metrics.jsonl").open("a") as log:
         log.write(
@@ -585,6 +588,7 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, 
     )
 
 
+@pytest.mark.slow
 def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
     flags = ("--preset", "plain", "--image-size", 64, "--batch-size", 8, "--dry-run")
     output = train("--dataset", pictures, "--run-dir", tmp_path / "run", *flags)
