@@ -1,4 +1,4 @@
-"""Evaluation while training, and the best checkpoint that it chooses."""
+"""Evaluate a run while it trains, and keep the best checkpoint."""
 
 import math
 from typing import Any, Self
@@ -61,7 +61,7 @@ class Selection:
         """
         is_best = abandoned = False
         try:
-            if self.real and self.log:
+            if self.real is not None and self.log is not None:
                 is_best = self._is_best(on_one_device(state), epoch, self.real, self.log)
         except Abandoned:
             abandoned = True
@@ -91,7 +91,7 @@ class Selection:
         return is_best
 
     def _measured(self, state: Any, real: Reference) -> dict[str, float]:
-        """Return all metrics of a state; says what there is to mind."""
+        """Return all metrics of a state, and print the caveats that are new."""
         config = self.config
         generated = sampled_set(
             state, config, self.class_counts, config.seed, config.evaluate_num, SELECTING

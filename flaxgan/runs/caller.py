@@ -1,6 +1,4 @@
-"""Who started a training: what is to be called while it runs, and in whose words it is said how to
-go on.
-"""
+"""Who started a training: what it calls while it runs, and how messages word the next command."""
 
 import dataclasses
 import shlex
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Caller:
-    """A command, or a program that calls flaxgan.train."""
+    """Hold what differs between the command and a program that calls flaxgan.train."""
 
     resume: Callable[[Path], str]  # folder of the run -> what to type to go on with it,
     sample: Callable[[Path], str]  # and to sample from it

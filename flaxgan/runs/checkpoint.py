@@ -1,4 +1,4 @@
-"""Checkpoints: the only file that knows Orbax."""
+"""Save and restore checkpoints; no other file knows Orbax."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ from flaxgan.system.errors import UserError
 
 ALL = "checkpoints"  # the folder of the newest ones
 BEST = "best_checkpoint"  # of the one that evaluation chose
-Part = Callable[[Any], Any]
+Part = Callable[[Any], Any]  # takes from a state what is to be read of it
 
 
 @functools.cache
@@ -109,9 +109,10 @@ class Checkpoints:
         return sorted(self._manager.all_steps())
 
     def remove_after(self, step: int) -> None:
-        """Remove what a run that goes on from `step` has yet to do."""
-        for late in (late for late in self.steps() if late > step):
-            self._manager.delete(late)
+        """Remove the checkpoints after `step`, from which the run goes on."""
+        for late in self.steps():
+            if late > step:
+                self._manager.delete(late)
 
     def save(self, state: Any) -> None:
         """Copy the state and write it in the background; a step already saved is left alone.

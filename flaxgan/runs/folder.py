@@ -18,7 +18,7 @@ from flaxgan.methods import check
 from flaxgan.presets import Choice
 from flaxgan.runs.metrics_log import evaluated, logged
 from flaxgan.runs.provenance import start_of
-from flaxgan.runs.trained import OWN, read_config
+from flaxgan.runs.trained import RUN_FILES, read_config
 from flaxgan.system.errors import FULL, UserError, say
 from flaxgan.system.files import locked, portable, replacing
 
@@ -161,7 +161,7 @@ class Run:
 
         Orbax would say so at length, after much has been computed.
         """
-        for path in (self.folder, *(self.folder / name for name in OWN)):
+        for path in (self.folder, *(self.folder / name for name in RUN_FILES)):
             if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
                 raise UserError(f"can't write to {path}; see to its permissions, and start again")
 

@@ -1,4 +1,4 @@
-"""What a run has logged, as columns."""
+"""Read what a run has logged, as columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,11 +12,10 @@ SPEED = "images_per_second"  # is in each row of the training, and in none of an
 
 
 class History(Mapping[str, np.ndarray]):
-    """The log of a run, by column: history["d_loss"] is an array with a value for each row, NaN (or
-    NaT) where it has none.
+    """Hold a run's log by column: history["d_loss"] is an array with a value for each row.
 
-    `rows` are the same as dictionaries, one a logged step and one an evaluation:
-    pandas.DataFrame(history.rows).
+    The value is NaN (or NaT) where a row has none. `rows` are the same as dictionaries, one for
+    each logged step and each evaluation: pandas.DataFrame(history.rows).
     """
 
     def __init__(self, rows: Sequence[dict[str, Any]]):

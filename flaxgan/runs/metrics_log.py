@@ -1,4 +1,4 @@
-"""metrics.jsonl: what a run has logged."""
+"""Read and write metrics.jsonl, the log of a run."""
 
 import contextlib
 import datetime
@@ -14,7 +14,7 @@ METRICS_FILE = "metrics.jsonl"
 
 
 def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a run, but for lines that are none, as one that was half written.
+    """Yield the rows of a run's log, without lines that are none, as one half written.
 
     Raises UserError if they can't be read.
     """
@@ -36,8 +36,9 @@ def evaluated(run_dir: Path) -> list[int]:
 
 
 class MetricsLog:
-    """metrics.jsonl: a line each logging step, on disk as soon as its losses are known; and one
-    each evaluation.
+    """Write metrics.jsonl: a line for each logged step, and one for each evaluation.
+
+    A line is on disk as soon as its numbers are known.
     """
 
     def __init__(

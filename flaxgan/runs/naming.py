@@ -6,8 +6,9 @@ from flaxgan.system.errors import UserError
 
 
 class CheckpointName(NamedTuple):
-    """A checkpoint as it is asked for: after so many steps, at the end of an epoch, or the one that
-    evaluation chose.
+    """Name a checkpoint: by its step, by the epoch that it ends, or as the best one.
+
+    The best is the one that evaluation chose.
     """
 
     unit: Literal["step", "epoch", "best"]
@@ -27,9 +28,9 @@ class CheckpointName(NamedTuple):
         return cls("epoch" if unit == "epoch" else "step", int(number))
 
     def step(self, per_epoch: int | None) -> int:
-        """Return the step that a step or an epoch of `per_epoch` steps names.
+        """Return the step that the name means, where an epoch has `per_epoch` steps.
 
-        Raises UserError if that is not known.
+        Raises UserError if it names an epoch and `per_epoch` is None.
         """
         if self.unit == "step":
             return self.number

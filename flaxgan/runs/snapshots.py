@@ -1,5 +1,6 @@
-"""The pictures and curves of a run, drawn in the background: matplotlib takes a second, for which
-no device should wait.
+"""Draw the images and curves of a run in the background.
+
+matplotlib takes a second, for which no device should wait.
 """
 
 import math
@@ -25,10 +26,9 @@ from flaxgan.system.attempts import Attempts
 OnSnapshot = Callable[[np.ndarray, int], None]  # of images, uint8 (N, H, W, C), and their step
 NUM_IMAGES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
-# generators to be drawn; on a GPU an epoch may be over sooner than its picture is drawn
+# states to be drawn; on a GPU an epoch may be over sooner than its images are drawn
 MOST_WAITING = 8
-# seconds that drawing keeps Python from the thread that feeds the device, whose steps may be as
-# short
+# seconds that drawing keeps Python from the thread that feeds the device; steps may be as short
 SWITCH_INTERVAL = 5e-4
 
 
@@ -38,11 +38,8 @@ def grid_after(step: int, run_dir: Path, per_epoch: int) -> Path:
     It is saved last: if it is there, all is drawn.
     """
     epoch, rest = divmod(step, per_epoch)
-    return (
-        run_dir
-        / "generated_images"
-        / (f"step_{step:08d}.png" if rest else f"epoch_{epoch:04d}.png")
-    )
+    name = f"step_{step:08d}.png" if rest else f"epoch_{epoch:04d}.png"
+    return run_dir / "generated_images" / name
 
 
 def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
@@ -55,6 +52,11 @@ def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
 
 
 class Gallery:
+    """Draw a run's grids of images, and its figures, in a thread of their own.
+
+    They are written to the run's folder; what can't be drawn is a warning.
+    """
+
     def __init__(
         self,
         run: Run,
@@ -67,13 +69,8 @@ class Gallery:
 
         `on_snapshot`: is called with what is drawn later, in the thread of `add`.
         """
-        self._on_snapshot = on_snapshot
-        self.run, self.log, self.per_epoch, self.class_counts = (
-            run,
-            log,
-            per_epoch,
-            dataset.class_counts,
-        )
+        self.run, self.log, self.per_epoch, self._on_snapshot = run, log, per_epoch, on_snapshot
+        self.class_counts = dataset.class_counts
         self._attempt = Attempts(run.folder)
         config, self._method = run.config, method_of(run.config)
         self.inputs = self._method.inputs(
@@ -81,9 +78,8 @@ class Gallery:
         )
         self.columns = math.isqrt(NUM_IMAGES) if "label" in self.inputs else None  # a class a row
         size = len(dataset.images)
-        self.reals = np.asarray(
-            dataset.images[batch_indices(run.config.seed, 0, size, min(size, NUM_IMAGES))]
-        )
+        shown = batch_indices(config.seed, 0, size, min(size, NUM_IMAGES))
+        self.reals = np.asarray(dataset.images[shown])
         with self._attempt("real_images.png"):
             save_image(run.folder / "real_images.png", grid(self.reals))
         grid_after(0, run.folder, per_epoch).parent.mkdir(exist_ok=True)
@@ -104,14 +100,11 @@ class Gallery:
         """Draw the images of a checkpoint in the background. The state must not be donated."""
         while len(self._drawn) >= MOST_WAITING:
             self._hand_out_first()
-        self._drawn.append(
-            self._pool.submit(
-                self._draw, without_optimisers(state), list(self.log.rows), step, last
-            )
-        )
+        drawn = without_optimisers(state), list(self.log.rows), step, last
+        self._drawn.append(self._pool.submit(self._draw, *drawn))
 
     def hand_out(self) -> None:
-        """Hand out what has been drawn since; called often, it waits for nothing.
+        """Call `on_snapshot` with what has been drawn since the last call; wait for nothing.
 
         Raises what drawing raised.
         """
@@ -139,9 +132,8 @@ class Gallery:
             if self.columns:
                 with self._attempt("the names of the classes"):
                     names = [*self.class_counts]
-                    sheet = name_rows(
-                        sheet, [names[id] for id in self.inputs["label"][:: self.columns]]
-                    )
+                    first = self.inputs["label"][:: self.columns]
+                    sheet = name_rows(sheet, [names[label] for label in first])
             save_image(grid_after(step, self.run.folder, self.per_epoch), sheet)
         return generated, step
 

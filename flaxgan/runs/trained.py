@@ -1,4 +1,4 @@
-"""What the folder of a trained run says of it: its configuration and its data."""
+"""Read what the folder of a trained run says of it: its configuration and its data."""
 
 import json
 from pathlib import Path
@@ -12,20 +12,20 @@ from flaxgan.runs.provenance import require_this_version
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import require_outside
 
-OWN = (  # files and folders of a run, which it writes and reads alone
+RUN_FILES = (  # files and folders of a run, which it writes and reads alone
     *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
     *("generated_images", "real_images.png", "real_vs_generated.png", "losses.png"),
 )
 
 
 class TrainedRun(NamedTuple):
-    """What sampling and evaluation know of a run."""
+    """Hold what sampling and evaluation know of a run."""
 
     folder: Path
     config: Config
-    # how many pictures of each class it was trained on; empty if they have none
+    # how many images of each class it was trained on; empty if they have none
     class_counts: dict[str, int]
-    sha256: str | None  # of those pictures
+    sha256: str | None  # of those images
     num_images: int | None  # how many there were; None if config.json doesn't say
 
     @property
@@ -46,9 +46,9 @@ def load_run(run_dir: Path) -> TrainedRun:
 
 
 def require_apart(output: Path, run_dir: Path, config: Config) -> None:
-    """Raise UserError if --output is a file of the run, or lies among its files or pictures."""
-    own = [*(run_dir / name for name in OWN), *filter(None, [config.image_folder])]
-    require_outside(output, own, "which belongs to the run")
+    """Raise UserError if --output is a file of the run, or lies among its files or images."""
+    files = [*(run_dir / name for name in RUN_FILES), *filter(None, [config.image_folder])]
+    require_outside(output, files, "which belongs to the run")
 
 
 def read_config(run_dir: Path) -> tuple[dict[str, Any], Config]:

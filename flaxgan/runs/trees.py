@@ -1,4 +1,4 @@
-"""Parts of trees, as a checkpoint names them."""
+"""Convert trees to the nested dictionaries that a checkpoint holds, and back."""
 
 from typing import Any
 
