@@ -1,29 +1,30 @@
-"""Which classes a generator draws, by a classifier that is fitted to the real pictures' features in
-seconds.
-"""
+"""Which classes a generator draws, judged by a classifier that is fitted to real features."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# of the covariance towards its mean variance: there may be fewer pictures than features
+# of the covariance towards its mean variance: there may be fewer images than features
 SHRINKAGE = 0.1
 HELD_OUT = 0.2
 
 
 class Classifier(NamedTuple):
-    """Linear discriminant analysis (Fisher 1936): Gaussian classes that share one covariance."""
+    """Classify by linear discriminant analysis (Fisher 1936).
+
+    Classes are Gaussian and share one covariance.
+    """
 
     weights: np.ndarray  # (D, C)
     biases: np.ndarray  # (C,)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Classify features (N, D): class indices (N,)."""
+        """Return the classes of features (N, D), as indices (N,)."""
         return (features @ self.weights + self.biases).argmax(1)
 
 
 def fit(features: np.ndarray, labels: np.ndarray) -> Classifier:
-    """Fit features (N, D) to labels (N,) in 0..C-1, each class present.
+    """Fit a classifier to features (N, D) with labels (N,) in 0..C-1, each class present.
 
     Classes are taken for equally likely.
     """
@@ -31,7 +32,7 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Classifier:
     means = np.stack([x[labels == c].mean(0) for c in range(labels.max() + 1)])
     centred = x - means[labels]
     covariance = centred.T @ centred / len(x)
-    # 0 if no class has two different pictures: then all are alike
+    # 0 if no class has two different images: then all are alike
     variance = np.trace(covariance) / len(covariance) or 1.0
     covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * variance * np.eye(len(covariance))
     weights = np.linalg.solve(covariance, means.T)
@@ -39,12 +40,12 @@ def fit(features: np.ndarray, labels: np.ndarray) -> Classifier:
 
 
 class Classes(NamedTuple):
-    """What is known of the real pictures' classes."""
+    """Hold what is known of the real images' classes."""
 
     present: np.ndarray  # those that there are: others can't be missed (C,)
-    shares: np.ndarray  # of the pictures, by class (C,)
+    shares: np.ndarray  # of the images, by class (C,)
     classify: Classifier  # -> indices into `present`
-    accuracy: float  # of the classifier, on pictures that it was not fitted to
+    accuracy: float  # of the classifier, on images that it was not fitted to
 
 
 def learn(real: np.ndarray, labels: np.ndarray, seed: int = 0) -> Classes:
@@ -64,11 +65,13 @@ def learn(real: np.ndarray, labels: np.ndarray, seed: int = 0) -> Classes:
 
 
 class ClassShares(NamedTuple):
-    guesses: np.ndarray  # the class that each generated picture is taken for (M,)
-    shares: np.ndarray  # of the generated pictures, by class (C,)
-    # share of classes drawn at least a tenth as often as they are among the real pictures
+    """Hold which classes the generated images are taken for, and how evenly."""
+
+    guesses: np.ndarray  # the class that each generated image is taken for (M,)
+    shares: np.ndarray  # of the generated images, by class (C,)
+    # share of classes drawn at least a tenth as often as they are among the real images
     coverage: float
-    # entropy of the shares over that of the real pictures: 1 is as varied, 0 a single class
+    # entropy of the shares over that of the real images: 1 is as varied, 0 a single class
     balance: float
 
 

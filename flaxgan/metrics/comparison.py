@@ -1,4 +1,4 @@
-"""Generated pictures beside real ones: what every metric is a function of."""
+"""Generated images beside real ones, of which every metric is a function."""
 
 import dataclasses
 import functools
@@ -13,35 +13,38 @@ from flaxgan.metrics.image_sets import ImageSet
 from flaxgan.metrics.reference import Reference
 from flaxgan.pretrained.extractor import Extractor
 
-# "value", "reference" (what it would be for perfect pictures, or None), and its own protocol
+# "value", "reference" (what it would be for perfect images, or None), and its own protocol
 Measured = dict[str, Any]
 
 
 class NotMeasured(Exception):
-    """Why a metric says nothing about these pictures: a line for the caveats."""
+    """Say why a metric can't measure these images, in a line for the caveats."""
 
 
 class NotApplicable(NotMeasured):
-    """The metric is not for such a comparison, of which nobody need be told who did not ask for it
-    by name.
+    """Say that a metric is not for such a comparison.
+
+    Only who asked for the metric by name need be told.
     """
 
 
 @dataclasses.dataclass
 class Comparison:
-    """Generated pictures beside real ones, and all that several metrics share, computed when it is
-    first asked for.
+    """Hold generated images beside real ones, and what several metrics share.
+
+    What they share is computed when it is first asked for.
     """
 
     real: Reference
     generated: ImageSet
     seed: int = 0
-    state: GANState | None = None  # of the run that the generated pictures come from,
+    state: GANState | None = None  # of the run that the generated images come from,
     config: Config | None = None  # and what it was trained with
     caveats: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def extractor(self) -> Extractor:
+        """Return the network whose features are compared."""
         return self.real.extractor
 
     @functools.cached_property
@@ -69,13 +72,15 @@ class Comparison:
 
     @functools.cached_property
     def between(self) -> neighbours.Between:
+        """Return how the first `count` generated images lie to as many real ones."""
         generated = self.within  # refuses too small sets
         features = self.real.features[: self.count], self.features[: self.count]
         return neighbours.between(*features, self.real.within(self.count), generated)
 
     @functools.cached_property
     def nearest_real(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return each generated image's nearest real one: its index (from len(real) on, mirrored
-        ones) and the distance.
+        """Return each generated image's nearest real one: its index, and the distance.
+
+        An index from len(real) on is a mirrored image's. int64 (M,), float32 (M,).
         """
         return neighbours.nearest(self.features, self.real.candidates)

@@ -15,20 +15,20 @@ from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
 from flaxgan.pretrained import inception
 
-# a generated picture is called memorised where it is closer to a real one than this share of the
+# a generated image is called memorised where it is closer to a real one than this share of the
 # real ones are
 CLOSE = 0.01
-# real pictures closer than this share of the median distance are one picture twice, and say nothing
-# of CLOSE
+# real images closer than this share of the median distance are one image twice, and say nothing of
+# CLOSE
 DUPLICATE = 1e-3
 
 
 def _fd(c: Comparison) -> dict[str, Measured]:
     dim = c.extractor.network.DIM
-    for name, pictures in (("real", c.real), ("generated", c.generated)):
-        if len(pictures) <= dim:
+    for name, images in (("real", c.real), ("generated", c.generated)):
+        if len(images) <= dim:
             c.caveats.append(
-                f"{c.extractor.network.FRECHET}: {len(pictures)} {name} pictures are no more than"
+                f"{c.extractor.network.FRECHET}: {len(images)} {name} pictures are no more than"
                 f" the {dim} features: their covariance is singular and the distance far too large;"
                 " compare it only with others of the very same numbers"
             )
@@ -55,15 +55,8 @@ def _kid(c: Comparison) -> dict[str, Measured]:
 def _neighbourhood(name: str, k: int) -> Callable[[Comparison], dict[str, Measured]]:
     def metric(c: Comparison) -> dict[str, Measured]:
         reference = float(getattr(c.real.between_halves, name)) if c.real.between_halves else None
-        value = float(getattr(c.between, name))
-        return {
-            name: {
-                "value": value,
-                "neighbours": k,
-                "images_of_each": c.count,
-                "reference": reference,
-            }
-        }
+        entry = {"value": float(getattr(c.between, name)), "neighbours": k}
+        return {name: entry | {"images_of_each": c.count, "reference": reference}}
 
     return metric
 

@@ -1,4 +1,4 @@
-"""The Frechet distance between two sets of features, each taken for a Gaussian."""
+"""The Fréchet distance between two sets of features, each of which is taken for a Gaussian."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ BLOCK = 1024  # rows in float64 at a time
 
 
 class Gaussian(NamedTuple):
-    """float64 mean (D,) and unbiased covariance (D, D)."""
+    """Hold a mean (D,) and an unbiased covariance (D, D), both float64."""
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -36,9 +36,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 
 
 def gaussian(features: np.ndarray) -> Gaussian:
-    """Return mean and covariance of features (N, D), N at least 2, taken for Gaussian; computed in
-    float64.
-    """
+    """Return mean and covariance of features (N, D), N at least 2, computed in float64."""
     mean = features.mean(0, dtype=np.float64)
     blocks = (features[i : i + BLOCK] - mean for i in range(0, len(features), BLOCK))
     return Gaussian(mean, sum(block.T @ block for block in blocks) / (len(features) - 1))

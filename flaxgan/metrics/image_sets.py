@@ -1,6 +1,4 @@
-"""The sets of pictures that can be compared: a run's training data, its samples, a folder, an
-array.
-"""
+"""Open the sets of images that can be compared: a run's data, its samples, a folder, an array."""
 
 import dataclasses
 import hashlib
@@ -21,12 +19,14 @@ from flaxgan.methods import method_of
 from flaxgan.rng import SAMPLING
 from flaxgan.system.errors import UserError
 
-MOST = 10_000  # pictures of a set, unless more are asked for
-SELECTION_SEED = 0  # of the pictures that are taken where there are more
+MOST = 10_000  # images of a set, unless more are asked for
+SELECTION_SEED = 0  # of the images that are taken where there are more
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageSet:
+    """Hold images to be compared, their labels if they have some, and where they come from."""
+
     images: np.ndarray  # uint8 (N, H, W, C)
     sha256: str  # tells them from all others
     protocol: dict[str, Any]  # where they come from
@@ -43,7 +43,7 @@ class ImageSet:
 
 
 def described(protocol: dict[str, Any]) -> str:
-    """Return what a set of images is, on a line."""
+    """Return in a line what a set of images is."""
     return ", ".join(f"{name} {value}" for name, value in protocol.items() if name != "sha256")
 
 
@@ -54,19 +54,12 @@ def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> Imag
         raise UserError(f"{protocol['source']} holds one picture; a comparison takes at least two")
     num = min(num or MOST, total)
     order = np.random.default_rng(SELECTION_SEED).permutation(total)[:num]
-    height, width, channels = dataset.images.shape[1:]
+    key = json.dumps([dataset.sha256, dataset.images.shape, num, SELECTION_SEED])
+    size = "x".join(map(str, dataset.images.shape[1:]))
     return ImageSet(
         dataset.images[order],
-        hashlib.sha256(
-            json.dumps([dataset.sha256, dataset.images.shape, num, SELECTION_SEED]).encode()
-        ).hexdigest(),
-        protocol
-        | {
-            "images": num,
-            "of": total,
-            "size": f"{height}x{width}x{channels}",
-            "sha256": dataset.sha256,
-        },
+        hashlib.sha256(key.encode()).hexdigest(),
+        protocol | {"images": num, "of": total, "size": size, "sha256": dataset.sha256},
         dataset.labels[order] if dataset.class_names else None,
         dataset.class_names,
     )
@@ -80,9 +73,9 @@ def training_set(config: Config, dataset: Dataset, num: int | None = None) -> Im
 def open_training_set(
     config: Config, sha256: str | None, data_dir: str | None, num: int | None, caveats: list[str]
 ) -> ImageSet:
-    """Open the pictures that a run was trained on, whose digest was `sha256`.
+    """Open the images that a run was trained on, whose digest was `sha256`.
 
-    Raises UserError if they are no longer there.
+    Adds to `caveats` if it is another now. Raises UserError if they are no longer there.
     """
     if config.image_folder and not os.path.exists(config.image_folder):
         raise UserError(
@@ -107,8 +100,9 @@ def sampled_set(
     num: int,
     stream: int = SAMPLING,
 ) -> ImageSet:
-    """Return images that a state's generator makes; if it is conditional, of classes as frequent as
-    `class_counts` says.
+    """Sample `num` images from the generator of a state.
+
+    If it is conditional, classes are as frequent as `class_counts` says.
     """
     method = method_of(config)
     batch = method.inputs(config, class_counts, seed, num, stream=stream)
@@ -119,26 +113,26 @@ def sampled_set(
 
 
 def open_set(
-    pictures: Path | np.ndarray | Arrays,
+    images: Path | np.ndarray | Arrays,
     num: int | None,
     image_size: tuple[int, int] | None,
     like: Config | None = None,
 ) -> ImageSet:
-    """Open a folder of pictures of one size, or of any where `image_size` is given; or arrays, in
-    memory or in a file.
+    """Open a folder of images, or arrays in memory or in a file.
 
-    `like`: the configuration of a run, whose size, fit and channels a folder's pictures then get.
-    Raises UserError for anything else.
+    A folder's images are fitted to `image_size`, or must be of one size without it. `like` is a
+    run's configuration, whose size, fit and channels they then get. Raises UserError for anything
+    else.
     """
-    if isinstance(pictures, Path) and not is_array_file(pictures):
-        source = open_folder(pictures)
+    if isinstance(images, Path) and not is_array_file(images):
+        source = open_folder(images)
         size = image_size or (like.image_size if like else _common_size(source))
         channels, fit = (like.channels, like.fit) if like else (source.channels, "crop")
-        return _select(prepare(source, size, channels, fit), num, {"source": str(pictures)})
-    if isinstance(pictures, Path):
-        where, arrays = str(pictures), read_arrays(pictures)
+        return _select(prepare(source, size, channels, fit), num, {"source": str(images)})
+    if isinstance(images, Path):
+        where, arrays = str(images), read_arrays(images)
     else:
-        where, arrays = "an array", pictures if isinstance(pictures, Arrays) else checked(pictures)
+        where, arrays = "an array", images if isinstance(images, Arrays) else checked(images)
     height, width = arrays.images.shape[1:3]
     if image_size and (height, width) != image_size:
         raise UserError(

@@ -1,6 +1,4 @@
-"""The inception score: are the pictures each of one class, and all classes among them? (Salimans et
-al. 2016)
-"""
+"""The inception score (Salimans et al. 2016): is each image of one class, and are all there?"""
 
 from itertools import pairwise
 
@@ -21,7 +19,7 @@ def inception_score(logits: np.ndarray, splits: int = SPLITS) -> tuple[float, fl
     """Return mean and standard deviation of the score over equal parts of logits (N, classes).
 
     There are `splits` parts, in the order given. float64 throughout. Raises ValueError if there are
-    fewer pictures than parts.
+    fewer images than parts.
     """
     if len(logits) < splits:
         raise ValueError(f"{len(logits)} pictures can't be split into {splits} parts")

@@ -1,6 +1,4 @@
-"""The kernel distance (KID): squared maximum mean discrepancy, which unlike the Frechet distance
-has an unbiased estimate.
-"""
+"""The kernel distance (KID): squared maximum mean discrepancy, which is estimated without bias."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,18 +17,16 @@ def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _sums(x: np.ndarray, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Return for each subset s the sum of the kernel over all pairs of x[rows[s]] and
-    y[columns[s]]: float64 (S,).
-    """
+    """Sum the kernel over all pairs of x[rows[s]] and y[columns[s]], for each s: float64 (S,)."""
     if len(x) * len(y) > rows.size * columns.shape[1]:
         return np.array([_kernel(x[i], y[j]).sum() for i, j in zip(rows, columns, strict=True)])
     # The subsets overlap so much that the kernel of all pairs, once, is less work.
-    of_x, of_y = np.zeros((len(rows), len(x))), np.zeros((len(columns), len(y)))
-    np.put_along_axis(of_x, rows, 1, axis=1)
-    np.put_along_axis(of_y, columns, 1, axis=1)
+    in_x, in_y = np.zeros((len(rows), len(x))), np.zeros((len(columns), len(y)))
+    np.put_along_axis(in_x, rows, 1, axis=1)
+    np.put_along_axis(in_y, columns, 1, axis=1)
     blocks = (slice(start, start + BLOCK) for start in range(0, len(x), BLOCK))
     return np.sum(
-        [((of_x[:, block] @ _kernel(x[block], y)) * of_y).sum(1) for block in blocks], axis=0
+        [((in_x[:, block] @ _kernel(x[block], y)) * in_y).sum(1) for block in blocks], axis=0
     )
 
 
@@ -65,6 +61,8 @@ def mmd2(real: np.ndarray, generated: np.ndarray) -> float:
 
 
 class KernelDistance(NamedTuple):
+    """Hold mean and standard deviation of the squared MMD over so many subsets."""
+
     mean: float
     std: float
     subsets: int
@@ -81,8 +79,8 @@ def kernel_distance(
 
     Binkowski et al. 2018, arXiv:1801.01401.
 
-    Each set must have at least `subset_size` rows, and that be at least 2. `real_within`: what
-    mean_within says of such rows of `real`, from one who may know it already.
+    Each set must have at least `subset_size` rows, and that be at least 2. `real_within` is called
+    instead of mean_within for rows of `real`, as by one that remembers its results.
     """
     rng = np.random.default_rng(seed)
     count = SUBSETS if max(len(real), len(generated)) > subset_size else 1  # else there is only one

@@ -1,4 +1,4 @@
-"""Multi-scale structural similarity: near 1 for pictures that are nearly the same."""
+"""Multi-scale structural similarity, which is near 1 for images that are nearly the same."""
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +42,7 @@ def ms_ssim(a: Array, b: Array) -> Array:
 
     Sides are at least 11. Wang, Simoncelli & Bovik 2003, equation 7.
 
-    Small pictures have room for fewer than five scales; the weights of those that fit are made to
+    Small images have room for fewer than five scales; the weights of those that fit are made to
     sum to one.
     """
     weights = np.array(WEIGHTS[: scales(*a.shape[1:3])])
@@ -65,7 +65,7 @@ def ms_ssim(a: Array, b: Array) -> Array:
 def pairwise_ms_ssim(images: np.ndarray, seed: int = 0) -> float:
     """Return the mean over PAIRS random pairs of different images, uint8 (N, H, W, C).
 
-    N is at least 2. Odena et al. 2017, section 4.2. Odena et al. 2017, section 4.2.
+    N is at least 2. Odena et al. 2017, section 4.2.
     """
     rng = np.random.default_rng(seed)
     first = rng.integers(len(images), size=PAIRS)

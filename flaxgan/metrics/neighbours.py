@@ -1,6 +1,4 @@
-"""What the nearest neighbours in feature space tell: precision, recall, density, coverage,
-diversity and memorisation.
-"""
+"""What nearest neighbours in feature space tell of quality, diversity and memorisation."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -30,7 +28,7 @@ def _blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 class Within(NamedTuple):
-    """How the members of one set lie to each other."""
+    """Hold how the members of one set lie to each other in feature space."""
 
     # k -> distance of each member to its k-th nearest other one: float32 (N,)
     radii: dict[int, np.ndarray]
@@ -53,7 +51,7 @@ def within(x: np.ndarray) -> Within:
 
 
 class Between(NamedTuple):
-    """How a generated set lies to the real one."""
+    """Hold how a generated set lies to the real one in feature space."""
 
     precision: float  # share of generated inside a real ball
     recall: float  # share of real inside a generated ball
@@ -99,7 +97,7 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find each row's nearest candidate: its index int64 (N,), and the distance float32 (N,).
 
-    `same`: row i and candidate i are the same picture, or its mirror image, and don't count.
+    `same`: row i and candidate i are the same image, or its mirror image, and don't count.
     """
     indices = np.empty(len(x), np.int64)
     for rows, distances in _blocks(x, candidates):

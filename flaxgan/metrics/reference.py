@@ -1,6 +1,4 @@
-"""The real side of a comparison: all that is the same whatever the generated pictures are, computed
-once.
-"""
+"""The real side of a comparison: what stays the same whatever the generated images are."""
 
 import functools
 
@@ -37,31 +35,29 @@ class Reference:
         assert self._extractor is not None, "a comparison without features"
         return self._extractor
 
+    def _extracted(self, title: str, mirrored: bool) -> np.ndarray:
+        return self.extractor.cached(self.image_set.images, self.image_set.sha256, title, mirrored)
+
     @functools.cached_property
     def features(self) -> np.ndarray:
-        return self.extractor.cached(
-            self.image_set.images, self.image_set.sha256, "features of real pictures"
-        )
+        """Return the features of the images: float32 (N, D)."""
+        return self._extracted("features of real pictures", mirrored=False)
 
     @functools.cached_property
     def _mirrored(self) -> np.ndarray:
-        return self.extractor.cached(
-            self.image_set.images,
-            self.image_set.sha256,
-            "features of mirrored real pictures",
-            mirrored=True,
-        )
+        return self._extracted("features of mirrored real pictures", mirrored=True)
 
     @property
     def candidates(self) -> np.ndarray:
-        """Return the features that a generated image may be a copy of.
+        """Return the features that those of a generated image may be a copy of.
 
-        These are all, then if asked for those of the mirrored images.
+        They are those of the images and then, if `mirror`, those of the mirrored images.
         """
         return np.concatenate([self.features, self._mirrored]) if self.mirror else self.features
 
     @functools.cached_property
     def gaussian(self) -> Gaussian:
+        """Return mean and covariance of the features."""
         return gaussian(self.features)
 
     def within(self, count: int) -> neighbours.Within:
@@ -71,7 +67,7 @@ class Reference:
         return self._within[count]
 
     def kernel_within(self, rows: np.ndarray) -> np.ndarray:
-        """Return kernel.mean_within of the features of these images."""
+        """Return kernel.mean_within of the features, for `rows` (S, size): float64 (S,)."""
         key = rows.tobytes()
         if key not in self._kernel_within:
             self._kernel_within[key] = mean_within(self.features, rows)
@@ -90,24 +86,26 @@ class Reference:
 
     @functools.cached_property
     def frechet_of_halves(self) -> float | None:
+        """Return the Fréchet distance of the two halves, or None of fewer than four images."""
         return frechet(*self._halves) if len(self) >= 4 else None
 
     @functools.cached_property
     def between_halves(self) -> neighbours.Between | None:
+        """Return how the halves lie to each other, or None if they have too few neighbours."""
         if len(self._halves[1]) <= neighbours.K_DENSITY:
             return None
         return neighbours.between(*self._halves, *map(neighbours.within, self._halves))
 
     @functools.cached_property
     def nearest_distances(self) -> np.ndarray:
-        """Return the distance of each image to the nearest other one, mirrored ones included if
-        asked for: float32 (N,).
+        """Return the distance of each image to the nearest other one: float32 (N,).
+
+        If `mirror`, the others count mirrored, too.
         """
         sets = [self.features, self._mirrored] if self.mirror else [self.features]
-        return np.min(
-            [neighbours.nearest(self.features, candidates, same=True)[1] for candidates in sets], 0
-        )
+        return np.min([neighbours.nearest(self.features, x, same=True)[1] for x in sets], 0)
 
     @functools.cached_property
     def ms_ssim(self) -> float:
+        """Return the mean MS-SSIM of random pairs of the images."""
         return pairwise_ms_ssim(self.image_set.images)

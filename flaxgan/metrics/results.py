@@ -1,4 +1,4 @@
-"""An evaluation as a person reads it: a table, a JSON file, and pictures beside that."""
+"""An evaluation as a person reads it: a table, a JSON file, and images beside that."""
 
 import datetime
 import json
@@ -51,17 +51,8 @@ def table(measured: dict[str, Measured]) -> str:
     for name, entry in measured.items():
         meaning, reference_is = MEANING.get(name) or MEANING[name.partition("_")[0]]
         spread = f"± {_number(entry['std'])}" if "std" in entry else ""
-        reference = _number(entry.get("reference"))
-        lines.append(
-            (
-                name,
-                _number(entry["value"]),
-                spread,
-                reference,
-                reference_is if reference else "",
-                meaning,
-            )
-        )
+        value, reference = _number(entry["value"]), _number(entry.get("reference"))
+        lines.append((name, value, spread, reference, reference and reference_is, meaning))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -77,20 +68,15 @@ def check_output(path: Path) -> None:
 
 
 def content_of(c: Comparison, measured: dict[str, Measured]) -> dict[str, Any]:
-    """Return the numbers with their protocol: what each set is, the extractor with its weights'
-    SHA-256, resizing, seed.
+    """Return the numbers with their protocol, as the JSON file has them.
+
+    The protocol is what each set is, the extractor with its weights' SHA-256, resizing and seed.
     """
+    counts = {"n_real": len(c.real), "n_generated": len(c.generated)}
     content = {
         "flaxgan_version": flaxgan.__version__,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        "protocol": (
-            c.extractor.protocol
-            | {
-                "seed": c.seed,
-                "n_real": len(c.real),
-                "n_generated": len(c.generated),
-            }
-        ),
+        "protocol": c.extractor.protocol | {"seed": c.seed} | counts,
         "real": c.real.image_set.protocol,
         "generated": c.generated.protocol,
         "metrics": measured,
@@ -113,31 +99,29 @@ def write(path: Path, content: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _names(path: Path) -> list[Path]:
-    """Return where the pictures beside a JSON file are: nearest neighbours, and most and least
-    typical samples.
-    """
+def _image_paths(path: Path) -> list[Path]:
+    """Return where images beside a JSON file go: nearest neighbours, and typical samples."""
     return [path.with_name(f"{path.stem}_{name}.png") for name in ("neighbours", "typical")]
 
 
 def images_beside(path: Path) -> list[Path]:
-    """Return the pictures that were written beside a JSON file."""
-    return [image for image in _names(path) if image.exists()]
+    """Return the paths of the images that were written beside a JSON file."""
+    return [image for image in _image_paths(path) if image.exists()]
 
 
-PAIRS = 12  # in each row of the picture of neighbours
-SHOWN = 64  # in each grid of typical pictures
+PAIRS = 12  # in each row of the image of neighbours
+SHOWN = 64  # in each grid of typical images
 
 
 def save_images(path: Path, c: Comparison) -> None:
-    """Write nearest neighbours, if memorisation was measured, and most and least typical samples,
-    if neighbourhoods were.
+    """Write images beside a JSON file: nearest neighbours, and most and least typical samples.
 
-    Those of an evaluation before are removed: they would not belong to these numbers. What can't be
-    drawn is left out.
+    The former are written if memorisation was measured, the latter if neighbourhoods were. Those of
+    an evaluation before are removed: they would not belong to these numbers. What can't be drawn is
+    left out.
     """
     attempt = Attempts(path.parent)
-    neighbours, typical = _names(path)
+    neighbours, typical = _image_paths(path)
     for before in (neighbours, typical):
         before.unlink(missing_ok=True)
     if "nearest_real" in vars(c):
