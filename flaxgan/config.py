@@ -108,7 +108,7 @@ class Config(SharedOptions):
     def image_folder(self) -> Path | None:
         """Return the folder that --dataset names, or None if it names none.
 
-        Its path is absolute, as Run.open makes it.
+        Its path is absolute, as open_run makes it.
         """
         return Path(self.dataset) if os.path.isabs(self.dataset) else None
 
@@ -168,7 +168,7 @@ def method_of_folder(run_dir: str | None) -> str | None:
     file = Path(run_dir or os.devnull, "config.json")
     try:
         return json.loads(file.expanduser().read_text()).get("method")
-    except (OSError, ValueError, RuntimeError, AttributeError):  # Run.open says what is wrong
+    except (OSError, ValueError, RuntimeError, AttributeError):  # open_run says what is wrong
         return None
 
 

@@ -74,7 +74,7 @@ def option(
 ) -> Any:
     """Declare a field that is a flag too, unless `flag` is False.
 
-    `fixed`: a resumed run can't change it (see Run.open). `saved`: in the run's config.json; not so
+    `fixed`: a resumed run can't change it (see open_run). `saved`: in the run's config.json; not so
     what says where the run or a file is, and which processes train it. `extensible`: it also takes
     names that code outside the package has added to a Registry.
     """

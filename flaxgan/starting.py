@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def start(given: dict[str, Any], base: dict[str, Any], caller: "Caller") -> "Run":
     """Train as the fields `given` say, on top of those of `base` if the run is new; return it."""
     from flaxgan.run import Run
-    from flaxgan.runs.folder import Run as Start
+    from flaxgan.runs.opening import open_run
     from flaxgan.system.distributed import join
     from flaxgan.training import train
 
     with explaining_full_disk():
-        new = Start.open(given, base)
+        new = open_run(given, base)
         if new.config.distributed:
             join(new.config.coordinator_address, new.config.num_processes, new.config.process_id)
         return Run(train(new, caller))
@@ -29,11 +29,11 @@ def start(given: dict[str, Any], base: dict[str, Any], caller: "Caller") -> "Run
 
 def dry_run(given: dict[str, Any], base: dict[str, Any]) -> str:
     """Return in words what a run that is started so would be, and take; write nothing."""
-    from flaxgan.runs.folder import Run as Start
+    from flaxgan.runs.opening import open_run
     from flaxgan.summary import summary
     from flaxgan.system.devices import set_up_devices
 
-    new = Start.open(given, base)
+    new = open_run(given, base)
     return summary(new, set_up_devices(new.config.device))
 
 

@@ -13,7 +13,7 @@ from flaxgan.config import Config
 from flaxgan.presets import FEW_IMAGES, Choices, Facts, choose, plan
 from flaxgan.resolve import facts_of
 from flaxgan.runs.checkpoint import Checkpoints
-from flaxgan.runs.folder import Run
+from flaxgan.runs.opening import open_run
 
 
 def chosen(facts, **given):
@@ -161,7 +161,7 @@ def test_drawings_are_told_in_folders_alone_and_no_picture_is_opened_to_resume(
     pictures, monkeypatch
 ):
     """Of the built-in flowers, which are drawn, it is known that they may be mirrored."""
-    new = {name: Run.open({"dataset": str(name)}) for name in (pictures, "synthetic_flowers")}
+    new = {name: open_run({"dataset": str(name)}) for name in (pictures, "synthetic_flowers")}
     assert [facts_of(run, jax.devices()[:1], None).drawn for run in new.values()] == [True, False]
     monkeypatch.setattr("flaxgan.resolve.survey", lambda _: 1 / 0)
     resumed = dataclasses.replace(new[pictures], saved={})

@@ -30,10 +30,10 @@ from flaxgan.methods import sampling
 from flaxgan.methods.gan import create_state
 from flaxgan.plots import grid, name_rows
 from flaxgan.runs.checkpoint import Checkpoints
-from flaxgan.runs.folder import Run
 from flaxgan.runs.loading import load
 from flaxgan.runs.metrics_log import MetricsLog
 from flaxgan.runs.naming import CheckpointName
+from flaxgan.runs.opening import open_run
 from flaxgan.runs.progress import Reporter
 from flaxgan.runs.trained import load_run
 from flaxgan.system.devices import set_up_devices
@@ -412,7 +412,7 @@ def test_a_training_in_a_notebooks_cell_draws_all(tmp_path, pictures):
 
 def test_two_first_starts_in_the_same_folder(tmp_path, pictures, run_dir):
     """The second finds it empty, as the first did, and comes to train when the first has."""
-    second = Run.open(
+    second = open_run(
         {
             "dataset": str(pictures),
             "run_dir": str(tmp_path / "new"),
@@ -840,7 +840,7 @@ def test_what_can_no_longer_be_written_to_is_one_line(
 @pytest.mark.parametrize("name", [".", "e"])
 def test_only_errors_of_the_runs_own_files_are_the_runs(tmp_path, monkeypatch, pictures, name):
     monkeypatch.chdir(tmp_path)
-    run = Run.open({"dataset": str(pictures), "run_dir": name})
+    run = open_run({"dataset": str(pictures), "run_dir": name})
     inside, full, outside, nowhere = (
         OSError(errno.EIO, "broken", f"{name}/generated_images/a.png"),
         OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{name}/generated_images/a.png"),

@@ -1,45 +1,23 @@
-"""A run's folder: which configuration it has, and whether it may be resumed."""
+"""The folder of a run that is started or resumed, and what it writes to config.json."""
 
 import contextlib
 import dataclasses
-import datetime
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import flaxgan
 from flaxgan.config import Config
-from flaxgan.data import Dataset, Source, open_source
-from flaxgan.data.open import is_path
+from flaxgan.data import Dataset, Source
 from flaxgan.fields import spelled
-from flaxgan.methods import check
 from flaxgan.presets import Choice
-from flaxgan.runs.metrics_log import evaluated, logged
+from flaxgan.runs.metrics_log import evaluated
 from flaxgan.runs.provenance import start_of
-from flaxgan.runs.trained import RUN_FILES, read_config
+from flaxgan.runs.trained import RUN_FILES
 from flaxgan.system.errors import FULL, UserError, say
-from flaxgan.system.files import locked, portable, replacing
-
-
-def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
-    """Return the two fields that may be paths, independent of the working directory."""
-    fields = {}
-    if data_dir is not None:
-        fields["data_dir"] = _resolved("--data-dir", data_dir)
-    if dataset is not None:
-        fields["dataset"] = (
-            _resolved("--dataset", dataset) if is_path(dataset, data_dir) else dataset
-        )
-    return fields
-
-
-def _resolved(name: str, path: str) -> str:
-    try:
-        return str(Path(path).expanduser().resolve())
-    except (OSError, RuntimeError) as error:  # ~ of nobody, or links in a circle
-        raise UserError(f"{name} {path} can't be used: {error}") from error
+from flaxgan.system.files import locked, replacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,72 +34,8 @@ class Run:
 
     @property
     def resumed(self) -> bool:
+        """Tell whether the folder was a run's before this start."""
         return self.saved is not None
-
-    @classmethod
-    def open(cls, given: dict[str, Any], recipe: dict[str, Any] | None = None) -> Self:
-        """Open a new run with these fields, or resume the one in `run_dir` with these changed.
-
-        A new run has the recipe's fields, too. Writes nothing yet. Raises UserError if the folder
-        is something else, or if what is given contradicts what the run is.
-        """
-        given = {name: value for name, value in given.items() if value is not None}
-        asked = (recipe or {}) | given
-        folder = content = None
-        if (run_dir := asked.get("run_dir")) is not None:
-            folder, content = _listed(run_dir)
-        if folder is None or not content:
-            return cls._new(folder, asked)
-        if "config.json" not in content:
-            raise UserError(
-                f"--run-dir {folder} is not empty and no run of flaxgan; name a new folder or a"
-                " run's"
-            )
-        return cls._resumed(folder, given)
-
-    @classmethod
-    def _new(cls, folder: Path | None, asked: dict[str, Any]) -> Self:
-        fields = Config.make(**asked)
-        config = fields.replace(**_absolute(fields.dataset, fields.data_dir))
-        if config.image_size is not None:
-            check(config)  # before anything is downloaded
-        source = open_source(config.dataset, config.data_dir, config.split)
-        folder = folder or _new_folder(source.name)
-        if config.image_folder in folder.resolve().parents:
-            raise UserError(
-                f"the run {folder} would lie among the pictures of {config.dataset}; name a"
-                " --run-dir elsewhere"
-            )
-        return cls(folder, config, source, None, frozenset(asked))
-
-    @classmethod
-    def _resumed(cls, folder: Path, given: dict[str, Any]) -> Self:
-        has_checkpoints = any(folder.glob("checkpoints/*"))
-        if any(folder.glob("generated_images/*")) and not has_checkpoints:
-            raise UserError(
-                f"the checkpoints of {folder} are gone; bring them back, or name a new --run-dir"
-            )
-        saved, before = read_config(folder)
-        given |= _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
-        begun = has_checkpoints or any(logged(folder))
-        if not begun:  # it ended before its first step, short of memory perhaps
-            saved.pop("data", None)
-        if wrong := _contradictions(folder, given, before, begun):
-            raise UserError(
-                f"{folder} can't be resumed with {', '.join(wrong)}; leave that out, or start a new"
-                " --run-dir"
-            )
-        if {"images", "epochs"} & given.keys():  # one takes the other's place
-            given = {"images": None, "epochs": None} | given
-        config = before.replace(**given)
-        check(config)
-        chosen = {
-            name: Choice(config[name], reason)
-            for name, reason in saved.get("chosen", {}).items()
-            if name in config.fields and name not in given
-        }
-        source = open_source(config.dataset, config.data_dir, config.split)
-        return cls(folder, config, source, saved, frozenset(given), chosen)
 
     def lacks_evaluation(self, step: int) -> bool:
         """Tell whether an evaluation after `step` was asked for and is not in the log."""
@@ -213,37 +127,3 @@ class Run:
                 temporary.write_text(json.dumps(text, indent=2) + "\n")
         except OSError as error:
             raise UserError(f"can't write to --run-dir {self.folder}: {error.strerror}") from error
-
-
-def _listed(run_dir: str) -> tuple[Path, list[str]]:
-    """Return a folder that may be there, and the names in it. Raises UserError if it is none."""
-    try:
-        folder = Path(run_dir).expanduser()
-        return folder, [name for name in os.listdir(folder) if not name.startswith(".")]
-    except FileNotFoundError:  # a new one
-        return folder, []
-    except (OSError, RuntimeError) as error:  # no folder, not readable, or ~ of nobody
-        raise UserError(
-            f"--run-dir {run_dir} can't be used: {error}; name a new folder or a run's"
-        ) from error
-
-
-def _contradictions(folder: Path, given: dict[str, Any], before: Config, begun: bool) -> list[str]:
-    """Return in words which of the fields `given` can't be changed in the run that is resumed."""
-    fixed = ["dataset", "split"]
-    if begun:
-        fixed = [name for name, field in before.fields.items() if field.metadata["fixed"]]
-        if not evaluated(folder):
-            fixed = [name for name in fixed if name not in ("extractor", "evaluate_num")]
-    changed = [name for name in given if name in fixed and given[name] != before[name]]
-    if "dataset" in changed and before.image_folder and os.path.isabs(given["dataset"]):
-        changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
-    return [
-        f"{spelled(name, given[name])} (the run has {spelled(name, before[name])})"
-        for name in changed
-    ]
-
-
-def _new_folder(name: str) -> Path:
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    return Path("runs") / f"{portable(name)}-{stamp}"
