@@ -169,7 +169,7 @@ def choices_of(hint: Any) -> tuple[Any, ...]:
 def is_a(value: Any, hint: Any) -> bool:
     """Tell whether a value, from JSON perhaps, is of a field's type.
 
-    Whole numbers are numbers; True is none. Whole numbers are numbers; True is none.
+    Whole numbers are numbers; True is none.
     """
     if choices := choices_of(hint):
         return value in choices

@@ -83,8 +83,7 @@ def add_flag(
 ) -> None:
     """Add the flag of a field; `shown` is the default that its help names.
 
-    Not given, it is absent when parsed, or `default`. Not given, it is absent when parsed, or
-    `default`.
+    Not given, it is absent when parsed, or `default`.
     """
     declared = Config if name in SHARED else OPTIONS[method]
     field, hint = fields_of(method)[name], type_of(declared, name)

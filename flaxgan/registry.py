@@ -26,10 +26,7 @@ class Registry(dict[str, T]):
         _ADDED[field] = []
 
     def __setitem__(self, name: str, value: T) -> None:
-        """Add what a name stands for, or replace it. Raises UserError for a built-in name.
-
-        Raises UserError for a built-in name.
-        """
+        """Add what a name stands for, or replace it. Raises UserError for a built-in name."""
         if name in self and name not in _ADDED[self._field]:
             raise UserError(
                 f"{name!r} is flaxgan's own name; choose another for what you add to"

@@ -39,7 +39,7 @@ class Target:
 def _reserve(file: BinaryIO, size: int) -> None:
     """Set the file's space aside, so that a full disk is noticed before hours of work.
 
-    Raises OSError. Raises OSError.
+    Raises OSError.
     """
     if not hasattr(os, "posix_fallocate"):
         return

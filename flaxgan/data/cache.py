@@ -46,7 +46,7 @@ def prepare(
 ) -> Dataset:
     """Return the data set at this size, fitted as --fit says: from the cache, or built into it.
 
-    Says what people should know of it. Says what people should know of it.
+    Says what people should know of it.
 
     Raises UserError if no picture is readable, or one can't be read for reasons that are not its
     own.

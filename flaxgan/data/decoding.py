@@ -79,7 +79,7 @@ def decoding() -> Iterator[None]:
 def open_picture(file: BinaryIO) -> Image.Image:
     """Open the picture in a file: its header is read, its pixels are not.
 
-    Raises Unreadable if the file holds none. Raises Unreadable if it holds none.
+    Raises Unreadable if the file holds none.
     """
     with decoding():
         try:

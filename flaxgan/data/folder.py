@@ -67,7 +67,7 @@ def _classes(pictures: list[PurePath]) -> tuple[list[str | None], list[str]]:
 
 
 def _list_files(root: Path) -> Listing:
-    """Raise UserError if the folder can't be read or holds no files."""
+    """List a folder. Raises UserError if it can't be read or holds no files."""
     try:
         listing = list_files(root)
     except Unreadable as error:

