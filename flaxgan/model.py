@@ -54,9 +54,7 @@ class Model:
 
     @property
     def class_names(self) -> list[str]:
-        """Return the names of the classes that can be asked for, by their numbers; none of an
-        unconditional run.
-        """
+        """Return the names of the classes that can be asked for; none of an unconditional run."""
         return [*self.run.class_counts] if self.config.num_classes else []
 
     def class_ids(self, labels: Label | Sequence[Label]) -> list[int]:
@@ -117,8 +115,9 @@ class Model:
     def _rows(
         self, labels: Label | Sequence[Label] | np.ndarray | None, seed: int, each: int, one: bool
     ) -> list[np.ndarray | None]:
-        """Return the labels (each,) of the images of one set of z, and of each further one; `one`:
-        they share a class.
+        """Return the labels (each,) of the images of one set of z, and of each further one.
+
+        If `one`, the images of a set share a class.
         """
         if isinstance(labels, np.ndarray):
             if labels.shape != (each,):

@@ -186,9 +186,7 @@ class GANOptions:
 
     @property
     def batches_per_step(self) -> int:
-        """Return how many batches of new images a step takes: one for each update of the
-        discriminator.
-        """
+        """Return how many batches of new images a step takes: one for each discriminator update."""
         return self.d_steps
 
 

@@ -37,8 +37,9 @@ class Output:
         return FORMS[self.path.suffix.lower()]
 
     def require_fit(self, num: int, size: tuple[int, int], columns: int | None) -> None:
-        """Raise UserError if `num` pictures of (height, width), so many beside each other, can't be
-        written in this form.
+        """Raise UserError if `num` images, so many beside each other, can't be written so.
+
+        `size` is (height, width).
         """
         h, w = (side * self.scale for side in size)
         if self.form.write is _write_array and self.scale > 1:
@@ -60,9 +61,7 @@ class Output:
             )
 
     def require_writable(self) -> None:
-        """Raise UserError, before anything is computed, if it can't be written, or would mix with
-        what is there.
-        """
+        """Raise UserError if it can't be written, or would mix with what is there."""
         require_writable(self.path if self.path.suffix else self.path / "0.png")
         if not self.path.suffix and any(self.path.iterdir()):
             raise UserError(f"--output {self.path} is not an empty folder; name another")
@@ -70,10 +69,9 @@ class Output:
     def write(
         self, images: np.ndarray, columns: int | None = None, names: list[str] | None = None
     ) -> None:
-        """Write uint8 (N, H, W, C), so many beside each other (as square as it gets if None), with
-        a name for each row, or none.
+        """Write uint8 (N, H, W, C), `columns` beside each other, with a name for each row.
 
-        Raises UserError if that fails.
+        Without columns it is as square as it gets. Raises UserError if that fails.
         """
         try:
             self.form.write(self, images, columns, names)

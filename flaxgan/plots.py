@@ -22,8 +22,6 @@ LONGEST_NAME = 32  # letters of a row's name
 def _import_matplotlib() -> Any:
     """Import matplotlib whatever MPLBACKEND names, a notebook's own say; no file needs a backend.
 
-    No file needs one.
-
     It takes half a second, for which no start is to wait.
     """
     backend = os.environ.pop("MPLBACKEND", None)

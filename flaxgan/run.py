@@ -47,9 +47,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Tell whether all steps are done: not so after an interrupt, or where the run's `hours`
-        were over before.
-        """
+        """Tell whether all steps are done: not so after an interrupt, or if `hours` were over."""
         return self.total_steps is not None and self.step >= self.total_steps
 
     @property

@@ -79,17 +79,9 @@ def describe(config: Config, dataset: Dataset, devices: list[jax.Device], state:
     """Return two lines on what is trained, for people. Of the `state` its shapes are enough."""
     height, width = config.image_size
     names = dataset.class_names
-    classes = (
-        f", {len(names)} classes ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
-        if names
-        else ""
-    )
-    return (
-        f"{config.dataset}: {len(dataset.images)} pictures,"
-        f" {height}x{width}x{config.channels}{classes}\n"
-        + ", ".join(
-            f"{name} {_parameters(network):,} parameters"
-            for name, network in networks(state).items()
-        )
-        + f", on {len(devices)} {devices[0].device_kind}"
-    )
+    data = f"{len(dataset.images)} pictures, {height}x{width}x{config.channels}"
+    if names:
+        data += f", {len(names)} classes ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
+    sizes = [f"{name} {_parameters(net):,} parameters" for name, net in networks(state).items()]
+    on = f"on {len(devices)} {devices[0].device_kind}"
+    return f"{config.dataset}: {data}\n{', '.join([*sizes, on])}"

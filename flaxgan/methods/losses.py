@@ -94,8 +94,7 @@ def linear_generator(real_logits: Array, fake_logits: Array) -> Array:
 
 
 def relativistic_discriminator(real_logits: Array, fake_logits: Array, _: float = 1.0) -> Array:
-    """Return the discriminator's loss on pairs: softplus of the fake logit minus the real one,
-    averaged.
+    """Return the mean softplus of the fake logit minus the real one of each pair.
 
     Source: Jolicoeur-Martineau 2018; Huang et al. 2024, equation 2.
     """
@@ -103,8 +102,9 @@ def relativistic_discriminator(real_logits: Array, fake_logits: Array, _: float 
 
 
 def relativistic_generator(real_logits: Array, fake_logits: Array) -> Array:
-    """Return the generator's loss on pairs: softplus of the real logit minus the fake one, averaged
-    (Huang et al. 2024).
+    """Return the mean softplus of the real logit minus the fake one of each pair.
+
+    Source: Huang et al. 2024.
     """
     return softplus(real_logits - fake_logits).mean()
 

@@ -45,10 +45,10 @@ def _rows_of_z(
     key: Array, start: Array, num: int, latent_dim: int, truncation: float | None
 ) -> Array:
     def row(i: Array) -> Array:
-        own = jax.random.fold_in(key, i)
+        row_key = jax.random.fold_in(key, i)
         if truncation is None:
-            return jax.random.normal(own, (latent_dim,))
-        return jax.random.truncated_normal(own, -truncation, truncation, (latent_dim,))
+            return jax.random.normal(row_key, (latent_dim,))
+        return jax.random.truncated_normal(row_key, -truncation, truncation, (latent_dim,))
 
     return jax.vmap(row)(start + jnp.arange(num))
 
@@ -81,9 +81,8 @@ def spread_classes(class_counts: dict[str, int], num: int) -> np.ndarray:
     classes = np.array(trained_classes(class_counts), np.int32)
     columns = math.isqrt(num)
     rows = min(-(-num // columns), len(classes))
-    return np.resize(
-        np.repeat(classes[np.linspace(0, len(classes) - 1, rows).round().astype(int)], columns), num
-    )
+    shown = classes[np.linspace(0, len(classes) - 1, rows).round().astype(int)]
+    return np.resize(np.repeat(shown, columns), num)
 
 
 def between(
@@ -99,9 +98,8 @@ def between(
     ends = [latents(seed, 0, 1, latent_dim, truncation=truncation)[0] for seed in seeds]
     rows = []
     for a, b in itertools.pairwise(ends):
-        angle = jnp.arccos(
-            jnp.clip(jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)), -1, 1)
-        )
+        cosine = jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b))
+        angle = jnp.arccos(jnp.clip(cosine, -1, 1))
         if len(a) == 1:  # where there is no way around
             angle = jnp.float32(1e-2)
         for share in jnp.arange(frames) / frames:
@@ -147,9 +145,8 @@ def averaged_generator(
     if not generator.batch_stats:
         return generator
     if generator.module.num_classes:
-        labels = random_classes(class_counts, 0, CALIBRATION_BATCHES * BATCH, CALIBRATING).reshape(
-            CALIBRATION_BATCHES, BATCH
-        )
+        shape = (CALIBRATION_BATCHES, BATCH)
+        labels = random_classes(class_counts, 0, math.prod(shape), CALIBRATING).reshape(shape)
     return _calibrated(generator, labels)
 
 
@@ -211,8 +208,9 @@ def inputs(
     truncation: float | None = None,
     spread: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Return what the first `num` images of a seed are made of: "z" (num, latent_dim) and, if
-    conditional, "label" (num,).
+    """Return what the first `num` images of a seed are made of.
+
+    "z" is float32 (num, latent_dim), "label", if the run is conditional, int32 (num,).
 
     Classes are as frequent as in `class_counts`, those of the training data, or `spread`: one a row
     of a square grid.
@@ -229,9 +227,7 @@ def inputs(
 
 
 def to_sample(state: Any) -> Any:
-    """Return a state with what `sampler` takes alone: the averaged generator, or the generator
-    itself if it is not averaged.
-    """
+    """Return a state with what `sampler` takes alone: the generator, averaged if it is."""
     state = without_optimisers(state)
     generator = (
         state.generator if state.ema_params is None else state.generator.replace(params=None)
@@ -242,8 +238,9 @@ def to_sample(state: Any) -> Any:
 def sampler(
     state: Any, config: Config, class_counts: dict[str, int]
 ) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """Return what makes images, uint8 (N, H, W, C), of inputs: the averaged generator with batch
-    statistics of its own.
+    """Return what makes images, uint8 (N, H, W, C), of inputs.
+
+    That is the averaged generator with batch statistics of its own.
     """
     generator = averaged_generator(state.generator, state.ema_params, class_counts)
     return lambda batch: draw(generator, batch["z"], batch.get("label"))

@@ -73,9 +73,7 @@ def networks(state: Any) -> dict[str, Network]:
 
 
 def with_axis(state: Any, axis: str | None) -> Any:
-    """Return a state of any kind whose modules average their batch statistics over pmap's `axis`;
-    None: over none.
-    """
+    """Return a state whose modules average batch statistics over pmap's `axis`, or over none."""
 
     def mapped(node: Any) -> Any:
         return (
@@ -86,9 +84,7 @@ def with_axis(state: Any, axis: str | None) -> Any:
 
 
 def without_optimisers(state: Any) -> Any:
-    """Return a state without its networks' optimiser states: what images can be made of, in less
-    memory.
-    """
+    """Return a state without optimiser states: images can be made of it, in less memory."""
     is_network = lambda node: isinstance(node, Network)  # noqa: E731
     return jax.tree.map(
         lambda node: node.replace(opt_state=()) if is_network(node) else node,
@@ -107,8 +103,9 @@ def without_frozen(state: Any) -> Any:
 
 
 def with_frozen(state: Any, shape: Any, create: Callable[[], Any]) -> Any:
-    """Return a state that a checkpoint held, with the frozen networks of one that `create` makes,
-    where its `shape` has any.
+    """Return a state from a checkpoint with the frozen networks that `create` makes, if any.
+
+    `shape` says whether there are any.
     """
     missing = [
         field.name for field in dataclasses.fields(shape) if _is_frozen(getattr(shape, field.name))
@@ -126,9 +123,7 @@ SCHEDULES = {
 
 
 def adam(config: Config, rate: float, total_updates: int) -> optax.GradientTransformation:
-    """Return Adam with the configuration's decays, whose rate goes as its schedule says over so
-    many updates.
-    """
+    """Return Adam with the configuration's decays and schedule, over so many updates."""
     return optax.adam(
         SCHEDULES[config.schedule](rate, total_updates), b1=config.beta1, b2=config.beta2
     )
@@ -137,9 +132,7 @@ def adam(config: Config, rate: float, total_updates: int) -> optax.GradientTrans
 def create_network(
     module: nn.Module, key: Array, x: Array, labels: Array | None, tx: optax.GradientTransformation
 ) -> Network:
-    """Return a network with new weights, for inputs x (N, ...) and, if it is conditional, labels
-    (N,).
-    """
+    """Return a network with new weights, for inputs x (N, ...) and labels (N,), if conditional."""
     variables = module.init(key, x, labels, train=True)
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     return Network(

@@ -38,9 +38,7 @@ class Forward(NamedTuple):
 
 
 def forward(network: Network, x: Array, labels: Array | None = None) -> Forward:
-    """Apply a network in training mode so that several losses can learn from its outputs, and it
-    runs once a step.
-    """
+    """Apply a network in training mode once, so that several losses can learn from its outputs."""
 
     def outputs_of(params: Any) -> tuple[Any, Any]:
         outputs, batch_stats, _ = network.replace(params=params).train_mode(x, labels)
@@ -51,37 +49,40 @@ def forward(network: Network, x: Array, labels: Array | None = None) -> Forward:
 
 
 def accumulate_gradients(
-    of: Callable[[Batch, Rng], Any], batch: Batch, rng: Rng, micro_batches: int, axis: str | None
+    gradients: Callable[[Batch, Rng], Any],
+    batch: Batch,
+    rng: Rng,
+    micro_batches: int,
+    axis: str | None,
 ) -> Any:
-    """Return the tree `of(batch, rng)`, averaged over micro-batches of the batch and over devices.
+    """Return the tree `gradients(batch, rng)`, averaged over micro-batches and over devices.
 
     Each micro-batch is normalised by its own batch statistics (as gradient accumulation does
     everywhere), and matches its own mean features if it has to; the running statistics take in the
     micro-batches' mean.
     """
     if micro_batches == 1:
-        return average(of(batch, rng), axis)
+        return average(gradients(batch, rng), axis)
     # Micro-batch i is every so-many-th image from i on, so that each device goes through its own
     # images.
-    parts = jax.tree.map(
+    split = jax.tree.map(
         lambda x: jnp.moveaxis(x.reshape(-1, micro_batches, *x.shape[1:]), 1, 0), batch
     )
-    first = jax.tree.map(lambda x: x[0], parts)
-    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(of, first, rng))
+    first = jax.tree.map(lambda x: x[0], split)
+    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(gradients, first, rng))
 
     def add(sums: Any, numbered: tuple[Array, Batch]) -> tuple[Any, None]:
-        number, part = numbered
-        return jax.tree.map(jnp.add, sums, of(part, rng.fold(number))), None
+        i, micro_batch = numbered
+        return jax.tree.map(jnp.add, sums, gradients(micro_batch, rng.fold(i))), None
 
-    sums, _ = lax.scan(add, zeros, (jnp.arange(micro_batches), parts))
+    sums, _ = lax.scan(add, zeros, (jnp.arange(micro_batches), split))
     return average(jax.tree.map(lambda x: x / micro_batches, sums), axis)
 
 
 def update_ema(
     ema_params: Any, params: Any, step: Array, half_life: int, images_per_step: int
 ) -> Any:
-    """Return the exponential moving average after step `step` (from 1), whose half-life is so many
-    images.
+    """Return the moving average after step `step` (from 1), with a half-life of so many images.
 
     In the beginning it is less, EMA_RAMP of those seen, to forget how the weights began (Karras et
     al. 2020, StyleGAN2's code).

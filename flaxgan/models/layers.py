@@ -210,8 +210,7 @@ def half(x: Array) -> Array:
 
 
 def dropout(x: Array, rate: float, rng: Rng | None, number: int) -> Array:
-    """Set a share `rate` of all values to 0 and scale the rest up; without an `rng` return x (N,
-    ...) as it is.
+    """Set a share `rate` of all values to 0 and scale the rest up; leave x without an `rng`.
 
     `number`: of this layer among those of its network, so that each draws anew.
     """

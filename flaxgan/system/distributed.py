@@ -44,7 +44,7 @@ def join(
 
     Raises UserError if that fails; where they don't come, exits.
 
-    All None: SLURM, Cloud TPU or Kubernetes says where they meet.
+    If all are None, SLURM, Cloud TPU or Kubernetes says where they meet.
     """
     failed = "--distributed: the processes did not meet"
     remedy = (
@@ -109,9 +109,7 @@ def agreed(holds: bool) -> bool:
 
 
 def require_equal(text: str, otherwise: str) -> None:
-    """Raise UserError, on every process, if they don't all have the same: that they do what
-    `otherwise` says.
-    """
+    """Raise UserError on every process if they don't all have the same: they do `otherwise`."""
     if jax.process_count() > 1:
         digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
         if (multihost_utils.process_allgather(digest) != digest).any(0).any():

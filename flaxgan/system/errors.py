@@ -23,9 +23,7 @@ class UserError(ValueError):
 
 
 def say(*text: str, flush: bool = False) -> None:
-    """Print for the person who watches; if they have gone (`| head`), the work goes on, and is
-    silent.
-    """
+    """Print for the person who watches; if they have gone (`| head`), work goes on in silence."""
     try:
         print(*text, flush=flush)
     except BrokenPipeError:
@@ -67,9 +65,7 @@ def explaining_full_disk() -> Iterator[None]:
 
 @contextlib.contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """Turn a UserError into one line on standard error and exit status 2; anything else keeps its
-    traceback.
-    """
+    """Turn a UserError into a line on standard error and exit status 2; raise anything else."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # as standard error does: file names may be no UTF-8
         sys.stdout.reconfigure(errors="backslashreplace")

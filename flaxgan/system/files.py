@@ -56,8 +56,7 @@ def require_outside(output: Path, places: Iterable[Path], what: str) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` against other processes of this host; the system lets go when this one ends,
-    however it ends.
+    """Hold `folder` against other processes of this host until this one ends.
 
     Raises UserError if another process holds it. Windows has no such lock: there nothing is held,
     and two trainings in one folder would overwrite each other's files.

@@ -62,9 +62,7 @@ class Interrupt:
     @classmethod
     @contextlib.contextmanager
     def watch(cls) -> Iterator[Self]:
-        """Take note of the signals while it lasts, unless it is called in a thread other than the
-        main one.
-        """
+        """Take note of signals while it lasts, if it is called in the main thread."""
         interrupt = cls()
         with handling(dict.fromkeys((signal.SIGINT, signal.SIGTERM), interrupt._handle)):
             yield interrupt
