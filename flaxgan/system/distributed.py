@@ -109,7 +109,7 @@ def agreed(holds: bool) -> bool:
 
 
 def require_equal(text: str, otherwise: str) -> None:
-    """Raise UserError on every process if they don't all have the same: they do `otherwise`."""
+    """Raise UserError on every process if their texts differ; `otherwise` says what they do."""
     if jax.process_count() > 1:
         digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
         if (multihost_utils.process_allgather(digest) != digest).any(0).any():
