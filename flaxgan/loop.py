@@ -13,7 +13,6 @@ from jax import Array
 
 from flaxgan.config import PERIODS
 from flaxgan.data import epoch_of, indices
-from flaxgan.methods import method_of
 from flaxgan.methods.state import networks
 from flaxgan.methods.updates import Metrics
 from flaxgan.runs.best import Selection
@@ -96,7 +95,7 @@ class Loop:
             # Several processes may not agree on the time; and all have to evaluate, or none.
             ending = done == total or (late and jax.process_count() == 1)
             save_due = stopping or self._is_due("checkpoint_every", done, ending)
-            saved = self.take(done, metrics, Snapshot.take(state, done) if save_due else None)
+            saved = self.enqueue(done, metrics, Snapshot.take(state, done) if save_due else None)
             if stopping or self._is_due("evaluate_every", done, ending):
                 saved += self.settle(0)
             evaluated = self._evaluate(state, done, ending)
@@ -125,21 +124,20 @@ class Loop:
             trainer.total_steps - done,
             *(period - done % period for period in periods),
         )
-        stage = getattr(method_of(config), "stage", lambda *_: 0)
-        if stage(config, done + count - 1) != stage(config, done):
+        if trainer.stage(done + count - 1) != trainer.stage(done):
             count = 1
         rows = [
             indices(trainer.dataset, config.seed, step, config.images_per_step)
             for step in range(done, done + count)
         ]
         stacked = jax.tree.map(lambda *row: np.stack(row), *rows)
-        return trainer.train_steps(state, stacked, stage(config, done))
+        return trainer.train_steps(state, stacked, trainer.stage(done))
 
-    def take(self, done: int, metrics: Metrics, snapshot: Snapshot | None) -> list[Snapshot]:
+    def enqueue(self, done: int, metrics: Metrics, snapshot: Snapshot | None) -> list[Snapshot]:
         """Append a dispatch, up to step `done`, to what is pending; return what was saved.
 
-        Waits until the device has no more than one dispatch, or SECONDS_AHEAD, left to do, so that
-        Ctrl-C is prompt; and for the snapshot before, as two are one too many in memory.
+        Waits until the device has one dispatch, or half a second of steps, left to do, so that
+        Ctrl-C is prompt. Waits for the snapshot before this one, too: two would fill the memory.
         """
         saved = []
         while snapshot and any(pending.snapshot for pending in self.pending):

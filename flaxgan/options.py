@@ -135,7 +135,7 @@ class GANOptions:
         require_known("penalty", self.penalties, PENALTIES)
         if self.augment_target and self.augment is None:
             raise UserError("--augment-target says how often to --augment; give that too")
-        if self.label_smoothing and self.loss not in ("bce", "lsgan"):
+        if self.label_smoothing and self.loss in ("hinge", "wgan", "relativistic"):
             raise UserError(
                 "--label-smoothing is for --loss bce and lsgan, whose real pictures have a target;"
                 f" {self.loss} has none"

@@ -4,6 +4,7 @@ list.
 
 import importlib.util
 import sys
+from collections import UserDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -14,15 +15,13 @@ T = TypeVar("T")
 _ADDED: dict[str, list[str]] = {}  # field of the options -> names that were added
 
 
-class Registry(dict[str, T]):
-    """A table of functions by the names that a field takes; a name that is added is from then on a
-    value of that field.
-    """
+class Registry(UserDict[str, T]):
+    """A table of functions by the names that a field takes, to which names can be added."""
 
     def __init__(self, field: str, built_in: dict[str, T]):
         """Make the table of `field`, which lists the names that are `built_in` itself."""
-        super().__init__(built_in)
-        self._field = field
+        super().__init__()
+        self.data, self._field = dict(built_in), field
         _ADDED[field] = []
 
     def __setitem__(self, name: str, value: T) -> None:

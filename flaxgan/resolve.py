@@ -1,10 +1,12 @@
 """Fill in what a run's flags leave open, by its preset: from the data, the devices and the time."""
 
 import dataclasses
+import statistics
 import time
 from collections.abc import Sequence
 
 import jax
+import numpy as np
 
 from flaxgan.data.survey import Survey, survey
 from flaxgan.methods import check
@@ -12,7 +14,9 @@ from flaxgan.presets import Choice, Facts, choose, plan
 from flaxgan.runs.folder import Run
 from flaxgan.system.distributed import from_first
 from flaxgan.system.errors import UserError
-from flaxgan.trainer import Trainer, measured_speed
+from flaxgan.trainer import Trainer
+
+DISPATCHES_TIMED = 16
 
 
 def facts_of(run: Run, devices: Sequence[jax.Device], seconds: float | None) -> Facts:
@@ -97,3 +101,20 @@ def cut_to_time(run: Run, facts: Facts, deadline: float, trainer: Trainer, done:
     chosen = plan(run.config, {*run.chosen}, facts)
     images = chosen["images"].value + done * run.config.images_per_step
     return _with(run, chosen | {"images": chosen["images"]._replace(value=images)})
+
+
+def measured_speed(trainer: Trainer) -> float:
+    """Return images per second, the median of a few steps on a state that is then thrown away.
+
+    Waits for the device.
+    """
+    state = trainer.create_state()
+    zeros = np.zeros((trainer.steps_per_dispatch, trainer.images_per_step), np.int64)
+    indices = trainer.dataset.rows(zeros, zeros)
+    seconds = []
+    for _ in range(DISPATCHES_TIMED):
+        began = time.perf_counter()
+        state, metrics = trainer.train_steps(state, indices)
+        jax.block_until_ready(metrics)
+        seconds.append(time.perf_counter() - began)
+    return zeros.size / statistics.median(seconds[1:])  # the first may compile

@@ -12,9 +12,9 @@ from flaxgan.config import Config
 from flaxgan.data import Dataset, steps_per_epoch
 from flaxgan.methods.state import Network, networks
 from flaxgan.presets import described
-from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved
+from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, measured_speed, resolved
 from flaxgan.runs.folder import Run
-from flaxgan.trainer import Trainer, measured_speed, require_divisible
+from flaxgan.trainer import Trainer, require_divisible
 
 
 def _parameters(network: Network) -> int:

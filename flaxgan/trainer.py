@@ -1,8 +1,6 @@
 """The training step, compiled for one or many devices and fed from the data."""
 
 import functools
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +23,6 @@ AXIS = "batch"
 # On a GPU or TPU, where a step is shorter than the host takes to ask for it; a CPU does one, to
 # stop promptly.
 STEPS_PER_DISPATCH = 8
-DISPATCHES_TIMED = 16
 SHARE_FOR_IMAGES = 0.25  # of a device's memory
 State = Any  # of a method
 Data = dict[str, Any]  # arrays by name: "image" and, if there are classes, "label"
@@ -172,7 +169,11 @@ class Trainer:
             return self._resident, jax.tree.map(sharded, indices)
         return jax.tree.map(gathered, self.data, indices), None
 
-    def compile(self, *counts: int) -> None:
+    def stage(self, step: int) -> int:
+        """Return the static number that train_step is told in a step (from 0): its stage, or 0."""
+        return getattr(method_of(self.config), "stage", lambda *_: 0)(self.config, step)
+
+    def compile(self, *counts: int, stage: int = 0) -> None:
         """Compile the programs of so many steps, instead of each when it is first called.
 
         One after the other: on a GPU XLA times candidates, in which programs compiled side by side
@@ -180,7 +181,7 @@ class Trainer:
         what the first has chosen.
         """
         for count in dict.fromkeys(counts):
-            self._program(count)
+            self._program(count, stage)
 
     def _program(self, count: int, stage: int = 0) -> jax.stages.Compiled:
         """Return the program of `count` steps, compiled when it is first asked for.
@@ -231,20 +232,3 @@ class Trainer:
         rows = NamedSharding(self.replicated.mesh, PartitionSpec(AXIS))
         flag = np.full(1, bool(asked))
         return self._any(jax.make_array_from_callback((rows.mesh.size,), rows, lambda _: flag))
-
-
-def measured_speed(trainer: Trainer) -> float:
-    """Return images per second, the median of a few steps on a state that is then thrown away.
-
-    Waits for the device.
-    """
-    state = trainer.create_state()
-    zeros = np.zeros((trainer.steps_per_dispatch, trainer.images_per_step), np.int64)
-    indices = trainer.dataset.rows(zeros, zeros)
-    seconds = []
-    for _ in range(DISPATCHES_TIMED):
-        began = time.perf_counter()
-        state, metrics = trainer.train_steps(state, indices)
-        jax.block_until_ready(metrics)
-        seconds.append(time.perf_counter() - began)
-    return zeros.size / statistics.median(seconds[1:])  # the first may compile

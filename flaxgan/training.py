@@ -1,4 +1,4 @@
-"""A training from its flags to its last line: what is checked, opened, said and gone on with."""
+"""Set up a training, run its loop, and say how it ended: what Python and the command call."""
 
 import contextlib
 import dataclasses
@@ -88,8 +88,10 @@ def _train(run: Run, start: Start) -> None:
         checkpoints = stack.enter_context(Checkpoints(run.folder, run.config.keep_checkpoints))
         done = max(checkpoints.steps(), default=0)
         if is_cut_to_time(run):
+            # a trainer that goes: its images in the device's memory would be there twice
             timed = Trainer(run.config, start.devices, dataset)
             run = cut_to_time(run, start.facts, start.deadline, timed, done)
+            del timed
             total = _total_steps(run.config, per_epoch)
         config = run.config
         if first:
@@ -188,7 +190,7 @@ def _tell_what_starts(run: Run, trainer: Trainer, facts: Facts, done: int) -> No
 def _starting_state(trainer: Trainer, checkpoints: Checkpoints, done: int) -> Any:
     """Return the state after `done` steps; compiles the step if there are more to do."""
     if done < trainer.total_steps:
-        trainer.compile(1, trainer.steps_per_dispatch)
+        trainer.compile(1, trainer.steps_per_dispatch, stage=trainer.stage(done))
     if not done:
         return trainer.create_state()
     saved = checkpoints.restore(trainer.state_shape)

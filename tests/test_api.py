@@ -494,6 +494,10 @@ def test_all_that_can_be_ones_own_at_once(images, tmp_path, added):
     )
     with pytest.raises(flaxgan.UserError, match="flaxgan's own name"):
         flaxgan.LOSSES["bce"] = flaxgan.LOSSES["hinge"]
+    with pytest.raises(flaxgan.UserError, match="flaxgan's own name"):
+        flaxgan.LOSSES.update(bce=flaxgan.LOSSES["hinge"])
+    flaxgan.LOSSES.update(mine=flaxgan.LOSSES["bce"])
+    assert flaxgan.Config.make(loss="mine", label_smoothing=0.1).options.loss == "mine"
     with pytest.raises(flaxgan.UserError, match="--penalty other is none of r1, r2"):
         flaxgan.Config.make(penalty="other=1")
     with pytest.raises(flaxgan.UserError, match="NAME=WEIGHT"):

@@ -461,7 +461,7 @@ def test_half_a_second_of_steps_is_left_to_the_device(monkeypatch, seconds, left
     loop = Loop(None, None, None, reporter, None)
     for done in range(2, 802, 2):
         now[0] += seconds
-        loop.take(done, {"d_loss": np.zeros(2), "g_loss": np.zeros(2)}, None)
+        loop.enqueue(done, {"d_loss": np.zeros(2), "g_loss": np.zeros(2)}, None)
     assert 0 <= reporter.step - (800 - left) <= 2, "at most so many steps, in whole dispatches"
     loop.settle(0)
     assert reporter.step == 800
@@ -479,12 +479,12 @@ def test_what_waits_for_its_losses_is_done_before_later_ones_are_looked_at(monke
     reporter = Reporter(Config.make(batch_size=8, log_every=1), None, 0, 40, 40)
     loop = Loop(None, None, Saves(), reporter, None)
     good = {"d_loss": np.zeros(2), "g_loss": np.zeros(2)}
-    assert loop.take(2, good, None) == []
+    assert loop.enqueue(2, good, None) == []
     second, fourth, fifth = (Snapshot(step, f"state {step}", True) for step in (4, 8, 10))
-    assert loop.take(4, good, second) == loop.take(6, good, None) == saved == []
-    assert loop.take(8, good, fourth) == [second], "one waits at a time"
+    assert loop.enqueue(4, good, second) == loop.enqueue(6, good, None) == saved == []
+    assert loop.enqueue(8, good, fourth) == [second], "one waits at a time"
     assert saved == [("state 4", 4)]
-    assert loop.take(10, good | {"g_loss": np.array([0, np.nan])}, fifth) == [fourth]
+    assert loop.enqueue(10, good | {"g_loss": np.array([0, np.nan])}, fifth) == [fourth]
     assert saved == [("state 4", 4), ("state 8", 8)]
     with pytest.raises(UserError, match="at step 10 "):
         loop.settle(0)
@@ -1007,7 +1007,7 @@ def test_weights_that_are_no_numbers_are_not_saved():
     reporter = Reporter(Config.make(batch_size=8), None, 0, 40, 40)
     with pytest.raises(UserError, match="at step 7 "):
         loop = Loop(None, None, Never(), reporter, None)
-        loop.take(7, {"d_loss": np.zeros(7)}, Snapshot.take(bad, 7))
+        loop.enqueue(7, {"d_loss": np.zeros(7)}, Snapshot.take(bad, 7))
         loop.settle(0)
 
 

@@ -66,7 +66,7 @@ def _in_order(call: Callable[[int], Any], count: int) -> Generator[Any, None, No
 
 
 def _write_header(file: BinaryIO, target: Target, pictures: int) -> None:
-    """Write the header of a .npy of uint8 (images, H, W, C), as long for any number of them."""
+    """Write the header of a .npy of uint8 (images, H, W, C); its length is always the same."""
     shape = (pictures, *target.image_size, target.channels)
     np.lib.format.write_array_header_1_0(
         file, {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -76,7 +76,7 @@ def _write_header(file: BinaryIO, target: Target, pictures: int) -> None:
 def build(source: Source, target: Target, folder: Path) -> Outcome:
     """Write images.npy, labels.npy and meta.json into an empty folder.
 
-    Raises UserError if there is no picture, or one can't be read for reasons that are not its own;
+    Raises UserError if there is no picture, or if a drive or the memory fails;
     OSError if the disk is full.
     """
 
@@ -88,7 +88,7 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
                 pixels = to_pixels(picture, wanted, target.channels, target.fit)
             return pixels, label, enlargement(size, wanted, target.fit)
         except Unreadable as error:
-            # without the frames, which hold the file's bytes
+            # a new error: the traceback of this one would keep the file's bytes in memory
             return Unreadable(error.kind, error.detail, error.lasting)
         except MemoryError as error:
             raise out_of_memory(f"{printable(source.item_name(i))} of {source.title}") from error

@@ -141,17 +141,19 @@ def generator_step(
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         fakes, batch_stats, pullback = generated or _generate(state, batch)
 
-        def judge(x: Array, rng: Rng) -> tuple[Array, Array]:
+        matches = bool(config.options.feature_matching)
+
+        def judge(x: Array, rng: Rng) -> tuple[Array, Any]:
             augmented_x = view(x, rng.fold(0))
             logits, _, features = d.train_mode(augmented_x, batch.get("label"), rng=rng.fold(1))
-            return logits, features["last"][0]
+            return logits, features["last"][0] if matches else None
 
         real_logits, real_features = judge(batch["image"], rng.fold(0))
 
         def loss_fn(fakes: Array) -> Array:
             fake_logits, fake_features = judge(fakes, rng.fold(1))
             loss = LOSSES[config.options.loss].generator(real_logits, fake_logits)
-            if config.options.feature_matching:
+            if matches:
                 loss += config.options.feature_matching * feature_matching(
                     real_features, fake_features, d.module.axis
                 )

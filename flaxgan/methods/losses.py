@@ -27,7 +27,7 @@ def beyond(
 ) -> tuple[Array, Array]:
     """Tell which real logits are above the boundary and which generated ones below.
 
-    There the best discriminator finds both equally likely.
+    At the boundary, 0, the best discriminator finds both equally likely.
     """
     return real_logits > boundary(real_target), fake_logits < boundary(real_target)
 

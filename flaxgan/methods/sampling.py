@@ -136,8 +136,7 @@ def averaged_generator(
 ) -> Network:
     """Return the generator to sample from: averaged weights, if any, and their batch statistics.
 
-    `class_counts`: of the training data; if it is conditional, the classes are as frequent in those
-    statistics.
+    A conditional generator's statistics are those of classes as frequent as in `class_counts`.
     """
     if ema_params is None:
         return generator
@@ -227,7 +226,7 @@ def inputs(
 
 
 def to_sample(state: Any) -> Any:
-    """Return a state with what `sampler` takes alone: the generator, averaged if it is."""
+    """Return a state with the generator alone, and of its weights the averaged ones, if any."""
     state = without_optimisers(state)
     generator = (
         state.generator if state.ema_params is None else state.generator.replace(params=None)

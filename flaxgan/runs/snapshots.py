@@ -16,8 +16,7 @@ import numpy as np
 
 from flaxgan.curves import save_losses
 from flaxgan.data import Dataset, batch_indices, epoch_of
-from flaxgan.methods import method_of
-from flaxgan.methods.state import without_optimisers
+from flaxgan.methods import method_of, to_sample
 from flaxgan.plots import grid, name_rows, save_image, save_side_by_side
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
@@ -73,6 +72,7 @@ class Gallery:
         self.class_counts = dataset.class_counts
         self._attempt = Attempts(run.folder)
         config, self._method = run.config, method_of(run.config)
+        self._to_sample = to_sample(config)
         self.inputs = self._method.inputs(
             config, self.class_counts, config.seed, NUM_IMAGES, spread=True
         )
@@ -94,13 +94,13 @@ class Gallery:
         On a GPU XLA times candidates while it compiles: beside a training either would slow the
         other to a crawl.
         """
-        self._generated(without_optimisers(state))
+        self._generated(self._to_sample(state))
 
     def add(self, state: Any, step: int, last: bool) -> None:
         """Draw the images of a checkpoint in the background. The state must not be donated."""
         while len(self._drawn) >= MOST_WAITING:
             self._hand_out_first()
-        drawn = without_optimisers(state), list(self.log.rows), step, last
+        drawn = self._to_sample(state), list(self.log.rows), step, last
         self._drawn.append(self._pool.submit(self._draw, *drawn))
 
     def hand_out(self) -> None:
