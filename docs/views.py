@@ -128,7 +128,7 @@ TABLES = {
         "cpu_filtering", "layer batch way forward_ms kernel_gradient_ms input_gradient_ms"
     ),
     "abilities": _speed("abilities", "flags net times_a_plain_step"),
-    "jax_versions": _speed("jax_versions", "machine version batch images_per_second ratio"),
+    "jax_versions": _speed("jax_versions", "machine version batch images_per_second ratio note"),
     "loop": _speed(
         "loop", "machine flags seconds bare_images_per_second training_images_per_second share note"
     ),
