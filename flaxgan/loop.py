@@ -1,6 +1,7 @@
 """The training loop: the steps of a run, and what is done between them."""
 
 import dataclasses
+import functools
 import math
 import time
 from collections import deque
@@ -118,11 +119,10 @@ class Loop:
     def _dispatch(self, state: Any, done: int) -> tuple[Any, Metrics]:
         """Ask the device for some steps, up to where something is due; return state, metrics."""
         config, trainer = self.run.config, self.trainer
-        periods = [every for name in PERIODS if (every := self._period(name))]
         count = min(
             trainer.steps_per_dispatch,
             trainer.total_steps - done,
-            *(period - done % period for period in periods),
+            *(every - done % every for every in self._periods.values()),
         )
         if trainer.stage(done + count - 1) != trainer.stage(done):
             count = 1
@@ -166,12 +166,16 @@ class Loop:
         self.checkpoints.save(snapshot.state)
         return snapshot
 
-    def _period(self, name: str) -> int | None:
-        return self.run.config.steps_every(name, self.trainer.per_epoch)
+    @functools.cached_property
+    def _periods(self) -> dict[str, int]:
+        """Return the periods that the run has, in steps, by the names of their fields."""
+        config, per_epoch = self.run.config, self.trainer.per_epoch
+        periods = {name: config.steps_every(name, per_epoch) for name in PERIODS}
+        return {name: every for name, every in periods.items() if every is not None}
 
     def _is_due(self, name: str, done: int, ending: bool) -> bool:
         """Tell whether what the period `name` says is due after `done` steps, or at the end."""
-        every = self._period(name)
+        every = self._periods.get(name)
         return every is not None and done > 0 and (ending or done % every == 0)
 
     def _evaluate(self, state: Any, done: int, ending: bool) -> bool:

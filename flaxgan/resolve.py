@@ -22,9 +22,12 @@ DISPATCHES_TIMED = 16
 def facts_of(run: Run, devices: Sequence[jax.Device], seconds: float | None) -> Facts:
     """Return what a preset decides by; `seconds`: left to train in, or None.
 
-    Opens a few of the pictures where a preset has yet to choose by them, for a new run.
+    Opens a few of the pictures where a preset has yet to choose by them: auto, for a new run.
     """
-    looks = Survey(run.source.image_size, False) if run.resumed else survey(run.source)
+    if run.resumed or run.config.preset == "plain":
+        looks = Survey(run.source.image_size, False)
+    else:
+        looks = survey(run.source)
     return Facts(
         num_images=len(run.source),
         num_classes=len(run.source.class_names),

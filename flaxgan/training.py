@@ -126,10 +126,12 @@ def _train(run: Run, start: Start) -> None:
         )
         done, whole = loop(state, done)
 
-    if gallery and log:
+    if not whole and not loop.is_late:
+        _tell(_stopped(loop, caller, done))
+    elif gallery and log:
         references = selection.references if selection else None
         illness = diagnose(gallery.reals, gallery.generated, log.rows, references)
-        _tell(_last_words(loop, caller, done, whole, illness))
+        _tell(_ended(loop, caller, done, whole, illness))
 
 
 def _tell(text: str) -> None:
@@ -197,19 +199,26 @@ def _starting_state(trainer: Trainer, checkpoints: Checkpoints, done: int) -> An
     return with_frozen(saved, trainer.state_shape, trainer.create_state)
 
 
-def _last_words(loop: Loop, caller: Caller, done: int, whole: bool, illness: str | None) -> str:
+def _resume(loop: Loop, caller: Caller) -> str:
+    run = loop.run
+    return caller.resume(run.folder) + (" --distributed ..." if run.config.distributed else "")
+
+
+def _stopped(loop: Loop, caller: Caller, done: int) -> str:
+    """Return what stopped the run, and how to go on."""
+    return (
+        f"stopped by {loop.interrupt.name or 'another process'} after step {done} of"
+        f" {loop.trainer.total_steps}, all saved; to resume:\n{_resume(loop, caller)}"
+    )
+
+
+def _ended(loop: Loop, caller: Caller, done: int, whole: bool, illness: str | None) -> str:
     """Return what was reached, what is wrong with it if anything, and how to go on."""
-    config, folder, total = loop.run.config, loop.run.folder, loop.trainer.total_steps
-    resume = f"{caller.resume(folder)}{' --distributed ...' if config.distributed else ''}"
-    if not whole and not loop.is_late:
-        return (
-            f"stopped by {loop.interrupt.name or 'another process'} after step {done} of {total},"
-            f" all saved; to resume:\n{resume}"
-        )
     end = f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"
-    lines = [f"{end}; to sample: {caller.sample(folder)}"]
-    if not whole:
-        lines.insert(
-            0, f"--hours {config.hours} are over after step {done} of {total}; to go on: {resume}"
-        )
-    return "\n".join(lines)
+    end += f"; to sample: {caller.sample(loop.run.folder)}"
+    if whole:
+        return end
+    return (
+        f"--hours {loop.run.config.hours} are over after step {done} of"
+        f" {loop.trainer.total_steps}; to go on: {_resume(loop, caller)}\n{end}"
+    )

@@ -594,23 +594,19 @@ def test_arrays_of_the_same_bytes_and_another_shape_are_other_pictures(measure, 
     assert distances[0] < 1e-3 and distances[1] > 0.1
 
 
+def of_the_same(pictures, output):
+    """Return arguments that measure a folder against itself, up to the names of the metrics."""
+    return ["--real", pictures, "--generated", pictures, "--output", output, "--metrics"]
+
+
 def test_pictures_of_an_evaluation_before_do_not_stay(measure, tmp_path, pictures):
-    argv = [
-        "--real",
-        pictures,
-        "--generated",
-        pictures,
-        "--output",
-        tmp_path / "a.json",
-        "--metrics",
-    ]
-    measure(*argv, "memorisation,precision")
+    measure(*of_the_same(pictures, tmp_path / "a.json"), "memorisation,precision")
     assert {path.name for path in tmp_path.iterdir()} == {
         "a.json",
         "a_neighbours.png",
         "a_typical.png",
     }
-    measure(*argv, "precision")
+    measure(*of_the_same(pictures, tmp_path / "a.json"), "precision")
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a_typical.png"}
 
 
@@ -618,16 +614,7 @@ def test_numbers_are_written_though_a_picture_cannot_be_drawn(
     tmp_path, pictures, monkeypatch, capsys
 ):
     monkeypatch.setattr("flaxgan.metrics.results.save_neighbours", lambda *_: 1 / 0)
-    argv = [
-        "--real",
-        pictures,
-        "--generated",
-        pictures,
-        "--output",
-        tmp_path / "a.json",
-        "--metrics",
-        "memorisation,precision",
-    ]
+    argv = [*of_the_same(pictures, tmp_path / "a.json"), "memorisation,precision"]
     evaluate([str(arg) for arg in argv])
     assert "warning: can't draw a_neighbours.png (ZeroDivisionError" in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"a.json", "a_typical.png"}
