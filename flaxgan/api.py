@@ -50,10 +50,12 @@ def train(
     from flaxgan import starting
     from flaxgan.runs.caller import PYTHON
 
+    if fields.get("target") is not None:
+        fields["target"] = starting.named(fields["target"], None, ())
     given = {name: starting.plain(name, x) for name, x in fields.items() if x is not None}
     if dataset is not None:
         given["dataset"] = starting.named(dataset, labels, class_names)
-    elif labels is not None or len(class_names):
+    if dataset is None and (labels is not None or len(class_names)):
         raise UserError(
             "labels and class_names belong to a dataset that is an array; give that too"
         )

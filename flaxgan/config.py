@@ -113,6 +113,12 @@ class Config(SharedOptions):
         return Path(self.dataset) if os.path.isabs(self.dataset) else None
 
     @property
+    def image_folders(self) -> list[Path]:
+        """Return the folders that --dataset and --target name, as image_folder."""
+        named = [self.dataset, getattr(self.options, "target", None)]
+        return [Path(name) for name in named if name and os.path.isabs(name)]
+
+    @property
     def conditional(self) -> bool:
         """Tell whether classes are learnt, which takes labelled images."""
         return getattr(self.options, "conditional", False)

@@ -21,12 +21,20 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
 
 
 PANELS = {  # y axis -> what is drawn over it
-    "loss": ("d_loss", "g_loss"),
-    "share judged right": ("d_real_accuracy", "d_fake_accuracy"),
+    "loss": ("d_loss", "g_loss", "d_back_loss", "g_back_loss"),
+    "share judged right": (
+        *("d_real_accuracy", "d_fake_accuracy"),
+        *("d_back_real_accuracy", "d_back_fake_accuracy"),
+    ),
+    "difference": ("l1_loss", "mse_loss", "cycle_loss", "identity_loss", "perceptual_loss"),
+    "PatchNCE": ("nce_loss", "identity_nce_loss"),
     "share augmented": ("augment_probability",),
     "Fréchet distance": ("fid", "fd_efficientnet_lite0"),
     "share": ("precision", "recall", "density", "coverage"),
-    "feature distance": ("feature_distance",),
+    "feature distance": ("feature_distance", "target_distance", "source_distance"),
+    "kernel distance": ("kid_efficientnet_lite0", "kid_inception"),
+    "dB": ("psnr", "psnr_luma"),
+    "similarity": ("ssim", "ssim_luma"),
 }
 ALWAYS = 2  # the first panels; the others where there is something to draw
 

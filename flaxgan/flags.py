@@ -23,6 +23,7 @@ GROUPS = {  # of --help: the first field of each
     "device": "how to compute",
     "distributed": "several processes",
     "architecture": "networks",
+    "jitter": "translation",
     "loss": "losses and remedies",
 }
 
@@ -69,9 +70,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> typing.NoReturn:
         unknown = message.partition("unrecognized arguments: ")[2].split("=")[0].split(" ")[0]
         near = difflib.get_close_matches(unknown, self._option_string_actions, 1)
-        raise UserError(
-            message + (f"; did you mean {near[0]}?" if near else "") + f" (see {self.prog} --help)"
-        )
+        others = [method for method in OPTIONS if unknown in map(flag, fields_of(method))]
+        hint = f"; did you mean {near[0]}?" if near else ""
+        if unknown and others:
+            hint = f"; it is a flag of --method {' and '.join(others)} alone"
+        raise UserError(f"{message}{hint} (see {self.prog} --help)")
 
 
 def add_flag(

@@ -3,19 +3,30 @@
 from pathlib import Path
 from typing import Any
 
+import jax
+
+from flaxgan.data import open_data, prepare_data
 from flaxgan.data.array import checked
+from flaxgan.methods import to_sample, translates
 from flaxgan.methods.state import without_optimisers
 from flaxgan.metrics.accuracy import accuracy
 from flaxgan.metrics.comparison import Comparison, NotMeasured
 from flaxgan.metrics.evaluation import METRICS, evaluate
 from flaxgan.metrics.image_sets import ImageSet, open_set, open_training_set, sampled_set
+from flaxgan.metrics.judges import HeldOutJudge
 from flaxgan.metrics.reference import Reference
-from flaxgan.metrics.results import check_output, content_of, save_images, write
+from flaxgan.metrics.results import (
+    check_output,
+    content_of,
+    save_images,
+    save_translations,
+    write,
+)
 from flaxgan.model import Model, checkpoint_name
 from flaxgan.pretrained.extractor import Extractor, own_devices
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
-from flaxgan.runs.trained import load_run, require_apart
+from flaxgan.runs.trained import TrainedRun, load_run, require_apart
 from flaxgan.system.devices import set_up_devices
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import require_outside
@@ -50,6 +61,19 @@ def compare(
     run = load_run(run_dir) if run_dir else None
     config = run.config if run else None
     devices = set_up_devices(device)
+    if run and translates(run.config):
+        return _translations(
+            run,
+            real is not None or generated is not None,
+            metrics=metrics,
+            checkpoint=checkpoint,
+            num=num or num_real,
+            seed=seed,
+            extractor=Extractor(extractor, own_devices(), inception_weights),
+            data_dir=data_dir,
+            device=devices[0],
+            output=output,
+        )
     network = Extractor(extractor, own_devices(), inception_weights)
     state = None
     if run and generated is None:
@@ -83,6 +107,53 @@ def compare(
     return content
 
 
+def _translations(
+    run: TrainedRun,
+    others: bool,
+    *,
+    metrics: list[str] | None,
+    checkpoint: str | int | CheckpointName | None,
+    num: int | None,
+    seed: int,
+    extractor: Extractor,
+    data_dir: str | None,
+    device: jax.Device,
+    output: Path | None,
+) -> dict[str, Any]:
+    """Measure what a run makes of the sources that it holds out.
+
+    Raises UserError if its pictures are gone, or if `others` are named.
+    """
+    if others:
+        raise UserError(
+            f"{run.folder} translates pictures, and is measured on those that it holds out; leave"
+            " --real and --generated out, or the run"
+        )
+    if output:
+        require_apart(output, run.folder, run.config)
+        check_output(output)
+    config = run.config.replace(data_dir=data_dir or run.config.data_dir)
+    for folder in config.image_folders:
+        if not folder.exists():
+            raise UserError(f"the run's pictures are no longer in {folder}; bring them back")
+    dataset = prepare_data(config, open_data(config))
+    state = load(run, checkpoint_name(checkpoint), device, to_sample(config))
+    judge = HeldOutJudge(config, dataset, extractor, num)
+    comparison, measured = judge.measured(state, metrics, seed)
+    if dataset.sha256 != run.sha256:
+        comparison.caveats.append(
+            f"the pictures are no longer the ones that {run.folder} was trained on: what is held"
+            " out now may have been learnt"
+        )
+    if not measured:
+        raise UserError(f"nothing is measured: {'; '.join(comparison.caveats)}")
+    content = content_of(comparison, measured)
+    if output:
+        write(output, content)
+        save_translations(output, comparison)
+    return content
+
+
 def _judged(images: Any, labels: Any, model: Model) -> ImageSet:
     """Return images as the run's discriminator takes them.
 
@@ -105,6 +176,8 @@ def _judged(images: Any, labels: Any, model: Model) -> ImageSet:
 
 def discriminator_accuracy(model: Model, real: Any, generated: Any, seed: int) -> dict[str, float]:
     """Ask the discriminator of a model's run about images: see flaxgan.discriminator_accuracy."""
+    if translates(model.config):
+        raise UserError(f"the discriminator of {model.run.folder} judges patches, not pictures")
     state = load(model.run, CheckpointName("step", model.step), model.device, without_optimisers)
     pairs = [x if isinstance(x, tuple) else (x, None) for x in (real, generated)]
     reals, fakes = (_judged(images, labels, model) for images, labels in pairs)

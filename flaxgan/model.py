@@ -6,7 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.methods import method_of, to_sample
+from flaxgan.data.array import checked
+from flaxgan.data.derived import grey
+from flaxgan.data.forms import source_channels
+from flaxgan.methods import method_of, to_sample, translates
+from flaxgan.methods.filled import translated
 from flaxgan.methods.sampling import between, first_latents, random_classes
 from flaxgan.request import Label, Request, class_ids
 from flaxgan.runs.loading import load
@@ -45,7 +49,11 @@ class Model:
         config = self.run.config
         state = load(self.run, checkpoint_name(checkpoint), self.device, to_sample(config))
         self.step = int(state.step)  # of the checkpoint
-        self._images_of = method_of(config).sampler(state, config, self.run.class_counts)
+        self._images_of, self._translators = None, {}
+        if translates(config):
+            self._translators = method_of(config).translators(state, config)
+        else:
+            self._images_of = method_of(config).sampler(state, config, self.run.class_counts)
 
     @property
     def config(self) -> Config:
@@ -92,6 +100,11 @@ class Model:
 
         Raises UserError for what contradicts itself, or for classes that the run does not have.
         """
+        if self._images_of is None:
+            raise UserError(
+                f"{self.config.run_dir} translates pictures, and draws none of its own; give it"
+                " some: python -m flaxgan.translate RUN PICTURE ..., in Python model.translate"
+            )
         if isinstance(labels, np.ndarray) and num is None and interpolate is None:
             num = len(labels)
         request = Request(
@@ -132,6 +145,31 @@ class Model:
             return [None]
         drawn = random_classes(self.run.class_counts, seed, 1 if one else each)
         return [np.resize(drawn, each)]
+
+    @explaining_out_of_memory()
+    def translate(self, images: np.ndarray, *, backwards: bool = False) -> np.ndarray:
+        """Translate images of any size: uint8 (N, H, W, 1 or 3) or (N, H, W) -> (N, H', W', C).
+
+        H' and W' are H and W, or with --method srgan so many times those. Grey becomes colour and
+        the other way round, as the network takes it. `backwards`, of a cyclegan: from images like
+        --target to those like --dataset. Raises UserError for other arrays, and for a run that does
+        not translate, or not back.
+        """
+        asked = "back" if backwards else "result"
+        if not self._translators:
+            raise UserError(
+                f"{self.config.run_dir} makes pictures of noise, and translates none; to sample:"
+                " python -m flaxgan.sample RUN, in Python model.sample"
+            )
+        if asked not in self._translators:
+            raise UserError(
+                f"--backwards is for --method cyclegan, and {self.config.run_dir} is"
+                f" {self.config.method}; leave it out"
+            )
+        images = checked(images, where="what is to be translated").images
+        channels = self.config.channels if backwards else source_channels(self.config)
+        images = grey(images) if channels == 1 else images.repeat(channels // images.shape[-1], -1)
+        return translated(self._translators[asked], images, self.config)
 
     def __repr__(self) -> str:
         return (

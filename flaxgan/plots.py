@@ -56,7 +56,7 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return sheet
 
 
-def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font_of(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Open matplotlib's font, of many scripts, or where that fails Pillow's, of Latin."""
     try:
         return ImageFont.truetype(
@@ -69,7 +69,7 @@ def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Write a name to the left of each row of a grid, black on white."""
     row = (sheet.shape[0] - GAP) / len(names)
-    font = _font(max(11, row / 8))
+    font = font_of(max(11, row / 8))
     names = [" ".join(name.split()) for name in names]
     shown = [
         name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names

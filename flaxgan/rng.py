@@ -34,28 +34,29 @@ class Rng(struct.PyTreeNode):
 
     def uniform(self, shape: tuple[int, ...]) -> Array:
         """Draw float32 of this shape, (rows, ...), from [0, 1)."""
-        return self._rows(jax.random.uniform(self.key, self._whole(shape)))
+        return self.rows(jax.random.uniform(self.key, self._whole(shape)))
 
     def normal(self, shape: tuple[int, ...]) -> Array:
         """Draw float32 of this shape, (rows, ...), from N(0, 1)."""
-        return self._rows(jax.random.normal(self.key, self._whole(shape)))
+        return self.rows(jax.random.normal(self.key, self._whole(shape)))
 
     def bernoulli(self, probability: float, shape: tuple[int, ...]) -> Array:
         """Draw booleans of this shape, (rows, ...), True with this probability."""
-        return self._rows(jax.random.bernoulli(self.key, probability, self._whole(shape)))
+        return self.rows(jax.random.bernoulli(self.key, probability, self._whole(shape)))
 
     def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
         """Draw int32 of this shape, (rows, ...), from low to high - 1."""
-        return self._rows(jax.random.randint(self.key, self._whole(shape), low, high))
+        return self.rows(jax.random.randint(self.key, self._whole(shape), low, high))
 
     def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape if self.axis is None else (shape[0] * lax.axis_size(self.axis), *shape[1:])
 
-    def _rows(self, drawn: Array) -> Array:
+    def rows(self, whole: Array) -> Array:
+        """Return the rows that a device has of an array of the whole batch."""
         if self.axis is None:
-            return drawn
-        rows = len(drawn) // lax.axis_size(self.axis)
-        return lax.dynamic_slice_in_dim(drawn, lax.axis_index(self.axis) * rows, rows)
+            return whole
+        rows = len(whole) // lax.axis_size(self.axis)
+        return lax.dynamic_slice_in_dim(whole, lax.axis_index(self.axis) * rows, rows)
 
 
 def average(tree: Tree, axis: str | None) -> Tree:

@@ -75,9 +75,10 @@ class SharedOptions:
     learning_rate: float = option(2e-4, "Adam's learning rate, both networks", rule=POSITIVE)
     beta1: float = option(0.5, "Adam's decay of the first moment", rule=SHARE)
     beta2: float = option(0.999, "Adam's decay of the second moment", rule=SHARE)
-    schedule: Literal["constant", "linear", "cosine"] = option(
+    schedule: Literal["constant", "linear", "cosine", "constant_linear"] = option(
         "constant",
-        "how the learning rates go: constant, or falling to 0 at the run's end",
+        "how the learning rates go: constant, or falling to 0 at the run's end;"
+        " constant_linear falls from its middle on",
         fixed=True,
     )
     ema: int = option(

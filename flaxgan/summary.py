@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 import jax
-import numpy as np
 
 from flaxgan.config import Config
 from flaxgan.data import Dataset, steps_per_epoch
+from flaxgan.data.around import blank
 from flaxgan.methods.state import Network, networks
 from flaxgan.presets import described
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, measured_speed, resolved
@@ -31,8 +31,7 @@ def summary(run: Run, devices: list[jax.Device]) -> str:
     run = resolved(run, facts)
     config = run.config
     require_divisible(config, devices)
-    black = np.zeros((config.images_per_step, *config.image_size, config.channels), np.uint8)
-    dataset = Dataset.of(black, np.zeros(len(black), np.int32), tuple(run.source.class_names))
+    dataset = blank(config, run.source, config.images_per_step)
     trainer = Trainer(config, devices, dataset)
     if is_cut_to_time(run):
         run = cut_to_time(run, facts, time.monotonic() + (facts.seconds or 0), trainer, 0)
@@ -79,7 +78,11 @@ def describe(config: Config, dataset: Dataset, devices: list[jax.Device], state:
     """Return two lines on what is trained, for people. Of the `state` its shapes are enough."""
     height, width = config.image_size
     names = dataset.class_names
-    data = f"{len(dataset.images)} pictures, {height}x{width}x{config.channels}"
+    data = f"{len(dataset)} pictures, {height}x{width}x{config.channels}"
+    if dataset.second is not None:
+        data += f", to become like {len(dataset.second)} of {config.options.target}"
+    if dataset.held_out is not None:
+        data += f"; {len(dataset.held_out)} held out"
     if names:
         data += f", {len(names)} classes ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
     sizes = [f"{name} {_parameters(net):,} parameters" for name, net in networks(state).items()]

@@ -126,7 +126,7 @@ class Trainer:
     @property
     def per_epoch(self) -> int:
         """Return the steps of an epoch."""
-        return steps_per_epoch(len(self.dataset.images), self.images_per_step)
+        return steps_per_epoch(len(self.dataset), self.images_per_step)
 
     def _steps(self, stage: int) -> Any:
         """Return the jitted or mapped function of a stage: some steps, one after the other."""
@@ -206,7 +206,7 @@ class Trainer:
         """
         if self._is_stuck_ahead:
             jax.block_until_ready(state)
-        count = len(indices["image"])
+        count = len(next(iter(indices.values())))
         if count == self.steps_per_dispatch:
             return self._program(count, stage)(state, *self._feed(indices))
         rows = []

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import jax
 
 from flaxgan.config import Config
-from flaxgan.data import Dataset, prepare, steps_per_epoch
+from flaxgan.data import Dataset, prepare_data, steps_per_epoch
 from flaxgan.diagnosis import diagnose
 from flaxgan.loop import Loop
+from flaxgan.methods import translates
 from flaxgan.methods.state import with_frozen
 from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
 from flaxgan.pretrained.extractor import Extractor, own_devices
@@ -74,7 +75,7 @@ def train(run: Run, caller: Caller = COMMAND_LINE) -> Path:
 def _train(run: Run, start: Start) -> None:
     first, caller = is_first(), start.caller
     run, dataset = _with_data(run)
-    per_epoch = steps_per_epoch(len(dataset.images), run.config.images_per_step)
+    per_epoch = steps_per_epoch(len(dataset), run.config.images_per_step)
     total = _total_steps(run.config, per_epoch)
     extractor = None
     # before anything is written: its weights may not be there
@@ -142,7 +143,7 @@ def _tell(text: str) -> None:
 
 def _with_data(run: Run) -> tuple[Run, Dataset]:
     """Return the run and its data. Raises UserError if these are not what it began with."""
-    dataset = prepare(run.source, run.config.image_size, run.config.channels, run.config.fit)
+    dataset = prepare_data(run.config, run.source)
     require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
     run.require_same(dataset)
     if run.config.num_classes and not dataset.class_names:
@@ -185,7 +186,7 @@ def _tell_what_starts(run: Run, trainer: Trainer, facts: Facts, done: int) -> No
     )
     summary = describe(run.config, trainer.dataset, trainer.devices, trainer.state_shape)
     _tell(f"{summary}\n{run.folder}: {what}; compiling ...")
-    if total < STEPS_TO_SEE:
+    if total < STEPS_TO_SEE and not translates(run.config):
         _tell(too_short(total, run.config, facts))
 
 
@@ -215,7 +216,10 @@ def _stopped(loop: Loop, caller: Caller, done: int) -> str:
 def _ended(loop: Loop, caller: Caller, done: int, whole: bool, illness: str | None) -> str:
     """Return what was reached, what is wrong with it if anything, and how to go on."""
     end = f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"
-    end += f"; to sample: {caller.sample(loop.run.folder)}"
+    if translates(loop.run.config):
+        end += f"; to translate: {caller.translate(loop.run.folder)}"
+    else:
+        end += f"; to sample: {caller.sample(loop.run.folder)}"
     if whole:
         return end
     return (

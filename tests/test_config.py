@@ -154,7 +154,8 @@ def test_help_of_a_recipe_is_its_own():
         text.startswith("usage: python -m experiments.own_images [FLAGS]")
         and "A folder of your own pictures" in text
     )
-    assert set(GROUPS) <= set(FIELDS) and all(f"\n{title}:\n" in text for title in GROUPS.values())
+    titles = [title for name, title in GROUPS.items() if name in FIELDS]
+    assert len(titles) > 8 and all(f"\n{title}:\n" in text for title in titles)
 
 
 def test_help_imports_nothing_heavy():

@@ -15,10 +15,10 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"options", "shared"},
     {"config"},
     {"data", "convolutions"},
-    {"models"},
-    {"methods", "pretrained", "presets", "plots", "request"},
+    {"models", "pretrained"},
+    {"methods", "presets", "plots", "request"},
     {"curves"},
-    {"outputs", "trainer", "diagnosis"},
+    {"outputs", "inputs", "trainer", "diagnosis", "tables"},
     {"metrics"},
     {"runs"},
     {"resolve", "recipes", "flags"},
@@ -30,7 +30,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"starting"},
     {"api"},
     {"__init__"},
-    {"main", "sample", "evaluate", "__main__"},
+    {"main", "sample", "translate", "evaluate", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

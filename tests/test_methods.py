@@ -7,6 +7,7 @@ The loop, trainer, checkpoints, log and snapshots know nothing of it.
 import dataclasses
 import json
 import types
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -36,6 +37,7 @@ SIZE = (16, 16, 3)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
+    DATA: ClassVar[str] = "images"
     width: int = option(4, "of the hidden layer", rule=WIDTH, fixed=True)
 
 
@@ -154,7 +156,7 @@ UNPAIRED = Dataset({"image": IMAGES}, sha256="a" * 64, second=Dataset({"other": 
 def two(monkeypatch):
     monkeypatch.setitem(METHODS, "two", TWO)
     monkeypatch.setitem(OPTIONS, "two", Options)
-    monkeypatch.setattr("flaxgan.training.prepare", lambda *_: UNPAIRED)
+    monkeypatch.setattr("flaxgan.training.prepare_data", lambda *_: UNPAIRED)
 
 
 @pytest.fixture

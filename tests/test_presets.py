@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from flaxgan.config import Config
-from flaxgan.presets import FEW_IMAGES, Choices, Facts, choose, plan
+from flaxgan.presets import Facts, choose, plan
+from flaxgan.presets.facts import Choices
+from flaxgan.presets.gan import FEW_IMAGES
 from flaxgan.resolve import facts_of
 from flaxgan.runs.checkpoint import Checkpoints
 from flaxgan.runs.opening import open_run

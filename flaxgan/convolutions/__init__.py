@@ -5,11 +5,13 @@ the CPU they are written as matrix products. Kernels are (4, 4, in, out) whateve
 that a checkpoint moves freely.
 """
 
+from types import ModuleType
+
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from flaxgan.convolutions import stride1
+from flaxgan.convolutions import stride1, winograd3x3
 from flaxgan.convolutions.im2col import IM2COL
 from flaxgan.convolutions.lowering import Lowering
 from flaxgan.convolutions.winograd import F2, F4
@@ -26,7 +28,14 @@ MOST_IN_BLOCKS = 64
 FEW_POSITIONS = 128
 MANY_POSITIONS = 2048  # for fewer, F4's 25/4 times larger one costs more than it saves over F2
 
-__all__ = ["conv4x4", "conv4x4_transpose", "conv_stride1"]
+__all__ = [
+    "conv3x3_down",
+    "conv3x3_up",
+    "conv4x4",
+    "conv4x4_transpose",
+    "conv_reflected",
+    "conv_stride1",
+]
 
 
 def _lowering(n: int, h: int, w: int, channels: int, dtype: DTypeLike) -> Lowering:
@@ -75,6 +84,47 @@ def conv4x4_transpose(x: Array, kernel: Array) -> Array:
     return _conv_transpose(_lowering(n, h, w, kernel.shape[3], x.dtype), x, kernel)
 
 
-def conv_stride1(x: Array, kernel: Array) -> Array:
-    """Convolve with padding 'SAME': (N, H, W, I), (odd, odd, I, O) -> (N, H, W, O)."""
-    return (stride1.conv if on_cpu() else stride1.xla_conv)(x, kernel)
+def conv_stride1(x: Array, kernel: Array, padding: int | None = None) -> Array:
+    """Convolve with `padding` zeros at each side, by default as many as keep an odd kernel's size.
+
+    (N, H, W, I), (S, S, I, O) -> (N, H + 2 * padding - S + 1, W + 2 * padding - S + 1, O).
+    """
+    padding = len(kernel) // 2 if padding is None else padding
+    if not on_cpu():
+        return stride1.xla_conv(x, kernel, padding)
+    return _stride1(x, kernel, padding).conv(x, kernel, padding)
+
+
+def _stride1(x: Array, kernel: Array, padding: int) -> ModuleType:
+    """Return the faster lowering on a CPU.
+
+    Minimal filtering makes a kernel four times larger, which takes about as many tiles as it has
+    channels to be worth it.
+    """
+    n, h, w, _ = x.shape
+    shrinks = 2 * padding - len(kernel) + 1
+    tiles = n * -(-(h + shrinks) // 4) * -(-(w + shrinks) // 4)
+    suits = len(kernel) == 3 and x.dtype == jnp.float32 and min(kernel.shape[2:]) >= FEW_CHANNELS
+    return winograd3x3 if suits and tiles >= max(kernel.shape[2:]) else stride1
+
+
+def conv_reflected(x: Array, kernel: Array) -> Array:
+    """Convolve a picture that is mirrored at its edges: (N, H, W, I), (odd, odd, I, O) -> O."""
+    sides = (len(kernel) // 2,) * 2
+    return conv_stride1(jnp.pad(x, ((0, 0), sides, sides, (0, 0)), "reflect"), kernel, 0)
+
+
+def conv3x3_down(x: Array, kernel: Array) -> Array:
+    """Convolve with stride 2 and a zero at each side: (N, H, W, I), (3, 3, I, O) -> (N, H/2, ...).
+
+    As a 4x4 kernel with zeros in its last row and column. H and W are even.
+    """
+    return conv4x4(x, jnp.pad(kernel, ((0, 1), (0, 1), (0, 0), (0, 0))))
+
+
+def conv3x3_up(x: Array, kernel: Array) -> Array:
+    """Apply the transposed convolution of stride 2: (N, H, W, I), (3, 3, I, O) -> (N, 2H, 2W, O).
+
+    It is PyTorch's ConvTranspose2d(3, stride=2, padding=1, output_padding=1), its kernel turned.
+    """
+    return conv4x4_transpose(x, jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0))))

@@ -1,4 +1,4 @@
-"""The tables of minimal filtering F(M, 2) (Winograd 1980)."""
+"""The tables of minimal filtering F(M, R) (Winograd 1980)."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ Table = tuple[tuple[float, ...], ...]
 
 
 class Filter(NamedTuple):
-    """Hold the tables of F(M, 2): y = outputs @ ((inputs @ x) * (taps @ w))."""
+    """Hold the tables of F(M, R): y = outputs @ ((inputs @ x) * (taps @ w))."""
 
-    inputs: Table  # (M + 1, M + 1)
-    taps: Table  # (M + 1, 2)
-    outputs: Table  # (M, M + 1)
+    inputs: Table  # (M + R - 1, M + R - 1)
+    taps: Table  # (M + R - 1, R)
+    outputs: Table  # (M, M + R - 1)
 
     @property
     def tile(self) -> int:
@@ -20,12 +20,12 @@ class Filter(NamedTuple):
         return len(self.outputs)
 
 
-def filter_from_points(*points: float) -> Filter:
-    """Return F(M, 2), made from M points and infinity (Toom and Cook's method).
+def filter_from_points(*points: float, taps: int = 2) -> Filter:
+    """Return F(M, taps), made from M + taps - 2 points and infinity (Toom and Cook's method).
 
-    A polynomial of M coefficients times one of 2 has M + 1, which its values at the points and at
-    infinity determine; and those are the products of the factors' values. F(M, 2) is that
-    multiplication transposed.
+    A polynomial of M coefficients times one of R has M + R - 1, which its values at as many points
+    determine, infinity among them; and those are the products of the factors' values. F(M, R) is
+    that multiplication transposed.
     """
 
     def values(coefficients: int) -> np.ndarray:
@@ -37,10 +37,10 @@ def filter_from_points(*points: float) -> Filter:
             [np.vander(points, coefficients, increasing=True), np.eye(coefficients)[-1:]]
         )
 
-    m = len(points)
-    inputs = np.linalg.inv(values(m + 1)).T.round(15)  # so that zeros are zeros
+    inputs = np.linalg.inv(values(len(points) + 1)).T.round(15)  # so that zeros are zeros
 
     def table(values: np.ndarray) -> Table:
         return tuple(map(tuple, values.tolist()))
 
-    return Filter(table(inputs), table(values(2)), table(values(m).T))
+    m = len(points) + 2 - taps
+    return Filter(table(inputs), table(values(taps)), table(values(m).T))

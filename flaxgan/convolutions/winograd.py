@@ -15,82 +15,27 @@ first, then columns of each row. In the shapes below, P is (M + 1)^2.
 """
 
 import functools
-import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
-from flaxgan.convolutions.filters import Filter, Table, filter_from_points
+from flaxgan.convolutions.filters import Filter, filter_from_points
 from flaxgan.convolutions.lowering import Lowering, closed
-from flaxgan.convolutions.matmul import (
-    as_rows,
-    from_rows,
-    matrix,
-    multiply,
-    no_inline,
-    padded,
-    shifted,
+from flaxgan.convolutions.matmul import as_rows, from_rows, multiply, no_inline, padded, shifted
+from flaxgan.convolutions.tiles import (
+    apart,
+    from_outputs,
+    joined,
+    micro_batches,
+    outputs,
+    sums,
+    tiles,
+    together,
+    transposed,
 )
-
-# bytes of x, times M: the matrices made of x and of y then still stay in the last cache of most
-# CPUs
-CACHED = 2**22
-
-
-def _transposed(table: Table) -> Table:
-    return tuple(zip(*table, strict=True))
-
-
-def _sums(table: Table, pieces: Sequence[Array] | Array) -> list[Array]:
-    """Return the sum of the pieces, arrays of one shape, weighted by each row of a table.
-
-    An Array's pieces are sliced anew for each row: sums of shared slices took a step 4 % longer.
-    """
-    return [
-        functools.reduce(
-            operator.add,
-            (weight * piece for weight, piece in zip(row, pieces, strict=True) if weight),
-        )
-        for row in table
-    ]
-
-
-def _apart(
-    pieces: Callable[[Array, int], Sequence[Array]], x: Array, axes: tuple[int, int]
-) -> list[Array]:
-    return [matrix(piece) for row in pieces(x, axes[0]) for piece in pieces(row, axes[1])]
-
-
-def _together(
-    join: Callable[[Sequence[Array], int], Sequence[Array]],
-    pieces: Sequence[Array],
-    axes: tuple[int, int],
-) -> Array:
-    """Stack what `join` makes of each row's pieces behind the axis along which it joins."""
-    length = math.isqrt(len(pieces))
-    rows = [
-        jnp.stack(join(pieces[row : row + length], axes[1]), axes[1] + 1)
-        for row in range(0, len(pieces), length)
-    ]
-    return jnp.stack(join(rows, axes[0]), axes[0] + 1)
-
-
-@functools.partial(no_inline, static=("table", "stride", "axis"))
-def _tiles(x: Array, table: Table, stride: int, axis: int) -> list[Array]:
-    """Return the table's sums of each tile along an axis, an array for each of its rows.
-
-    A tile is as many neighbours as the table has columns; one begins every `stride` elements.
-    """
-    width = len(table[0])
-    count = (x.shape[axis] - width) // stride + 1
-    pieces = [
-        lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis)
-        for start in range(width)
-    ]
-    return _sums(table, pieces)
 
 
 @no_inline
@@ -105,8 +50,8 @@ def _blocks(x: Array) -> Array:
 
 def _inputs(x: Array, f: Filter) -> list[Array]:
     """Take x apart: (N, H, W, C) -> P matrices (N*H/(2*M)*W/(2*M), 4*C)."""
-    return _apart(
-        lambda blocks, axis: _tiles(blocks, table=f.inputs, stride=f.tile, axis=axis),
+    return apart(
+        lambda blocks, axis: tiles(blocks, table=f.inputs, stride=f.tile, axis=axis),
         _blocks(x),
         (1, 2),
     )
@@ -118,7 +63,7 @@ def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -
     def join(m: Sequence[Array], axis: int) -> list[Array]:
         # A tile's last block is also the first of the next. Its first pixel belongs to this tile,
         # its second to the next.
-        first, *inner, last = _sums(_transposed(f.inputs), m)
+        first, *inner, last = sums(transposed(f.inputs), m)
         return [
             first[..., 1, :] + shifted(last[..., 1, :], 1, axis),
             *(block[..., pixel, :] for block in inner for pixel in (0, 1)),
@@ -127,7 +72,7 @@ def _from_inputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -
 
     n, h, w, c = shape
     side = 2 * f.tile
-    return _together(
+    return together(
         join, [m.reshape(n, h // side, w // side, 2, 2, c) for m in matrices], (1, 2)
     ).reshape(shape)
 
@@ -141,83 +86,49 @@ def _taps(kernel: Array, hwoi: bool, f: Filter) -> list[Array]:
         .reshape(2, 2, 4, *kernel.shape[2:])
     )
     matrices = jax.vmap(jax.vmap(lambda taps: as_rows(taps, hwoi)))(blocks)
-    return _apart(lambda w, _: _sums(f.taps, w), matrices, (0, 0))
+    return apart(lambda w, _: sums(f.taps, w), matrices, (0, 0))
 
 
 def _from_taps(matrices: Sequence[Array], hwoi: bool, f: Filter) -> Array:
     """Apply the transpose of _taps."""
-    blocks = _together(lambda m, _: _sums(_transposed(f.taps), m), matrices, (-1, -1))
+    blocks = together(lambda m, _: sums(transposed(f.taps), m), matrices, (-1, -1))
     taps = jax.vmap(jax.vmap(lambda rows: from_rows(rows, 4, hwoi)))(blocks)
     return taps.reshape(2, 2, 2, 2, *taps.shape[3:]).swapaxes(1, 2).reshape(4, 4, *taps.shape[3:])
-
-
-def _outputs(y: Array, f: Filter) -> list[Array]:
-    """Take y apart: (N, H, W, O) -> P matrices (N*H/M*W/M, O)."""
-    table = _transposed(f.outputs)
-    return _apart(
-        lambda y, axis: _tiles(y, table=table, stride=f.tile, axis=axis),
-        y.astype(jnp.float32),
-        (1, 2),
-    )
-
-
-def _from_outputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -> Array:
-    """Apply the transpose of _outputs."""
-    n, h, w, o = shape
-    matrices = [m.reshape(n, h // f.tile, w // f.tile, o) for m in matrices]
-    return _together(lambda m, _: _sums(f.outputs, m), matrices, (1, 2)).reshape(shape)
 
 
 def _filtering_conv(x: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
     n, h, w, _ = x.shape
     products = multiply(_inputs(x, f), _taps(kernel, hwoi, f), x.dtype, turn_right=hwoi)
-    return _from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1]), f).astype(x.dtype)
+    return from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1]), f).astype(x.dtype)
 
 
 def _filtering_transpose(y: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
     n, h, w, _ = y.shape
-    products = multiply(_outputs(y, f), _taps(kernel, hwoi, f), y.dtype, turn_right=not hwoi)
+    products = multiply(outputs(y, f), _taps(kernel, hwoi, f), y.dtype, turn_right=not hwoi)
     return _from_inputs(products, (n, 2 * h, 2 * w, products[0].shape[-1] // 4), f).astype(y.dtype)
 
 
 def _filtering_kernel_gradient(x: Array, y: Array, hwoi: bool, f: Filter) -> Array:
-    outputs, inputs = _outputs(y, f), _inputs(x, f)
-    left, right = (outputs, inputs) if hwoi else (inputs, outputs)
+    factors = outputs(y, f), _inputs(x, f)
+    left, right = factors if hwoi else factors[::-1]
     return _from_taps(multiply(left, right, x.dtype, turn_left=True), hwoi, f)
 
 
-def _micro_batches(f: Filter, x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
-    """Yield every n-th image of each batch, with n such that x stays in the cache.
-
-    So each device goes through its own images.
-    """
-    n = 1
-    while x_bytes > n * f.tile * CACHED and len(batches[0]) % (2 * n) == 0:
-        n *= 2
-    for i in range(n):
-        yield tuple(batch.reshape(-1, n, *batch.shape[1:])[:, i] for batch in batches)
-
-
-def _joined(micro_batches: Iterable[Array]) -> Array:
-    images = [*micro_batches]
-    return jnp.stack(images, 1).reshape(-1, *images[0].shape[1:])
-
-
 def _conv(x: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
-    batches = _micro_batches(f, x.nbytes, x)
-    return _joined(_filtering_conv(x, kernel, hwoi, f) for (x,) in batches)
+    batches = micro_batches(f, x.nbytes, x)
+    return joined(_filtering_conv(x, kernel, hwoi, f) for (x,) in batches)
 
 
 def _transpose(y: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
     x_bytes = 4 * y.nbytes * kernel.shape[3 if hwoi else 2] // y.shape[-1]
-    batches = _micro_batches(f, x_bytes, y)
-    return _joined(_filtering_transpose(y, kernel, hwoi, f) for (y,) in batches)
+    batches = micro_batches(f, x_bytes, y)
+    return joined(_filtering_transpose(y, kernel, hwoi, f) for (y,) in batches)
 
 
 def _kernel_gradient(x: Array, y: Array, hwoi: bool, f: Filter) -> Array:
     # a generator: each gradient is added before the next is computed
     gradients = (
-        _filtering_kernel_gradient(x, y, hwoi, f) for x, y in _micro_batches(f, x.nbytes, x, y)
+        _filtering_kernel_gradient(x, y, hwoi, f) for x, y in micro_batches(f, x.nbytes, x, y)
     )
     return functools.reduce(operator.add, gradients).astype(x.dtype)
 

@@ -4,6 +4,7 @@ batches.
 
 from flaxgan.data.cache import prepare
 from flaxgan.data.dataset import Dataset
+from flaxgan.data.forms import open_data, prepare_data
 from flaxgan.data.open import open_source
 from flaxgan.data.order import batch_indices, epoch_of, indices, steps_per_epoch
 from flaxgan.data.source import Source
@@ -14,7 +15,9 @@ __all__ = [
     "batch_indices",
     "epoch_of",
     "indices",
+    "open_data",
     "open_source",
     "prepare",
+    "prepare_data",
     "steps_per_epoch",
 ]

@@ -160,6 +160,7 @@ def source_of(arrays: Arrays, **naming: Any) -> Source:
         channels=channels,
         image_size=(height, width),
         flip=channels == 3,
+        content=lambda i: images[i].tobytes(),
         **naming,
     )
 

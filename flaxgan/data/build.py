@@ -74,19 +74,19 @@ def _write_header(file: BinaryIO, target: Target, pictures: int) -> None:
 
 
 def build(source: Source, target: Target, folder: Path) -> Outcome:
-    """Write images.npy, labels.npy and meta.json into an empty folder.
+    """Write the arrays of a data set, as .npy, and meta.json into an empty folder.
 
     Raises UserError if there is no picture, or if a drive or the memory fails;
     OSError if the disk is full.
     """
 
-    def decode(i: int) -> tuple[np.ndarray, int, float] | Unreadable:
+    def decode(i: int) -> tuple[np.ndarray, int, float, int] | Unreadable:
         try:
             picture, label = source.read(i)
             with decoding():
                 size, wanted = upright_size(picture), target.image_size
                 pixels = to_pixels(picture, wanted, target.channels, target.fit)
-            return pixels, label, enlargement(size, wanted, target.fit)
+            return pixels, label, enlargement(size, wanted, target.fit), source.digest(i)
         except Unreadable as error:
             # a new error: the traceback of this one would keep the file's bytes in memory
             return Unreadable(error.kind, error.detail, error.lasting)
@@ -98,6 +98,8 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
         print(f"{title}: {len(source)} pictures", flush=True)
     outcome, sha256 = Outcome(len(source)), hashlib.sha256()
     labels: list[int] = []
+    items: list[int] = []
+    digests: list[int] = []
     enlargements: list[float] = []
     with (
         (folder / "images.npy").open("wb") as file,
@@ -112,10 +114,12 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
                 outcome.skipped.append((source.item_name(i), result.kind, result.detail))
                 outcome.lasting &= result.lasting
                 continue
-            pixels, label, growth = result
+            pixels, label, growth, digest = result
             file.write(pixels)
             sha256.update(pixels)
             labels.extend([label] * len(pixels))
+            items.extend([i] * len(pixels))
+            digests.extend([digest] * len(pixels))
             enlargements.extend([growth] * (growth > 1))
         file.truncate()
         file.seek(0)
@@ -127,6 +131,8 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
         )
     sha256.update(np.array(labels, np.int32).tobytes())
     np.save(folder / "labels.npy", np.array(labels, np.int32))
+    np.save(folder / "items.npy", np.array(items, np.int64))
+    np.save(folder / "digests.npy", np.array(digests, np.uint64))
     outcome.pictures, outcome.sha256 = len(labels), sha256.hexdigest()
     outcome.note_enlargements(enlargements, target.image_size)
     (folder / "meta.json").write_text(json.dumps(dataclasses.asdict(outcome)))

@@ -22,7 +22,7 @@ from flaxgan.system.errors import UserError
 from flaxgan.system.files import cache_dir
 
 DAY = 24 * 3600
-FORMAT = 3  # part of every key: raise it when the same source would give other pixels
+FORMAT = 4  # part of every key: raise it when the same source would give other pixels
 
 
 def _digest(value: Any) -> str:
@@ -65,7 +65,9 @@ def prepare(
                     shutil.rmtree(outdated, ignore_errors=True)
         outcome = Outcome(**json.loads((folder / "meta.json").read_text()))
         images = np.load(folder / "images.npy", mmap_mode="r")
-        labels = np.load(folder / "labels.npy")
+        labels, items, digests = (
+            np.load(folder / f"{name}.npy") for name in ("labels", "items", "digests")
+        )
     except UserError:
         raise
     # all but the first of files that were cut short or changed
@@ -79,7 +81,7 @@ def prepare(
     class_names = tuple(source.class_names)
     if labels.min() < 0:  # as TFDS marks pictures without a class
         labels, class_names = np.zeros_like(labels), ()
-    return Dataset.of(images, labels, class_names, outcome.sha256)
+    return Dataset.of(images, labels, class_names, outcome.sha256, items=items, digests=digests)
 
 
 def _build(source: Source, target: Target, folder: Path) -> Path:

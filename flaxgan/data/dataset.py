@@ -19,6 +19,10 @@ class Dataset:
     class_names: tuple[str, ...] = ()  # that labels are indices into
     sha256: str = ""  # of images and labels
     second: "Dataset | None" = None
+    held_out: "Dataset | None" = None  # never trained on: the same arrays of other pictures
+    selection: np.ndarray | None = None  # int64: which rows of the arrays; None: all
+    items: np.ndarray | None = None  # int64 (N,): which of the source's items a row is of
+    digests: np.ndarray | None = None  # uint64 (N,), of those items' contents
 
     @classmethod
     def of(
@@ -27,23 +31,42 @@ class Dataset:
         labels: np.ndarray | None = None,
         class_names: tuple[str, ...] = (),
         sha256: str = "",
+        items: np.ndarray | None = None,
+        digests: np.ndarray | None = None,
     ) -> Self:
         """Return a data set of images and, if there are classes, their labels."""
         labelled = {} if labels is None or not class_names else {"label": labels}
-        return cls({"image": images} | labelled, class_names, sha256)
+        arrays = {"image": images} | labelled
+        return cls(arrays, class_names, sha256, items=items, digests=digests)
 
     def __len__(self) -> int:
+        if self.selection is not None:
+            return len(self.selection)
         return len(next(iter(self.arrays.values())))
 
     @property
     def images(self) -> np.ndarray:
-        """Return the images, uint8 (N, H, W, C)."""
-        return self.arrays["image"]
+        """Return the images, uint8 (N, H, W, C): what generated ones are to look like."""
+        if "image" not in self.arrays and self.second is not None:
+            return self.second.images
+        return self.array("image")
+
+    def array(self, name: str) -> np.ndarray:
+        """Return an array of the set, of its selected rows alone; these are copied."""
+        return self.arrays[name] if self.selection is None else self.arrays[name][self.selection]
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return the set of some of its rows; the second set stays as it is. Copies nothing."""
+        return dataclasses.replace(self, selection=self._selected(rows))
+
+    def _selected(self, rows: np.ndarray) -> np.ndarray:
+        return rows if self.selection is None else self.selection[rows]
 
     @property
     def labels(self) -> np.ndarray:
         """Return the labels, int32 (N,); zeros if there are no classes."""
-        return self.arrays.get("label", np.zeros(len(self), np.int32))
+        has = "label" in self.arrays
+        return self.array("label") if has else np.zeros(len(self), np.int32)
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -58,7 +81,7 @@ class Dataset:
 
     def rows(self, indices: np.ndarray, second: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Return the rows of each array: `indices`, of any shape, or `second` in a second set."""
-        rows = dict.fromkeys(self.arrays, indices)
+        rows = dict.fromkeys(self.arrays, self._selected(indices))
         if self.second is not None and second is not None:
-            rows |= dict.fromkeys(self.second.arrays, second)
+            rows |= self.second.rows(second)
         return rows

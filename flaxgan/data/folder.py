@@ -136,4 +136,5 @@ def open_folder(root: Path, if_missing: str = "") -> Source:
         image_size=None,
         flip=not grey,
         notes=notes,
+        content=lambda i: read_bytes(files[i].path),
     )

@@ -36,6 +36,12 @@ def is_path(dataset: str, data_dir: str | None) -> bool:
     )
 
 
+def is_tfds(dataset: str) -> bool:
+    """Tell whether --dataset, its path absolute, is the name of a TFDS data set."""
+    built_in = dataset in DATASETS or dataset == synthetic_flowers.NAME
+    return not built_in and not os.path.isabs(dataset)
+
+
 def _own(dataset: str) -> Source:
     own = DATASETS[dataset]
     return own if isinstance(own, Source) else own()

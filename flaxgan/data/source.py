@@ -1,6 +1,7 @@
 """What every kind of data set is to the rest of flaxgan, before its pictures are decoded."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +41,11 @@ class Source:
     image_size: tuple[int, int] | None = None  # (height, width), if all pictures share one
     flip: bool = True  # whether a mirrored picture is as natural as the original
     notes: Sequence[str] = ()  # what people should know of how it was understood, a line each
+    # The bytes that item i is made of, by which it is held out; by default its name.
+    content: Callable[[int], bytes] | None = None
+    second: "Source | None" = None  # of unpaired methods: the pictures to become like
+    pairs: "Source | None" = None  # of paired methods: item i is what item i here is made from
+    test: "Source | None" = None  # what is held out, where a split of its own says so
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or self.name)
@@ -47,3 +53,8 @@ class Source:
 
     def __len__(self) -> int:
         return self.length
+
+    def digest(self, i: int) -> int:
+        """Return 64 bits that depend on the content of item i alone."""
+        content = self.content(i) if self.content else self.item_name(i).encode(errors="replace")
+        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")

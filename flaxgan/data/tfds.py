@@ -123,6 +123,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         channels=channels,
         image_size=(height, width) if height and width else None,
         flip=channels == 3 and not any(word in builder.name for word in MIRRORED_IS_WRONG),
+        content=lambda i: records[i]["image"],
     )
 
 

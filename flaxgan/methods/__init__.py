@@ -7,10 +7,18 @@ A method is a module with
     train_step(state, batch, *, config, stage=0)
                                         -> (State, Metrics): uint8 images in, random keys from
                                         state.seed and state.step
+
+and either, if it makes pictures of noise,
+
     inputs(config, class_counts, seed, num, **asked)
                                         -> Batch: z and labels, or whatever images are made of
     sampler(state, config, class_counts)
                                         -> Callable: Batch -> uint8 (N, H, W, C)
+
+or, if it makes them of pictures,
+
+    translators(state, config)          -> dict of Callables, uint8 (N, H, W, C) -> uint8: "result"
+                                        and, if it also translates images, "back"
 
 and perhaps
 
@@ -28,15 +36,26 @@ from typing import Any
 import jax
 
 from flaxgan.config import Config
-from flaxgan.methods import gan
+from flaxgan.methods import cut, cyclegan, gan, pix2pix, srgan
 from flaxgan.methods.state import without_optimisers
 
-METHODS: dict[str, ModuleType] = {"gan": gan}
+METHODS: dict[str, ModuleType] = {
+    "gan": gan,
+    "pix2pix": pix2pix,
+    "cyclegan": cyclegan,
+    "cut": cut,
+    "srgan": srgan,
+}
 
 
 def method_of(config: Config) -> Any:
     """Return the module of a configuration's method."""
     return METHODS[config.method]
+
+
+def translates(config: Config) -> bool:
+    """Tell whether a configuration's method makes pictures of pictures."""
+    return hasattr(method_of(config), "translators")
 
 
 def to_sample(config: Config) -> Callable[[Any], Any]:

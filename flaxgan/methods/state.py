@@ -24,8 +24,8 @@ class Network(struct.PyTreeNode):
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
 
     def train_mode(
-        self, x: Array, labels: Array | None = None, rng: Rng | None = None, **fields: Any
-    ) -> tuple[Array, Any, Any]:
+        self, x: Any, labels: Array | None = None, rng: Rng | None = None, **fields: Any
+    ) -> tuple[Any, Any, Any]:
         """Apply with the statistics of this batch.
 
         Returns the output, the updated running statistics, and the features that were sown.
@@ -119,6 +119,9 @@ SCHEDULES = {
     "constant": lambda rate, steps: rate,
     "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
     "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
+    "constant_linear": lambda rate, steps: optax.linear_schedule(
+        rate, 0.0, steps - steps // 2, steps // 2
+    ),
 }
 
 
@@ -130,7 +133,7 @@ def adam(config: Config, rate: float, total_updates: int) -> optax.GradientTrans
 
 
 def create_network(
-    module: nn.Module, key: Array, x: Array, labels: Array | None, tx: optax.GradientTransformation
+    module: nn.Module, key: Array, x: Any, labels: Array | None, tx: optax.GradientTransformation
 ) -> Network:
     """Return a network with new weights, for inputs x (N, ...) and labels (N,), if conditional."""
     variables = module.init(key, x, labels, train=True)

@@ -37,11 +37,13 @@ class Forward(NamedTuple):
     pullback: Callable[[Any], Any]
 
 
-def forward(network: Network, x: Array, labels: Array | None = None) -> Forward:
+def forward(
+    network: Network, x: Array, labels: Array | None = None, rng: Rng | None = None
+) -> Forward:
     """Apply a network in training mode once, so that several losses can learn from its outputs."""
 
     def outputs_of(params: Any) -> tuple[Any, Any]:
-        outputs, batch_stats, _ = network.replace(params=params).train_mode(x, labels)
+        outputs, batch_stats, _ = network.replace(params=params).train_mode(x, labels, rng)
         return outputs, batch_stats
 
     outputs, pullback, batch_stats = jax.vjp(outputs_of, network.params, has_aux=True)
@@ -61,22 +63,40 @@ def accumulate_gradients(
     everywhere), and matches its own mean features if it has to; the running statistics take in the
     micro-batches' mean.
     """
+    both = lambda batch, rng: (gradients(batch, rng), None)  # noqa: E731
+    return accumulate_with_outputs(both, batch, rng, micro_batches, axis)[0]
+
+
+def accumulate_with_outputs(
+    gradients: Callable[[Batch, Rng], tuple[Any, Any]],
+    batch: Batch,
+    rng: Rng,
+    micro_batches: int,
+    axis: str | None,
+) -> tuple[Any, Any]:
+    """Return the two trees of `gradients`: one averaged, and one that has a row for each picture.
+
+    The first is averaged as accumulate_gradients says.
+    """
     if micro_batches == 1:
-        return average(gradients(batch, rng), axis)
+        tree, outputs = gradients(batch, rng)
+        return average(tree, axis), outputs
     # Micro-batch i is every so-many-th image from i on, so that each device goes through its own
     # images.
     split = jax.tree.map(
         lambda x: jnp.moveaxis(x.reshape(-1, micro_batches, *x.shape[1:]), 1, 0), batch
     )
     first = jax.tree.map(lambda x: x[0], split)
-    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(gradients, first, rng))
+    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(gradients, first, rng)[0])
 
-    def add(sums: Any, numbered: tuple[Array, Batch]) -> tuple[Any, None]:
+    def add(sums: Any, numbered: tuple[Array, Batch]) -> tuple[Any, Any]:
         i, micro_batch = numbered
-        return jax.tree.map(jnp.add, sums, gradients(micro_batch, rng.fold(i))), None
+        tree, outputs = gradients(micro_batch, rng.fold(i))
+        return jax.tree.map(jnp.add, sums, tree), outputs
 
-    sums, _ = lax.scan(add, zeros, (jnp.arange(micro_batches), split))
-    return average(jax.tree.map(lambda x: x / micro_batches, sums), axis)
+    sums, outputs = lax.scan(add, zeros, (jnp.arange(micro_batches), split))
+    outputs = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1).reshape(-1, *x.shape[2:]), outputs)
+    return average(jax.tree.map(lambda x: x / micro_batches, sums), axis), outputs
 
 
 def update_ema(

@@ -13,6 +13,7 @@ from flaxgan.metrics.frechet import frechet_distance, gaussian
 from flaxgan.metrics.inception_score import SPLITS, inception_score
 from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
+from flaxgan.metrics.translation import OF_TRANSLATIONS, TRANSLATION_METRICS, Translation
 from flaxgan.pretrained import inception
 
 # a generated image is called memorised where it is closer to a real one than this share of the
@@ -199,6 +200,7 @@ METRICS: dict[str, Callable[[Comparison], dict[str, Measured]]] = {
     "memorisation": _memorisation,
     "accuracy": accuracy,
     "inception_score": _inception_score,
+    **TRANSLATION_METRICS,
 }
 
 
@@ -208,7 +210,8 @@ def evaluate(c: Comparison, names: Iterable[str] | None = None) -> dict[str, Mea
     Why one could not be measured goes into c.caveats.
     """
     measured: dict[str, Measured] = {}
-    for name in METRICS if names is None else names:
+    usual = OF_TRANSLATIONS if isinstance(c, Translation) else METRICS
+    for name in usual if names is None else names:
         try:
             measured |= METRICS[name](c)
         except NotMeasured as reason:

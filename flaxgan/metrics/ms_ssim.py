@@ -36,6 +36,29 @@ def _halve(x: Array) -> Array:
     return lax.reduce_window(x, 0.0, lax.add, (1, 2, 2, 1), (1, 2, 2, 1), pads) / 4
 
 
+def _similarities(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return where structure and contrast, and where brightness is alike: (N, H - 10, W - 10, C).
+
+    Wang, Bovik, Sheikh & Simoncelli 2004, equations 6 and 9 to 12.
+    """
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    a_mean, b_mean = _blur(a), _blur(b)
+    a_variance, b_variance = _blur(a * a) - a_mean**2, _blur(b * b) - b_mean**2
+    covariance = _blur(a * b) - a_mean * b_mean
+    structure = (2 * covariance + c2) / (a_variance + b_variance + c2)
+    return structure, (2 * a_mean * b_mean + c1) / (a_mean**2 + b_mean**2 + c1)
+
+
+@jax.jit
+def ssim(a: Array, b: Array) -> Array:
+    """Return the structural similarity (N,) of two batches (N, H, W, C) in 0..255.
+
+    Sides are at least 11; averaged over places where the window fits whole, and over channels.
+    """
+    structure, brightness = _similarities(a.astype(jnp.float32), b.astype(jnp.float32))
+    return (structure * brightness).mean((1, 2, 3))
+
+
 @jax.jit
 def ms_ssim(a: Array, b: Array) -> Array:
     """Return the multi-scale structural similarity (N,) of two batches (N, H, W, C) in 0..255.
@@ -48,15 +71,11 @@ def ms_ssim(a: Array, b: Array) -> Array:
     weights = np.array(WEIGHTS[: scales(*a.shape[1:3])])
     weights /= weights.sum()
     a, b = a.astype(jnp.float32), b.astype(jnp.float32)
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     result = jnp.ones((a.shape[0], a.shape[3]))
     for scale, weight in enumerate(weights):
-        a_mean, b_mean = _blur(a), _blur(b)
-        a_variance, b_variance = _blur(a * a) - a_mean**2, _blur(b * b) - b_mean**2
-        covariance = _blur(a * b) - a_mean * b_mean
-        similarity = (2 * covariance + c2) / (a_variance + b_variance + c2)
+        similarity, brightness = _similarities(a, b)
         if scale == len(weights) - 1:
-            similarity = similarity * (2 * a_mean * b_mean + c1) / (a_mean**2 + b_mean**2 + c1)
+            similarity = similarity * brightness
         result = result * jnp.maximum(similarity.mean((1, 2)), 0) ** weight
         a, b = _halve(a), _halve(b)
     return result.mean(1)

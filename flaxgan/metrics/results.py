@@ -10,10 +10,12 @@ import numpy as np
 import flaxgan
 from flaxgan.metrics.comparison import Comparison, Measured
 from flaxgan.metrics.image_sets import described
-from flaxgan.plots import save_neighbours, save_side_by_side
+from flaxgan.metrics.translation import Translation
+from flaxgan.plots import save_image, save_neighbours, save_side_by_side
 from flaxgan.system.attempts import Attempts
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing, require_writable
+from flaxgan.tables import columns_sheet
 
 HALVES = "one half of the real pictures against the other"
 # What a number means in words, and what its reference is, for the table.
@@ -38,6 +40,13 @@ MEANING = {
     "d_real_accuracy": ("real taken for real", "a discriminator that guesses"),
     "d_fake_accuracy": ("generated taken for generated", "a discriminator that guesses"),
     "inception_score": ("higher is better", ""),
+    "l1": ("mean difference to the target, of 1", ""),
+    "psnr": ("dB, higher is better", ""),
+    "ssim": ("1: as the target", ""),
+    "target_distance": ("to the target, in feature space", ""),
+    "source_distance": ("to the source: how much is changed", "any two sources"),
+    "cycle_distance": ("mean difference there and back again, of 1", ""),
+    "kept_classes": ("share still taken for the source's class", ""),
 }
 
 
@@ -47,12 +56,17 @@ def _number(value: float | None) -> str:
 
 def table(measured: dict[str, Measured]) -> str:
     """Lay out the numbers, a line each: name, value, spread, reference value, what it means."""
-    lines = [("metric", "value", "", "reference", "of", "meaning")]
+    beside = any("nothing" in entry for entry in measured.values())
+    nothing = ["doing nothing"] if beside else []
+    lines = [("metric", "value", "", *nothing, "reference", "of", "meaning")]
     for name, entry in measured.items():
         meaning, reference_is = MEANING.get(name) or MEANING[name.partition("_")[0]]
         spread = f"± {_number(entry['std'])}" if "std" in entry else ""
         value, reference = _number(entry["value"]), _number(entry.get("reference"))
-        lines.append((name, value, spread, reference, reference and reference_is, meaning))
+        nothing = [_number(entry.get("nothing"))] if beside else []
+        lines.append(
+            (name, value, spread, *nothing, reference, reference and reference_is, meaning)
+        )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -101,7 +115,8 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 def _image_paths(path: Path) -> list[Path]:
     """Return where images beside a JSON file go: nearest neighbours, and typical samples."""
-    return [path.with_name(f"{path.stem}_{name}.png") for name in ("neighbours", "typical")]
+    names = ("neighbours", "typical", "translations")
+    return [path.with_name(f"{path.stem}_{name}.png") for name in names]
 
 
 def images_beside(path: Path) -> list[Path]:
@@ -111,6 +126,23 @@ def images_beside(path: Path) -> list[Path]:
 
 PAIRS = 12  # in each row of the image of neighbours
 SHOWN = 64  # in each grid of typical images
+TRANSLATED, GROUPS = 32, 4  # sources in the table of translations, and groups of its columns
+
+
+def save_translations(path: Path, t: Translation) -> None:
+    """Write a table of sources, results and targets beside a JSON file.
+
+    What can't be drawn is left out.
+    """
+    file, count = _image_paths(path)[-1], min(TRANSLATED, t.count)
+    file.unlink(missing_ok=True)
+    columns = {
+        "source": t.nothing[:count],
+        "result": t.generated.images[:count],
+        "its target" if t.paired else "a target": t.real.image_set.images[:count],
+    }
+    with Attempts(path.parent)(file.name):
+        save_image(file, columns_sheet(columns, GROUPS if count > GROUPS else 1))
 
 
 def save_images(path: Path, c: Comparison) -> None:
@@ -121,7 +153,7 @@ def save_images(path: Path, c: Comparison) -> None:
     left out.
     """
     attempt = Attempts(path.parent)
-    neighbours, typical = _image_paths(path)
+    neighbours, typical, _ = _image_paths(path)
     for before in (neighbours, typical):
         before.unlink(missing_ok=True)
     if "nearest_real" in vars(c):

@@ -112,7 +112,10 @@ class Block(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """float32 (N, 224, 224, 3) -> pooled features, float32 (N, 1280)."""
+    """float32 (N, 224, 224, 3) -> pooled features, float32 (N, 1280).
+
+    It sows the map of each stage as "features".
+    """
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -124,6 +127,7 @@ class EfficientNetLite0(nn.Module):
                     features, size, stride if i == 0 else 1, expansion, name=f"block_{block}"
                 )(x)
                 block += 1
+            self.sow("features", "maps", x)
         x = nn.relu6(Conv(DIM, name="head")(x))
         return x.mean((1, 2))
 

@@ -4,12 +4,8 @@ import math
 from typing import Any, Self
 
 from flaxgan.data import Dataset
-from flaxgan.metrics.comparison import Comparison
-from flaxgan.metrics.evaluation import evaluate
-from flaxgan.metrics.image_sets import sampled_set, training_set
-from flaxgan.metrics.reference import Reference
+from flaxgan.metrics.judges import Judge, judge_of
 from flaxgan.pretrained.extractor import Extractor
-from flaxgan.rng import SELECTING
 from flaxgan.runs.checkpoint import BEST, Checkpoints
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
@@ -22,7 +18,6 @@ from flaxgan.system.signals import Abandoned, Interrupt
 class Selection:
     """Measure states of a run against its training data, and keep the nearest.
 
-    Its z are of a stream of their own, so that what is chosen here can be measured anew on others.
     Of several processes the first measures, on its own devices, while the others wait; all of them
     save.
     """
@@ -40,11 +35,7 @@ class Selection:
         self.references: dict[str, float] = {}  # of the last evaluation: what real images have
         self.config, self.log, self.interrupt = run.config, log, interrupt
         self.caveats: set[str] = set()
-        self.class_counts = dataset.class_counts
-        self.real: Reference | None = None
-        if extractor:
-            images = training_set(run.config, dataset)
-            self.real = Reference(images, extractor, mirror=bool(run.config.flip))
+        self.judge = judge_of(run.config, dataset, extractor) if extractor else None
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
         self.best.remove_after(step)
 
@@ -61,22 +52,22 @@ class Selection:
         """
         is_best = abandoned = False
         try:
-            if self.real is not None and self.log is not None:
-                is_best = self._is_best(on_one_device(state), epoch, self.real, self.log)
+            if self.judge is not None and self.log is not None:
+                is_best = self._is_best(on_one_device(state), epoch, self.judge, self.log)
         except Abandoned:
             abandoned = True
         if agreed(is_best):
             self.best.save(state)
         return not agreed(abandoned)
 
-    def _is_best(self, state: Any, epoch: int, real: Reference, log: MetricsLog) -> bool:
+    def _is_best(self, state: Any, epoch: int, judge: Judge, log: MetricsLog) -> bool:
         """Evaluate a state, unless it is in the log; tell whether none before was nearer."""
-        step, name = int(state.step), real.extractor.network.FRECHET
+        step, name = int(state.step), judge.criterion
         distances = {row["step"]: row[name] for row in log.rows if name in row}
         new = step not in distances
         if new:
             with self.interrupt.abandoning():
-                values = self._measured(state, real)
+                values = self._measured(state, judge)
             images_seen = step * self.config.images_per_step
             log.append({"step": step, "epoch": epoch, "images_seen": images_seen} | values)
             distances[step] = values[name]
@@ -87,17 +78,12 @@ class Selection:
         )
         if new:
             best = ", the best so far" if is_best else ""
-            say(f"epoch {epoch}: {name} {distances[step]:.1f}{best}", flush=True)
+            say(f"epoch {epoch}: {name} {_rounded(distances[step])}{best}", flush=True)
         return is_best
 
-    def _measured(self, state: Any, real: Reference) -> dict[str, float]:
+    def _measured(self, state: Any, judge: Judge) -> dict[str, float]:
         """Return all metrics of a state, and print the caveats that are new."""
-        config = self.config
-        generated = sampled_set(
-            state, config, self.class_counts, config.seed, config.evaluate_num, SELECTING
-        )
-        comparison = Comparison(real, generated)
-        measured = evaluate(comparison)
+        comparison, measured = judge.measured(state)
         self.references = {
             name: entry["reference"]
             for name, entry in measured.items()
@@ -108,3 +94,7 @@ class Selection:
             say(f"note: {caveat}", flush=True)
         self.caveats.update(comparison.caveats)
         return values
+
+
+def _rounded(distance: float) -> str:
+    return f"{distance:.1f}" if distance >= 10 else f"{distance:.3g}"

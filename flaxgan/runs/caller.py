@@ -15,7 +15,8 @@ class Caller:
     """Hold what differs between the command and a program that calls flaxgan.train."""
 
     resume: Callable[[Path], str]  # folder of the run -> what to type to go on with it,
-    sample: Callable[[Path], str]  # and to sample from it
+    sample: Callable[[Path], str]  # to sample from it,
+    translate: Callable[[Path], str]  # and to translate with it
     command: str = ""  # as it was typed, for config.json
     on_log: Callable[[dict[str, Any]], None] | None = None  # is called with each row of the log,
     # and with images, uint8 (N, H, W, C), and their step
@@ -26,8 +27,13 @@ def _command(verb: str) -> Callable[[Path], str]:
     return lambda folder: f"python -m flaxgan.{verb}{shlex.quote(str(folder))}"
 
 
-COMMAND_LINE = Caller(_command("main --run-dir "), _command("sample "))
+COMMAND_LINE = Caller(
+    _command("main --run-dir "),
+    _command("sample "),
+    lambda folder: f"{_command('translate ')(folder)} PICTURE --output FOLDER",
+)
 PYTHON = Caller(
     lambda folder: f"flaxgan.train(run_dir={str(folder)!r})",
     lambda folder: f"flaxgan.load({str(folder)!r}).sample(64)",
+    lambda folder: f"flaxgan.load({str(folder)!r}).translate(images)",
 )

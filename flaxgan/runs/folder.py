@@ -11,6 +11,7 @@ from typing import Any
 import flaxgan
 from flaxgan.config import Config
 from flaxgan.data import Dataset, Source
+from flaxgan.data.around import names_held_out
 from flaxgan.fields import spelled
 from flaxgan.presets import Choice
 from flaxgan.runs.metrics_log import evaluated
@@ -92,7 +93,7 @@ class Run:
                 )
             raise UserError(
                 f"the pictures in {self.source.title} are not those that {self.folder} began with "
-                f"(then {before.get('images')}, now {len(dataset.images)}); start a new --run-dir"
+                f"(then {before.get('images')}, now {len(dataset)}); start a new --run-dir"
             )
 
     def write_config(self, dataset: Dataset, step: int, command: str = "") -> None:
@@ -101,10 +102,14 @@ class Run:
         Says what is changed. Raises UserError if it can't be written.
         """
         data: dict[str, Any] = {
-            "images": len(dataset.images),
+            "images": len(dataset),
             "sha256": dataset.sha256,
             "class_names": dataset.class_names,
         }
+        if dataset.second is not None:
+            data["targets"] = len(dataset.second)
+        if dataset.held_out is not None:
+            data["held_out"] = names_held_out(self.source, dataset)
         if dataset.class_names:
             data["class_counts"] = [*dataset.class_counts.values()]
         fields = json.loads(json.dumps(self.config.to_dict()))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from flaxgan.config import Config
-from flaxgan.data import open_source
+from flaxgan.data import open_data
 from flaxgan.data.open import is_path
-from flaxgan.fields import spelled
+from flaxgan.fields import flag, spelled
 from flaxgan.methods import check
 from flaxgan.presets import Choice
 from flaxgan.runs.folder import Run
@@ -41,16 +41,17 @@ def open_run(given: dict[str, Any], recipe: dict[str, Any] | None = None) -> Run
 def _new_run(folder: Path | None, asked: dict[str, Any]) -> Run:
     """Return a new run with the fields `asked` for, in `folder` or in one named by its data."""
     fields = Config.make(**asked)
-    config = fields.replace(**_absolute(fields.dataset, fields.data_dir))
+    config = fields.replace(**_absolute(fields.flat()))
     if config.image_size is not None:
         check(config)  # before anything is downloaded
-    source = open_source(config.dataset, config.data_dir, config.split)
+    source = open_data(config)
     folder = folder or _new_folder(source.name)
-    if config.image_folder in folder.resolve().parents:
-        raise UserError(
-            f"the run {folder} would lie among the pictures of {config.dataset}; name a"
-            " --run-dir elsewhere"
-        )
+    for pictures in config.image_folders:
+        if pictures in folder.resolve().parents:
+            raise UserError(
+                f"the run {folder} would lie among the pictures of {pictures}; name a --run-dir"
+                " elsewhere"
+            )
     return Run(folder, config, source, None, frozenset(asked))
 
 
@@ -62,7 +63,7 @@ def _resumed_run(folder: Path, given: dict[str, Any]) -> Run:
             f"the checkpoints of {folder} are gone; bring them back, or name a new --run-dir"
         )
     saved, before = read_config(folder)
-    given = given | _absolute(given.get("dataset"), given.get("data_dir", before.data_dir))
+    given = given | _absolute({"data_dir": before.data_dir} | given)
     begun = has_checkpoints or any(logged(folder))
     if not begun:  # it ended before its first step, short of memory perhaps
         saved.pop("data", None)
@@ -80,19 +81,20 @@ def _resumed_run(folder: Path, given: dict[str, Any]) -> Run:
         for name, reason in saved.get("chosen", {}).items()
         if name in config.fields and name not in given
     }
-    source = open_source(config.dataset, config.data_dir, config.split)
+    source = open_data(config)
     return Run(folder, config, source, saved, frozenset(given), chosen)
 
 
-def _absolute(dataset: str | None, data_dir: str | None) -> dict[str, str]:
-    """Return those of the two fields that are given, with paths made absolute."""
-    fields = {}
+def _absolute(fields: dict[str, Any]) -> dict[str, str]:
+    """Return those of the fields with paths that are given, made absolute."""
+    data_dir, absolute = fields.get("data_dir"), {}
     if data_dir is not None:
-        fields["data_dir"] = _resolved("--data-dir", data_dir)
-    if dataset is not None:
-        path = is_path(dataset, data_dir)
-        fields["dataset"] = _resolved("--dataset", dataset) if path else dataset
-    return fields
+        absolute["data_dir"] = _resolved("--data-dir", data_dir)
+    for name in ("dataset", "target"):
+        if (value := fields.get(name)) is not None:
+            is_folder = is_path(value, data_dir)
+            absolute[name] = _resolved(flag(name), value) if is_folder else value
+    return absolute
 
 
 def _resolved(name: str, path: str) -> str:
@@ -118,14 +120,15 @@ def _listed(run_dir: str) -> tuple[Path, list[str]]:
 
 def _contradictions(folder: Path, given: dict[str, Any], before: Config, begun: bool) -> list[str]:
     """Return in words which of the fields `given` can't be changed in the run that is resumed."""
-    fixed = ["dataset", "split"]
+    fixed: list[str] = [x for x in ("dataset", "target", "split") if x in before.fields]
     if begun:
         fixed = [name for name, field in before.fields.items() if field.metadata["fixed"]]
         if not evaluated(folder):
             fixed = [name for name in fixed if name not in ("extractor", "evaluate_num")]
     changed = [name for name in given if name in fixed and given[name] != before[name]]
-    if "dataset" in changed and before.image_folder and os.path.isabs(given["dataset"]):
-        changed.remove("dataset")  # a folder that has moved: require_same looks at its pictures
+    for name in ("dataset", "target"):
+        if name in changed and os.path.isabs(before[name]) and os.path.isabs(given[name]):
+            changed.remove(name)  # a folder that has moved: require_same looks at its pictures
     return [
         f"{spelled(name, given[name])} (the run has {spelled(name, before[name])})"
         for name in changed

@@ -3,7 +3,6 @@
 matplotlib takes a second, for which no device should wait.
 """
 
-import math
 import sys
 import time
 from collections import deque
@@ -15,15 +14,15 @@ from typing import Any, Self
 import numpy as np
 
 from flaxgan.curves import save_losses
-from flaxgan.data import Dataset, batch_indices, epoch_of
-from flaxgan.methods import method_of, to_sample
-from flaxgan.plots import grid, name_rows, save_image, save_side_by_side
+from flaxgan.data import Dataset, epoch_of
+from flaxgan.methods import to_sample
+from flaxgan.plots import grid, save_image, save_side_by_side
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.runs.views import view_of
 from flaxgan.system.attempts import Attempts
 
 OnSnapshot = Callable[[np.ndarray, int], None]  # of images, uint8 (N, H, W, C), and their step
-NUM_IMAGES = 64  # in the grids of a run
 SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
 # states to be drawn; on a GPU an epoch may be over sooner than its images are drawn
 MOST_WAITING = 8
@@ -69,17 +68,10 @@ class Gallery:
         `on_snapshot`: is called with what is drawn later, in the thread of `add`.
         """
         self.run, self.log, self.per_epoch, self._on_snapshot = run, log, per_epoch, on_snapshot
-        self.class_counts = dataset.class_counts
         self._attempt = Attempts(run.folder)
-        config, self._method = run.config, method_of(run.config)
-        self._to_sample = to_sample(config)
-        self.inputs = self._method.inputs(
-            config, self.class_counts, config.seed, NUM_IMAGES, spread=True
-        )
-        self.columns = math.isqrt(NUM_IMAGES) if "label" in self.inputs else None  # a class a row
-        size = len(dataset.images)
-        shown = batch_indices(config.seed, 0, size, min(size, NUM_IMAGES))
-        self.reals = np.asarray(dataset.images[shown])
+        self._to_sample = to_sample(run.config)
+        self._view = view_of(run.config, dataset)
+        self.reals = self._view.reals
         with self._attempt("real_images.png"):
             save_image(run.folder / "real_images.png", grid(self.reals))
         grid_after(0, run.folder, per_epoch).parent.mkdir(exist_ok=True)
@@ -94,7 +86,7 @@ class Gallery:
         On a GPU XLA times candidates while it compiles: beside a training either would slow the
         other to a crawl.
         """
-        self._generated(self._to_sample(state))
+        self._view.images(self._to_sample(state))
 
     def add(self, state: Any, step: int, last: bool) -> None:
         """Draw the images of a checkpoint in the background. The state must not be donated."""
@@ -122,18 +114,13 @@ class Gallery:
         """Draw what belongs to a step; return the images, or None if they fail, and the step."""
         generated = None
         with self._attempt("generated pictures"):
-            self.generated = generated = self._generated(state)
+            self.generated = generated = self._view.images(state)
             began = time.monotonic()
             if last or began >= self._next_figures:
                 self._draw_figures(generated, rows, step)
                 now = time.monotonic()
                 self._next_figures = now + (now - began) / SHARE_OF_TIME
-            sheet = grid(generated, self.columns)
-            if self.columns:
-                with self._attempt("the names of the classes"):
-                    names = [*self.class_counts]
-                    first = self.inputs["label"][:: self.columns]
-                    sheet = name_rows(sheet, [names[label] for label in first])
+            sheet = self._view.sheet(state, generated, self._attempt)
             save_image(grid_after(step, self.run.folder, self.per_epoch), sheet)
         return generated, step
 
@@ -141,12 +128,11 @@ class Gallery:
         title = f"{self.run.source.name}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
         with self._attempt("real_vs_generated.png"):
             grids = {"real": self.reals, "generated": generated}
-            save_side_by_side(self.run.folder / "real_vs_generated.png", grids, title, self.columns)
+            save_side_by_side(
+                self.run.folder / "real_vs_generated.png", grids, title, self._view.columns
+            )
         with self._attempt("losses.png"):
             save_losses(self.run.folder / "losses.png", rows, title, self.per_epoch)
-
-    def _generated(self, state: Any) -> np.ndarray:
-        return self._method.sampler(state, self.run.config, self.class_counts)(self.inputs)
 
     def __enter__(self) -> Self:
         sys.setswitchinterval(SWITCH_INTERVAL)

@@ -47,7 +47,7 @@ def load_run(run_dir: Path) -> TrainedRun:
 
 def require_apart(output: Path, run_dir: Path, config: Config) -> None:
     """Raise UserError if --output is a file of the run, or lies among its files or images."""
-    files = [*(run_dir / name for name in RUN_FILES), *filter(None, [config.image_folder])]
+    files = [*(run_dir / name for name in RUN_FILES), *config.image_folders]
     require_outside(output, files, "which belongs to the run")
 
 

@@ -1,10 +1,8 @@
-"""The options of each method: frozen dataclasses of its own flags, in a module that --help reads
-without JAX.
-"""
+"""The options of the method "gan"."""
 
 import dataclasses
 import re
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from flaxgan.fields import (
     COUNT,
@@ -32,6 +30,8 @@ class GANOptions:
 
     None means: derived from another field.
     """
+
+    DATA: ClassVar[str] = "images"  # the form of its data: see data/forms.py
 
     architecture: Literal["dcgan", "dense", "resnet"] = option(
         "dcgan", "which pair of networks", fixed=True, extensible=True
@@ -188,6 +188,3 @@ class GANOptions:
     def batches_per_step(self) -> int:
         """Return how many batches of new images a step takes: one for each discriminator update."""
         return self.d_steps
-
-
-OPTIONS: dict[str, Any] = {"gan": GANOptions}  # by the names of methods.METHODS

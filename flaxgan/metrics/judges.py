@@ -1,0 +1,118 @@
+"""What a run's states are measured on: samples against the training data, or translations of
+sources that are held out against held-out targets.
+"""
+
+import functools
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from flaxgan.config import Config
+from flaxgan.data import Dataset
+from flaxgan.data.derived import enlarged
+from flaxgan.methods import method_of, translates
+from flaxgan.metrics.comparison import Comparison, Measured
+from flaxgan.metrics.evaluation import evaluate
+from flaxgan.metrics.image_sets import MOST, ImageSet, sampled_set, training_set
+from flaxgan.metrics.reference import Reference
+from flaxgan.metrics.translation import Translation, nothing
+from flaxgan.pretrained.extractor import Extractor
+from flaxgan.rng import SELECTING
+
+
+class SamplesJudge:
+    """Measure samples against the training data.
+
+    Its z are of a stream of their own, so that what is chosen by it can be measured anew on others.
+    """
+
+    def __init__(self, config: Config, dataset: Dataset, extractor: Extractor):
+        self.config, self.class_counts = config, dataset.class_counts
+        self.criterion = extractor.network.FRECHET  # by which the best is chosen; lower is better
+        images = training_set(config, dataset)
+        self.real = Reference(images, extractor, mirror=bool(config.flip))
+
+    def measured(self, state: Any) -> tuple[Comparison, dict[str, Measured]]:
+        """Return all metrics of a state, and what was compared. Waits for the device."""
+        config = self.config
+        generated = sampled_set(
+            state, config, self.class_counts, config.seed, config.evaluate_num, SELECTING
+        )
+        comparison = Comparison(self.real, generated)
+        return comparison, evaluate(comparison)
+
+
+class HeldOutJudge:
+    """Measure translations of what is held out. What does not depend on a state is measured once.
+
+    The kernel distance decides: it is without bias however few pictures there are.
+    """
+
+    def __init__(
+        self, config: Config, dataset: Dataset, extractor: Extractor, num: int | None = None
+    ):
+        """Take the first `num` sources of a random order, always the same, and targets."""
+        assert dataset.held_out is not None
+        self.config, self.criterion = config, f"kid_{extractor.name}"
+        held, self.paired = dataset.held_out, dataset.second is None
+        rows = _some(len(held), num)
+        self.sources = held.array("source")[rows]
+        self.labels = held.labels[rows] if held.class_names else None
+        targets = held.images[rows if self.paired else _some(len(held.images), num)]
+        protocol = {"source": "held-out pictures", "images": len(targets)}
+        sha256 = hashlib.sha256(np.ascontiguousarray(targets).data).hexdigest()
+        self.real = Reference(ImageSet(targets, sha256, protocol), extractor, mirror=False)
+
+    @functools.cached_property
+    def nothing(self) -> np.ndarray:
+        """Return what doing nothing gives: the sources, of the targets' size and channels."""
+        targets = self.real.image_set.images
+        return enlarged(self.sources, targets.shape[1:3], targets.shape[-1])
+
+    @functools.cached_property
+    def _of_nothing(self) -> tuple[np.ndarray, dict[str, float]]:
+        c = Translation(self.real, ImageSet(self.nothing, "", {}), nothing=self.nothing)
+        return c.nothing_features, nothing(c)
+
+    def measured(
+        self, state: Any, names: list[str] | None = None, seed: int = 0
+    ) -> tuple[Translation, dict[str, Measured]]:
+        """Return metrics of a state, beside those of doing nothing. Waits for the device."""
+        translators = method_of(self.config).translators(state, self.config)
+        results = translators["result"](self.sources)
+        again = translators["back"](results) if "back" in translators else None
+        protocol = {"source": "results", "step": int(state.step), "images": len(results)}
+        c = Translation(
+            self.real,
+            ImageSet(results, "", protocol),
+            seed,
+            sources=self.sources,
+            nothing=self.nothing,
+            again=again,
+            paired=self.paired,
+            border=getattr(self.config.options, "scale", 0),
+            source_labels=self.labels,
+        )
+        features, values = self._of_nothing
+        c.__dict__["nothing_features"] = features
+        entries = evaluate(c, names)
+        for name, value in values.items():
+            if name in entries:
+                entries[name] |= {"nothing": value}
+        return c, entries
+
+
+def _some(total: int, num: int | None) -> np.ndarray:
+    """Return up to `num` rows of so many, in a random order that is always the same."""
+    return np.random.default_rng(0).permutation(total)[: num or MOST]
+
+
+Judge = SamplesJudge | HeldOutJudge
+
+
+def judge_of(config: Config, dataset: Dataset, extractor: Extractor) -> Judge:
+    """Return what measures the states of a run while it trains."""
+    if translates(config):
+        return HeldOutJudge(config, dataset, extractor, config.evaluate_num)
+    return SamplesJudge(config, dataset, extractor)

@@ -1,0 +1,320 @@
+"""The methods that turn a picture into another: their networks, losses and steps."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from flaxgan.config import Config
+from flaxgan.data import Dataset
+from flaxgan.methods import METHODS, image_pool, nce
+from flaxgan.methods.state import adam, create_network
+from flaxgan.methods.translation import cut_and_mirrored, discriminator_gradients
+from flaxgan.models import patch, resnet_generator, srresnet, unet
+from flaxgan.models.translator import instance_norm, pixel_shuffle
+from flaxgan.rng import Rng, random_key
+from flaxgan.trainer import Trainer
+
+TINY = {
+    "preset": "plain",
+    "image_size": (16, 16),
+    "channels": 3,
+    "flip": False,
+    "batch_size": 2,
+    "images": 20,
+    "features": 2,
+    "blocks": 1,
+    "patch": 16,
+    "jitter": 1.0,
+}
+OWN = {
+    "pix2pix": {"source": "edges"},
+    "cyclegan": {"target": "x"},
+    "cut": {"target": "x", "patches": 8},
+    "srgan": {"scale": 2, "pixel_images": 2},
+}
+
+
+def config_of(method, **fields):
+    return Config.make(method=method, **(TINY | OWN[method] | fields))
+
+
+def batch_of(config, num=2, seed=0):
+    rng = np.random.default_rng(seed)
+    size, scale = config.image_size, getattr(config.options, "scale", 1)
+    channels = 1 if getattr(config.options, "source", None) == "edges" else 3
+    small = (num, *(side // scale for side in size), channels)
+    return {
+        "image": rng.integers(0, 256, (num, *size, 3), np.uint8),
+        "source": rng.integers(0, 256, small, np.uint8),
+    }
+
+
+def parameters(module, *shape):
+    variables = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros(shape), train=True))
+    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+
+
+@pytest.mark.parametrize(
+    "module, size, channels, published",
+    [  # of junyanz/pytorch-CycleGAN-and-pix2pix, and of BasicSR
+        (resnet_generator.Generator(blocks=9), 256, 3, 11_378_179),
+        (resnet_generator.Generator(blocks=6), 128, 3, 7_837_699),
+        (unet.Generator(depth=8), 256, 3, 54_409_603),
+        (patch.Discriminator(patch=70), 256, 3, 2_764_737),
+        (patch.Discriminator(patch=70), 256, 6, 2_767_809),
+        (srresnet.Generator(scale=4), 32, 3, 1_517_571),
+    ],
+)
+def test_networks_have_the_published_numbers_of_parameters(module, size, channels, published):
+    assert parameters(module, 1, size, size, channels) == published
+
+
+@pytest.mark.parametrize("side", [16, 34, pytest.param(70, marks=pytest.mark.slow)])
+def test_a_logit_sees_a_patch(side):
+    """And nothing outside of it: the gradient of the middle one is 0 elsewhere."""
+    module = patch.Discriminator(patch=side, features=2, spectral_norm=True)
+    x = jax.random.normal(jax.random.key(1), (1, 2 * side - side % 4 + 8, 96, 3))
+    variables = module.init(jax.random.key(0), x, train=True)
+    height = module.apply(variables, x).shape[1]
+    seen = jax.grad(lambda x: module.apply(variables, x)[0, height // 2, height // 2])(x)
+    rows = np.flatnonzero(np.abs(seen).sum((0, 2, 3)))
+    assert rows.max() - rows.min() + 1 == side
+
+
+def test_instance_norm_by_hand():
+    x = jnp.asarray([[1.0, 5.0], [3.0, 7.0]]).reshape(1, 2, 2, 1) * jnp.ones((2, 1, 1, 3))
+    np.testing.assert_allclose(instance_norm(x).mean((1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(instance_norm(x)[0, 0, 0], (1 - 4) / np.sqrt(5), rtol=1e-4)
+
+
+def test_pixel_shuffle_by_hand():
+    x = jnp.arange(8.0).reshape(1, 1, 2, 4)
+    assert pixel_shuffle(x, 2)[0, ..., 0].tolist() == [[0, 1, 4, 5], [2, 3, 6, 7]]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_pairs_are_cut_and_mirrored_alike(name):
+    """Where a method learns from pairs; where it does not, each set goes its own way."""
+    config = config_of(name, flip=True, batch_size=8)
+    paired = config.options.DATA != "unpaired"
+    scale = getattr(config.options, "scale", 1)
+    y, x = np.mgrid[:12, :12]
+    positions = np.stack([10 * y, 10 * x, 0 * x], -1).astype(np.uint8)
+    small = np.repeat(positions[None], 8, 0)
+    batch = {"source": small, "image": small.repeat(scale, 1).repeat(scale, 2)}
+    config = config.replace(image_size=(8 * scale, 8 * scale))
+    cut = cut_and_mirrored(batch, Rng(random_key(3, 0)), config, paired)
+    assert cut["source"].shape[1:3] == (8, 8) and cut["image"].shape[1:3] == (8 * scale,) * 2
+    same = np.allclose(cut["source"].repeat(scale, 1).repeat(scale, 2), cut["image"])
+    assert same == paired
+    assert len({picture.tobytes() for picture in np.asarray(cut["source"])}) > 4, "all differ"
+
+
+def test_the_pool_shows_half_of_the_results_later():
+    pool = image_pool.ImagePool.empty(4, (1, 1, 1))
+    shown = []
+    for step in range(40):
+        fakes = jnp.full((2, 1, 1, 1), 10.0 * step) + jnp.arange(2.0).reshape(2, 1, 1, 1)
+        pool, seen = image_pool.exchanged(pool, fakes, Rng(jax.random.key(step)))
+        shown += [(value, float(value) in (10.0 * step, 10.0 * step + 1)) for value in seen.ravel()]
+    assert all(is_new for _, is_new in shown[:4]), "until it is full"
+    assert 25 < sum(not is_new for _, is_new in shown) < 55
+    values = [float(value) for value, _ in shown]
+    assert len(set(values)) == len(values) - 4, "each once, but the first, which it also keeps"
+    assert int(pool.count) == 4
+    assert image_pool.exchanged(None, fakes, Rng(jax.random.key(0)))[1] is fakes
+
+
+def test_patch_nce_by_hand():
+    """Two places: each query is its own key turned by an angle."""
+    keys = jnp.asarray([[[1.0, 0.0], [0.0, 1.0]]])
+    queries = jnp.asarray([[[0.8, 0.6], [0.0, 1.0]]])
+    found = nce.patch_nce([queries], [keys], 0.5)
+    first = -np.log(np.exp(0.8 / 0.5) / (np.exp(0.8 / 0.5) + np.exp(0.6 / 0.5)))
+    second = -np.log(np.exp(2) / (np.exp(2) + 1))
+    np.testing.assert_allclose(found, (first + second) / 2, rtol=1e-6)
+    by_keys = jax.grad(lambda keys: nce.patch_nce([queries], [keys], 0.5))(keys)
+    assert not np.any(by_keys), "nothing is learnt through the keys"
+
+
+def test_places_are_each_drawn_once():
+    maps = [jnp.zeros((2, 3, 4, 5)), jnp.zeros((2, 30, 30, 1))]
+    few, many = nce.places(maps, 100, jax.random.key(0))
+    assert sorted(few.tolist()) == list(range(12)) and len(set(many.tolist())) == 100
+
+
+class Mean(nn.Module):
+    """A discriminator whose only logit is a weight times the mean of a picture."""
+
+    axis: str | None = None
+
+    @nn.compact
+    def __call__(self, x, labels=None, *, train=False, rng=None):
+        weight = self.param("weight", nn.initializers.constant(2.0), ())
+        return weight * x.mean((1, 2, 3))[:, None, None]
+
+
+@pytest.mark.parametrize(
+    "loss, formula",
+    [
+        ("bce", lambda r, f: 0.5 * (np.log1p(np.exp(-r)) + np.log1p(np.exp(f)))),
+        ("lsgan", lambda r, f: 0.5 * ((r - 1) ** 2 + f**2)),
+        ("hinge", lambda r, f: 0.5 * (max(0, 1 - r) + max(0, 1 + f))),
+    ],
+)
+def test_the_discriminators_loss_by_hand(loss, formula):
+    config = config_of("cyclegan", loss=loss)
+    x = jnp.zeros((1, 4, 4, 3))
+    network = create_network(Mean(), jax.random.key(0), x, None, adam(config, 0.1, 1))
+    parts = (jnp.full_like(x, 0.3),), (jnp.full_like(x, -0.1),)
+    _, _, metrics = discriminator_gradients(network, *parts, Rng(jax.random.key(0)), config)
+    np.testing.assert_allclose(metrics["d_loss"], formula(0.6, -0.2), rtol=1e-6)
+    assert metrics["d_fake_accuracy"] == 1
+
+
+def applied(network, x):
+    return network.train_mode(x)[0]
+
+
+@pytest.mark.slow
+def test_the_loss_of_pix2pix_by_hand():
+    config = config_of("pix2pix", dropout=0.0, generator="resnet", ema=0)
+    method = METHODS["pix2pix"]
+    state, batch = method.create_state(config), batch_of(config)
+    after, metrics = method.train_step(state, batch, config=config)
+    source, image = (jnp.asarray(batch[k], jnp.float32) / 127.5 - 1 for k in ("source", "image"))
+    fake = applied(state.generator, source)
+    real_logits = applied(state.discriminator, jnp.concatenate([source, image], -1))
+    fake_logits = applied(state.discriminator, jnp.concatenate([source, fake], -1))
+    d_loss = 0.5 * (
+        jnp.log1p(jnp.exp(-real_logits)).mean() + jnp.log1p(jnp.exp(fake_logits)).mean()
+    )
+    np.testing.assert_allclose(metrics["d_loss"], d_loss, rtol=1e-5)
+    np.testing.assert_allclose(metrics["l1_loss"], jnp.abs(fake - image).mean(), rtol=1e-5)
+    # by the discriminator that has just learnt
+    logits = applied(after.discriminator, jnp.concatenate([source, fake], -1))
+    np.testing.assert_allclose(metrics["g_loss"], jnp.log1p(jnp.exp(-logits)).mean(), rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_loss_of_cyclegan_by_hand():
+    config = config_of("cyclegan", ema=0)
+    method = METHODS["cyclegan"]
+    state, batch = method.create_state(config), batch_of(config)
+    _, metrics = method.train_step(state, batch, config=config)
+    a, b = (jnp.asarray(batch[k], jnp.float32) / 127.5 - 1 for k in ("source", "image"))
+    there, back = (lambda x, n=n: applied(n, x) for n in (state.generator, state.generator_back))
+    expected = {
+        "g_loss": jnp.square(applied(state.discriminator, there(a)) - 1).mean(),
+        "g_back_loss": jnp.square(applied(state.discriminator_back, back(b)) - 1).mean(),
+        "cycle_loss": jnp.abs(back(there(a)) - a).mean() + jnp.abs(there(back(b)) - b).mean(),
+        "identity_loss": jnp.abs(there(b) - b).mean() + jnp.abs(back(a) - a).mean(),
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(metrics[name], value, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.slow
+def test_the_loss_of_srgan_by_hand():
+    config = config_of("srgan", ema=0)
+    method = METHODS["srgan"]
+    state, batch = method.create_state(config), batch_of(config)
+    assert [method.stage(config, step) for step in range(3)] == [0, 1, 1]
+    after, metrics = method.train_step(state, batch, config=config, stage=0)
+    a, b = (jnp.asarray(batch[k], jnp.float32) / 127.5 - 1 for k in ("source", "image"))
+    made = applied(state.generator, a)
+    np.testing.assert_allclose(metrics["l1_loss"], jnp.abs(made - b).mean(), rtol=1e-5)
+    assert metrics.keys() == {"l1_loss"}, "the discriminator has not joined"
+    for x, y in zip(*(jax.tree.leaves(s.discriminator) for s in (state, after)), strict=True):
+        assert (x == y).all()
+    later, metrics = method.train_step(state, batch, config=config, stage=1)
+    assert {"g_loss", "d_loss", "perceptual_loss", "l1_loss"} <= metrics.keys()
+    assert int(later.step) == 1
+
+
+def _leaves(params):
+    """The kernels: the gradient of a bias before instance norm is 0, and Adam divides by it."""
+    return [x for path, x in jax.tree.leaves_with_path(params) if "bias" not in str(path)]
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.slow
+def test_eight_devices_agree_with_one(name):
+    """Under jit and under pmap, pool and patches included."""
+    config = config_of(name, batch_size=8, jitter=1.0, flip=True, ema=10)
+    arrays = batch_of(config, 8)
+    dataset = Dataset({"source": arrays["source"]}, second=Dataset({"image": arrays["image"]}))
+    if config.options.DATA != "unpaired":
+        dataset = Dataset(arrays)
+    results = []
+    for devices, parallelism in ((1, "jit"), (8, "jit"), (8, "pmap")):
+        config = config.replace(parallelism=parallelism)
+        trainer = Trainer(config, jax.devices()[:devices], dataset)
+        state, row = trainer.create_state(), np.arange(8)[None]
+        for step in range(2):
+            stage = trainer.stage(step)
+            state, metrics = trainer.train_steps(state, dataset.rows(row, row), stage)
+        results.append((metrics, _leaves(state.ema_params)))
+    for metrics, params in results[1:]:
+        for key, value in results[0][0].items():
+            np.testing.assert_allclose(metrics[key], value, rtol=2e-3, atol=2e-3, err_msg=key)
+        for got, want in zip(params, results[0][1], strict=True):
+            np.testing.assert_allclose(got, want, atol=3e-4)
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.slow
+def test_micro_batches_learn_as_the_whole_batch(name):
+    """Their networks normalise each picture by itself; so gradients are means over pictures."""
+    whole = (
+        config_of(name, batch_size=4, ema=0, pool=0)
+        if name == "cyclegan"
+        else config_of(name, batch_size=4, ema=0)
+    )
+    if name == "pix2pix":
+        whole = whole.replace(dropout=0.0)
+    if name == "cut":  # all places, in whatever order
+        whole = whole.replace(patches=4096)
+    method, stage = METHODS[name], 1 if name == "srgan" else 0
+    state, batch = method.create_state(whole), batch_of(whole, 4)
+    results = [
+        jax.jit(lambda s, b, c=c: method.train_step(s, b, config=c, stage=stage))(state, batch)
+        for c in (whole, whole.replace(accumulate=2))
+    ]
+    for got, want in zip(*(_leaves(r[0].generator.params) for r in results), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-4)
+    for key, value in results[0][1].items():
+        np.testing.assert_allclose(results[1][1][key], value, rtol=2e-3, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.slow
+def test_it_overfits_the_pictures_that_it_has_seen(name):
+    """Two pairs, or one picture of each set: the difference that it minimises all but goes."""
+    fields = {"features": 8, "learning_rate": 2e-3, "ema": 0, "pixel_images": 1000}
+    fields = {k: v for k, v in fields.items() if k != "pixel_images" or name == "srgan"}
+    config = config_of(name, **fields)
+    method, metric = (
+        METHODS[name],
+        {"pix2pix": "l1_loss", "cyclegan": "cycle_loss", "cut": "nce_loss", "srgan": "l1_loss"}[
+            name
+        ],
+    )
+    y, x = np.mgrid[:16, :16] / 16
+    image = np.stack([255 * y, 255 * x, 0 * x + 90], -1).astype(np.uint8)
+    images = np.stack([image, image[::-1]])
+    scale = getattr(config.options, "scale", 1)
+    sources = images[:, ::scale, ::scale]
+    if name == "pix2pix":
+        sources = sources[..., :1]
+    if config.options.DATA == "unpaired":
+        images = 255 - images
+    batch = {"image": jnp.asarray(images), "source": jnp.asarray(sources)}
+    step = jax.jit(lambda s: method.train_step(s, batch, config=config), donate_argnums=0)
+    state, losses = method.create_state(config), []
+    for _ in range(150):
+        state, metrics = step(state)
+        losses.append(float(metrics[metric]))
+    assert np.mean(losses[-10:]) < 0.5 * losses[0], (losses[0], losses[-1])
