@@ -1,12 +1,14 @@
 """The stride-1 convolution against XLA's own: values, gradients, and gradients of gradients."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
 
-from flaxgan.convolutions import conv_stride1
+from flaxgan.convolutions import _stride1, conv_stride1, stride1, thin, winograd3x3
 
 
 def xla(x, kernel):
@@ -40,6 +42,38 @@ def test_values_and_gradients(size, kernel_size, channels):
         np.testing.assert_allclose(got, want, rtol=0, atol=5e-6 * float(abs(want).max()))
 
 
+@pytest.mark.parametrize("lowering", [stride1, thin, winograd3x3], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("size, padding", [((8, 6), 0), ((7, 9), 1), ((5, 4), 2)])
+def test_each_lowering_with_any_padding(lowering, size, padding):
+    rng = np.random.default_rng(0)
+    for channels in ((3, 9), (9, 3)) if lowering is thin else ((9, 10),):
+        x, kernel = (
+            jnp.asarray(rng.normal(size=shape), jnp.float32)
+            for shape in ((4, *size, channels[0]), (3, 3, *channels))
+        )
+        y, pullback = jax.vjp(functools.partial(lowering.conv, padding=padding), x, kernel)
+        reference, theirs = jax.vjp(functools.partial(stride1.xla_conv, padding=padding), x, kernel)
+        cotangent = jnp.asarray(rng.normal(size=reference.shape), jnp.float32)
+        for got, want in zip(
+            (y, *pullback(cotangent)), (reference, *theirs(cotangent)), strict=True
+        ):
+            assert got.shape == want.shape
+            np.testing.assert_allclose(got, want, rtol=0, atol=5e-6 * float(abs(want).max()))
+
+
+def test_the_choice_by_shape():
+    """Few channels, few tiles, another dtype: each has its own way."""
+
+    def chosen(x, kernel, dtype=jnp.float32):
+        return _stride1(jnp.zeros(x, dtype), jnp.zeros(kernel, dtype), len(kernel) and 1)
+
+    assert chosen((1, 16, 16, 3), (7, 7, 3, 32)) is thin
+    assert chosen((16, 16, 16, 32), (3, 3, 32, 32)) is winograd3x3
+    assert chosen((1, 16, 16, 128), (3, 3, 128, 128)) is stride1
+    assert chosen((16, 16, 16, 32), (3, 3, 32, 32), jnp.bfloat16) is stride1
+    assert chosen((16, 16, 16, 32), (5, 5, 32, 32)) is stride1
+
+
 def test_gradients_of_gradients():
     """As a gradient penalty takes them."""
     x, kernel, _ = inputs((6, 5), 3, (3, 5))
@@ -57,7 +91,7 @@ def test_gradients_of_gradients():
 
 def test_no_slow_kernel_gradient_is_left_on_the_cpu():
     """One convolution forward, one for the gradient by x, none for that by the kernel."""
-    x, kernel = jnp.ones((2, 8, 8, 4)), jnp.ones((3, 3, 4, 4))
+    x, kernel = jnp.ones((2, 8, 8, 8)), jnp.ones((5, 5, 8, 8))
     gradients = jax.jit(
         jax.grad(lambda x, kernel: jnp.square(conv_stride1(x, kernel)).sum(), (0, 1))
     )

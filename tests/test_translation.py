@@ -1,5 +1,7 @@
 """The methods that turn a picture into another: their networks, losses and steps."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -174,16 +176,22 @@ def test_the_discriminators_loss_by_hand(loss, formula):
     assert metrics["d_fake_accuracy"] == 1
 
 
+@jax.jit
 def applied(network, x):
     return network.train_mode(x)[0]
+
+
+def stepped(method, state, batch, config, stage=0):
+    step = functools.partial(METHODS[method].train_step, config=config, stage=stage)
+    return jax.jit(step)(state, batch)
 
 
 @pytest.mark.slow
 def test_the_loss_of_pix2pix_by_hand():
     config = config_of("pix2pix", dropout=0.0, generator="resnet", ema=0)
     method = METHODS["pix2pix"]
-    state, batch = method.create_state(config), batch_of(config)
-    after, metrics = method.train_step(state, batch, config=config)
+    state, batch = jax.jit(lambda: method.create_state(config))(), batch_of(config)
+    after, metrics = stepped(config.method, state, batch, config)
     source, image = (jnp.asarray(batch[k], jnp.float32) / 127.5 - 1 for k in ("source", "image"))
     fake = applied(state.generator, source)
     real_logits = applied(state.discriminator, jnp.concatenate([source, image], -1))
@@ -202,8 +210,8 @@ def test_the_loss_of_pix2pix_by_hand():
 def test_the_loss_of_cyclegan_by_hand():
     config = config_of("cyclegan", ema=0)
     method = METHODS["cyclegan"]
-    state, batch = method.create_state(config), batch_of(config)
-    _, metrics = method.train_step(state, batch, config=config)
+    state, batch = jax.jit(lambda: method.create_state(config))(), batch_of(config)
+    _, metrics = stepped(config.method, state, batch, config)
     a, b = (jnp.asarray(batch[k], jnp.float32) / 127.5 - 1 for k in ("source", "image"))
     there, back = (lambda x, n=n: applied(n, x) for n in (state.generator, state.generator_back))
     expected = {
@@ -217,19 +225,47 @@ def test_the_loss_of_cyclegan_by_hand():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_loss_of_cut_by_hand(mirrored):
+    """All places are compared, so that it does not matter which are drawn."""
+    config = config_of("cut", ema=0, patches=4096, flip_equivariance=mirrored, batch_size=1)
+    method = METHODS["cut"]
+    state, batch = jax.jit(lambda: method.create_state(config))(), batch_of(config, 1)
+    _, metrics = stepped(config.method, state, batch, config)
+    a, b = (jnp.asarray(batch[k], jnp.float32) / 127.5 - 1 for k in ("source", "image"))
+
+    def encoded(x):
+        maps = jax.jit(lambda x: state.generator.train_mode(x)[2])(x)["maps"]
+        return applied(state.projector, [m.reshape(len(m), -1, m.shape[-1]) for m in maps])
+
+    def nce_of(taken):
+        made = applied(state.generator, taken)
+        scores = [q[0] @ k[0].T / 0.07 for q, k in zip(encoded(made), encoded(taken), strict=True)]
+        return np.mean([-np.diag(jax.nn.log_softmax(s, 1)).mean() for s in scores])
+
+    # a mirrored source, its features mirrored back, is the same but for what padding does
+    np.testing.assert_allclose(metrics["nce_loss"], nce_of(a), rtol=0.05 if mirrored else 1e-4)
+    np.testing.assert_allclose(metrics["identity_nce_loss"], nce_of(b), rtol=1e-4)
+    fake = applied(state.generator, a)
+    if not mirrored:
+        judged = jnp.square(applied(state.discriminator, fake) - 1).mean()
+        np.testing.assert_allclose(metrics["g_loss"], judged, rtol=1e-4)
+
+
+@pytest.mark.slow
 def test_the_loss_of_srgan_by_hand():
     config = config_of("srgan", ema=0)
     method = METHODS["srgan"]
-    state, batch = method.create_state(config), batch_of(config)
+    state, batch = jax.jit(lambda: method.create_state(config))(), batch_of(config)
     assert [method.stage(config, step) for step in range(3)] == [0, 1, 1]
-    after, metrics = method.train_step(state, batch, config=config, stage=0)
+    after, metrics = stepped(config.method, state, batch, config, 0)
     a, b = (jnp.asarray(batch[k], jnp.float32) / 127.5 - 1 for k in ("source", "image"))
     made = applied(state.generator, a)
     np.testing.assert_allclose(metrics["l1_loss"], jnp.abs(made - b).mean(), rtol=1e-5)
     assert metrics.keys() == {"l1_loss"}, "the discriminator has not joined"
     for x, y in zip(*(jax.tree.leaves(s.discriminator) for s in (state, after)), strict=True):
         assert (x == y).all()
-    later, metrics = method.train_step(state, batch, config=config, stage=1)
+    later, metrics = stepped(config.method, state, batch, config, 1)
     assert {"g_loss", "d_loss", "perceptual_loss", "l1_loss"} <= metrics.keys()
     assert int(later.step) == 1
 

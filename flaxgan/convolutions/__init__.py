@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from flaxgan.convolutions import stride1, winograd3x3
+from flaxgan.convolutions import stride1, thin, winograd3x3
 from flaxgan.convolutions.im2col import IM2COL
 from flaxgan.convolutions.lowering import Lowering
 from flaxgan.convolutions.winograd import F2, F4
@@ -101,10 +101,12 @@ def _stride1(x: Array, kernel: Array, padding: int) -> ModuleType:
     Minimal filtering makes a kernel four times larger, which takes about as many tiles as it has
     channels to be worth it.
     """
+    if min(kernel.shape[2:]) < FEW_CHANNELS and len(kernel) > 1:
+        return thin
     n, h, w, _ = x.shape
     shrinks = 2 * padding - len(kernel) + 1
     tiles = n * -(-(h + shrinks) // 4) * -(-(w + shrinks) // 4)
-    suits = len(kernel) == 3 and x.dtype == jnp.float32 and min(kernel.shape[2:]) >= FEW_CHANNELS
+    suits = len(kernel) == 3 and x.dtype == jnp.float32
     return winograd3x3 if suits and tiles >= max(kernel.shape[2:]) else stride1
 
 

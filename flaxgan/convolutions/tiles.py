@@ -86,13 +86,13 @@ def from_outputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -
     return together(lambda m, _: sums(f.outputs, m), matrices, (1, 2)).reshape(shape)
 
 
-def micro_batches(f: Filter, x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
-    """Yield every n-th image of each batch, with n such that x stays in the cache.
+def micro_batches(most: int, x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield every n-th image of each batch, with n such that x has at most so many bytes.
 
     So each device goes through its own images.
     """
     n = 1
-    while x_bytes > n * f.tile * CACHED and len(batches[0]) % (2 * n) == 0:
+    while x_bytes > n * most and len(batches[0]) % (2 * n) == 0:
         n *= 2
     for i in range(n):
         yield tuple(batch.reshape(-1, n, *batch.shape[1:])[:, i] for batch in batches)

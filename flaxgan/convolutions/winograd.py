@@ -26,6 +26,7 @@ from flaxgan.convolutions.filters import Filter, filter_from_points
 from flaxgan.convolutions.lowering import Lowering, closed
 from flaxgan.convolutions.matmul import as_rows, from_rows, multiply, no_inline, padded, shifted
 from flaxgan.convolutions.tiles import (
+    CACHED,
     apart,
     from_outputs,
     joined,
@@ -115,20 +116,21 @@ def _filtering_kernel_gradient(x: Array, y: Array, hwoi: bool, f: Filter) -> Arr
 
 
 def _conv(x: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
-    batches = micro_batches(f, x.nbytes, x)
+    batches = micro_batches(f.tile * CACHED, x.nbytes, x)
     return joined(_filtering_conv(x, kernel, hwoi, f) for (x,) in batches)
 
 
 def _transpose(y: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
     x_bytes = 4 * y.nbytes * kernel.shape[3 if hwoi else 2] // y.shape[-1]
-    batches = micro_batches(f, x_bytes, y)
+    batches = micro_batches(f.tile * CACHED, x_bytes, y)
     return joined(_filtering_transpose(y, kernel, hwoi, f) for (y,) in batches)
 
 
 def _kernel_gradient(x: Array, y: Array, hwoi: bool, f: Filter) -> Array:
     # a generator: each gradient is added before the next is computed
     gradients = (
-        _filtering_kernel_gradient(x, y, hwoi, f) for x, y in micro_batches(f, x.nbytes, x, y)
+        _filtering_kernel_gradient(x, y, hwoi, f)
+        for x, y in micro_batches(f.tile * CACHED, x.nbytes, x, y)
     )
     return functools.reduce(operator.add, gradients).astype(x.dtype)
 

@@ -32,6 +32,9 @@ from flaxgan.rng import INITIALISING, Rng, random_key
 __all__ = ["Options", "check", "create_state", "to_sample", "train_step", "translators"]
 
 
+Maps = tuple[Array, ...]  # of a network, (N, h, w, C) each
+
+
 class CUTState(struct.PyTreeNode):
     """Hold all that a step reads and writes, and a checkpoint holds."""
 
@@ -67,7 +70,7 @@ def create_state(config: Config, total_steps: int = 1) -> CUTState:
     )
 
 
-def _encoded(generator: Network, x: Array) -> tuple[Array, ...]:
+def _encoded(generator: Network, x: Array) -> Maps:
     """Return the maps that PatchNCE compares: the picture, two halvings, two residual blocks.
 
     What comes after them in the network is not computed: nothing uses it.
@@ -76,23 +79,13 @@ def _encoded(generator: Network, x: Array) -> tuple[Array, ...]:
     return features["maps"]
 
 
-def _nce(
-    generator: Network,
-    projector: Network,
-    sources: Array,
-    results: Array,
-    key: Array,
-    mirrored: Array | None,
-    config: Config,
-) -> Array:
-    """Return PatchNCE between sources and what was made of them.
+def _halves(maps: Maps, n: int) -> tuple[Maps, Maps]:
+    """Return the maps of the first n pictures, and of the others."""
+    return tuple(x[:n] for x in maps), tuple(x[n:] for x in maps)
 
-    `mirrored` bool (N,): of results that were made of mirrored sources, features are mirrored back.
-    """
-    found, wanted = _encoded(generator, results), _encoded(generator, sources)
-    if mirrored is not None:
-        turn = mirrored[:, None, None, None]
-        found = tuple(jnp.where(turn, x[:, :, ::-1], x) for x in found)
+
+def _nce(projector: Network, found: Maps, wanted: Maps, key: Array, config: Config) -> Array:
+    """Return PatchNCE between maps of sources and of what was made of them."""
     chosen = places(wanted, config.options.patches, key)
     rows = [features_at(maps, chosen) for maps in (found, wanted)]
     queries, keys = (projector.train_mode(x)[0] for x in rows)
@@ -102,32 +95,37 @@ def _nce(
 def generator_loss(
     state: CUTState, params: tuple[Any, Any], batch: Batch, rng: Rng, config: Config
 ) -> tuple[Array, tuple[Metrics, Array]]:
-    """Return the loss of generator and projector (equation 6), its parts, and the results."""
+    """Return the loss of generator and projector (equation 6), its parts, and the results.
+
+    With --flip-equivariance half of the sources are mirrored before, and the maps of their results
+    mirrored back.
+    """
     options, source, image = config.options, batch["source"], batch["image"]
     generator, projector = (
         network.replace(params=p)
         for network, p in zip((state.generator, state.projector), params, strict=True)
     )
-    mirrored, taken = None, source
+    n, turn = len(source), None
     if options.flip_equivariance:
-        mirrored = rng.fold(2).bernoulli(0.5, (len(source),))
-        taken = jnp.where(mirrored[:, None, None, None], source[:, :, ::-1], source)
-    both = [taken, image] if options.identity_nce else [taken]
-    made = generator.train_mode(jnp.concatenate(both))[0]
-    fake = made[: len(source)]
-    metrics: Metrics = {
-        "g_loss": adversarial_loss(state.discriminator, (fake,), rng.fold(0), config)
-    }
+        turn = rng.fold(2).bernoulli(0.5, (n,))[:, None, None, None]
+        source = jnp.where(turn, source[:, :, ::-1], source)
+    # sources and pictures of the wanted kind in one go, and what is made of them
+    taken = jnp.concatenate([source, image]) if options.identity_nce else source
+    made, _, features = generator.train_mode(taken)
+    wanted, wanted_identity = _halves(features["maps"], n)
+    found, found_identity = _halves(_encoded(generator, made), n)
+    if turn is not None:
+        wanted = _encoded(generator, batch["source"])
+        found = tuple(jnp.where(turn, x[:, :, ::-1], x) for x in found)
+    judged = adversarial_loss(state.discriminator, (made[:n],), rng.fold(0), config)
     # the same places on all devices: of the key alone
-    metrics["nce_loss"] = nce = _nce(
-        generator, projector, source, fake, rng.fold(3).key, mirrored, config
-    )
+    nce = _nce(projector, found, wanted, rng.fold(3).key, config)
+    metrics: Metrics = {"g_loss": judged, "nce_loss": nce}
     if options.identity_nce:
-        metrics["identity_nce_loss"] = identity = _nce(
-            generator, projector, image, made[len(source) :], rng.fold(4).key, None, config
-        )
+        identity = _nce(projector, found_identity, wanted_identity, rng.fold(4).key, config)
+        metrics["identity_nce_loss"] = identity
         nce = 0.5 * (nce + identity)
-    return metrics["g_loss"] + options.nce * nce, (metrics, fake)
+    return judged + options.nce * nce, (metrics, made[:n])
 
 
 def train_step(
