@@ -1,6 +1,6 @@
 """The configuration of a run: one frozen dataclass, whose fields are also flags (flags.py).
 
-What every method has is in shared.py, what only one has in options.py.
+What every method has is in shared.py, what only one has in options/.
 """
 
 import argparse

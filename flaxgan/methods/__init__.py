@@ -1,4 +1,4 @@
-"""The methods: a module each, a line in METHODS, and its options in options.py.
+"""The methods: a module each, a line in METHODS, and its options in options/.
 
 A method is a module with
 

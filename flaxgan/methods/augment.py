@@ -1,7 +1,7 @@
 """What the discriminator sees of images, real or generated: differentiable augmentation and noise.
 
 Each augmentation changes images (N, H, W, C) in [-1, 1], each of them by random numbers of its own:
-a function each, a line in AUGMENTATIONS, and its name in options.py.
+a function each, a line in AUGMENTATIONS, and its name in options/gan.py.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,5 +1,5 @@
 """Losses on logits: a function each for the discriminator and the generator, what counts as right,
-a line in LOSSES, and its name in options.py. One of your own, in your own file, is added by
+a line in LOSSES, and its name in options/gan.py. One of your own, in your own file, is added by
 LOSSES["mine"] = Loss(...) (docs/extending.md).
 
 Sigmoids live in here, as softplus, so that nothing saturates. All are means over the batch, float32

@@ -1,5 +1,5 @@
 """Penalties on the discriminator's gradient: a function each, a line in PENALTIES, and a flag of
-that name in options.py.
+that name in options/gan.py.
 
 Each is a mean over pictures of something of that picture's own gradient. Batch norm makes a logit
 depend on the whole batch, so that no such gradient exists: with a penalty the discriminator is
