@@ -38,7 +38,8 @@ def train(
 
     `dataset`: a folder of pictures, a .npy or .npz file, the name of a TFDS data set, an array of
     uint8 (N, H, W, C) or (N, H, W) with `labels`, whole numbers (N,), and `class_names` if it has
-    classes, or a data set of your own. `fields`: the flags of the command line by name, as
+    classes, or a data set of your own; with method="cut" or "cyclegan" `target` takes the same.
+    `fields`: the flags of the command line by name, as
     image_size=64, epochs=25, run_dir="runs/mine". `recipe`: the name of a measured configuration,
     and `config`: another run's config.json; a new run starts from it. `on_log`: is called with each
     row of the log. `on_snapshot`: with generated images, uint8 (64, H, W, C), and their step.

@@ -14,7 +14,7 @@ class SharedOptions:
     as they are once the run is resolved (resolve.py).
     """
 
-    method: str = option("gan", "what is trained", fixed=True)
+    method: str = option("gan", "gan, pix2pix, cyclegan, cut or srgan", fixed=True)
     dataset: str = option(
         "synthetic_flowers",
         "synthetic_flowers (built in), a TFDS name, a folder of pictures, a .npy or .npz",

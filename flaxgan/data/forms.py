@@ -7,6 +7,7 @@ which (DATA).
 
 import dataclasses
 import hashlib
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,6 +21,9 @@ from flaxgan.data.open import is_tfds, open_source
 from flaxgan.data.pairs import exchanged, holds_pairs, open_pairs, split_in_halves
 from flaxgan.data.source import Source
 from flaxgan.system.errors import UserError
+
+
+LEAST = 2  # pictures that can be measured
 
 
 class Form(NamedTuple):
@@ -140,8 +144,12 @@ def _divided(config: Config, prepared: Callable[[Config, Source], Dataset], s: S
         dataset = loaded.take(np.flatnonzero(~loaded_rows))
     if not len(dataset):
         raise UserError(f"all pictures of {s.title} are held out; lower --hold-out, or add some")
-    # of so few that none is: what is looked at and measured is then what was trained on
-    held_out = held_out if len(held_out) else whole
+    if len(held_out) < LEAST:
+        words = (
+            "fewer than two pictures of {} are held out; what is shown and measured is trained on"
+        )
+        print(f"flaxgan: note: {words.format(s.title)}, too (--hold-out)", file=sys.stderr)
+        held_out = whole
     digest = hashlib.sha256(f"{whole.sha256} {config.options.hold_out}".encode())
     return dataclasses.replace(dataset, held_out=held_out, sha256=digest.hexdigest())
 

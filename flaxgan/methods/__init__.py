@@ -2,7 +2,8 @@
 
 A method is a module with
 
-    Options                             a frozen dataclass: its own flags
+    Options                             a frozen dataclass: its own flags, and DATA, the form of its
+                                        data (data/forms.py)
     create_state(config, total_steps)   -> State: a PyTreeNode with `step`, `seed` and networks
     train_step(state, batch, *, config, stage=0)
                                         -> (State, Metrics): uint8 images in, random keys from

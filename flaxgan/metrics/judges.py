@@ -19,6 +19,7 @@ from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.translation import Translation, nothing
 from flaxgan.pretrained.extractor import Extractor
 from flaxgan.rng import SELECTING
+from flaxgan.system.errors import UserError
 
 
 class SamplesJudge:
@@ -60,6 +61,8 @@ class HeldOutJudge:
         self.sources = held.array("source")[rows]
         self.labels = held.labels[rows] if held.class_names else None
         targets = held.images[rows if self.paired else _some(len(held.images), num)]
+        if min(len(targets), len(self.sources)) < 2:
+            raise UserError("an evaluation takes at least two pictures of each kind; add some")
         protocol = {"source": "held-out pictures", "images": len(targets)}
         sha256 = hashlib.sha256(np.ascontiguousarray(targets).data).hexdigest()
         self.real = Reference(ImageSet(targets, sha256, protocol), extractor, mirror=False)

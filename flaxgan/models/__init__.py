@@ -1,4 +1,4 @@
-"""The networks: a file each architecture, a line in ARCHITECTURES, and its name in options/gan.py."""
+"""The networks: a file each architecture, a line in ARCHITECTURES, its name in options/gan.py."""
 
 from typing import Any
 
