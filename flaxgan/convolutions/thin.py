@@ -90,7 +90,9 @@ def kernel_gradient(x: Array, y: Array, padding: int) -> Array:
     size = x.shape[1] + 2 * padding - y.shape[1] + 1
     thin_bytes = min(x.nbytes, y.nbytes) * size**2
     # a generator: each gradient is added before the next is computed
-    gradients = (_kernel_gradient(*xy, padding) for xy in micro_batches(CACHED, thin_bytes, x, y))
+    gradients = (
+        _kernel_gradient(x, y, padding) for x, y in micro_batches(CACHED, thin_bytes, x, y)
+    )
     return functools.reduce(operator.add, gradients)
 
 

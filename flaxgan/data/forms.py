@@ -22,7 +22,6 @@ from flaxgan.data.pairs import exchanged, holds_pairs, open_pairs, split_in_halv
 from flaxgan.data.source import Source
 from flaxgan.system.errors import UserError
 
-
 LEAST = 2  # pictures that can be measured
 
 
