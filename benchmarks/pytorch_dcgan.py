@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from benchmarks.pytorch_architectures import NETWORKS
 from flaxgan.config import Config
 from flaxgan.methods.state import Network
 from flaxgan.models.sizes import base_size, stage_widths
@@ -111,9 +112,13 @@ class TorchTrainer:
         self.autocast = torch.autocast(self.device, torch.bfloat16, enabled=bfloat16)
         base = base_size(config.image_size)
         self.optimisers = []
-        for kind, network in ((Generator, state.generator), (Discriminator, state.discriminator)):
-            module = kind(config, config.channels)
-            copy_weights(module, network, base)
+        kinds = NETWORKS.get(config.options.architecture, (Generator, Discriminator))
+        for kind, network in zip(kinds, (state.generator, state.discriminator), strict=True):
+            if kind in (Generator, Discriminator):
+                module = kind(config, config.channels)
+                copy_weights(module, network, base)
+            else:
+                module = kind(config, network.params)
             module.to(self.device, memory_format=self.memory_format)
             options = {
                 "lr": config.learning_rate,
@@ -122,7 +127,7 @@ class TorchTrainer:
             }
             self.optimisers.append(torch.optim.Adam(module.parameters(), **options))
             module = torch.compile(module, mode=compile) if compile else module
-            if kind is Generator:
+            if kind is kinds[0]:
                 self.generator = module
             else:
                 self.discriminator = module

@@ -1,4 +1,4 @@
-"""flaxgan's training step beside PyTorch's, the same DCGAN from the same weights: python -m
+"""flaxgan's training step of a GAN beside PyTorch's, from the same weights: python -m
 benchmarks.vs_pytorch
 
 Needs the extra `bench` (PyTorch). Each has a process of its own, and they take turns. What is
@@ -148,6 +148,9 @@ def main() -> None:
     parser.add_argument(
         "--batch-sizes", type=int, nargs="+", help="(default: 64 128, and 512 on a GPU)"
     )
+    parser.add_argument("--architecture", default="dcgan", choices=("dcgan", "dense", "resnet"))
+    parser.add_argument("--features", type=int, default=64)
+    parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument(
@@ -166,7 +169,13 @@ def main() -> None:
     # this process and those of all contenders share a GPU
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     platform = set_up_devices("auto")[0].platform
-    config = Config.make(image_size=64, channels=3, flip=False)
+    config = Config.make(
+        image_size=args.image_size,
+        channels=3,
+        flip=False,
+        features=args.features,
+        architecture=args.architecture,
+    )
     flaxgan, pytorch = first_losses(config, random_images(config))
     print(
         f"d_loss and g_loss of the first step: flaxgan {flaxgan.tolist()}, PyTorch"
