@@ -357,7 +357,7 @@ def test_a_signal_ends_an_evaluation_and_the_next_start_makes_up_for_it(
             )
 
         with monkeypatch.context() as patch:
-            patch.setattr("flaxgan.runs.best.evaluate", interrupted)
+            patch.setattr("flaxgan.metrics.judges.evaluate", interrupted)
             assert f"stopped by SIGTERM after step {step} of 20, all saved; to resume" in printed(
                 main, "--run-dir", stopped, *told
             )

@@ -373,15 +373,22 @@ def test_what_was_half_drawn_is_drawn_anew(tmp_path, pictures, finished, train, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "drawing", ["save_losses", "save_side_by_side", "save_image", "name_rows", "Gallery._generated"]
+    "drawing",
+    [
+        "snapshots.save_losses",
+        "snapshots.save_side_by_side",
+        "snapshots.save_image",
+        "views.name_rows",
+        "views.SamplesView.images",
+    ],
 )
 def test_what_cannot_be_drawn_is_a_warning_and_the_run_goes_on(
     tmp_path, pictures, monkeypatch, capsys, drawing
 ):
-    monkeypatch.setattr(f"flaxgan.runs.snapshots.{drawing}", lambda *_: 1 / 0)
+    monkeypatch.setattr(f"flaxgan.runs.{drawing}", lambda *_: 1 / 0)
     argv = ["--dataset", pictures, "--run-dir", tmp_path, "--epochs", 2, "--conditional", *TINY]
     main([str(arg) for arg in argv])
-    kinds = 2 if drawing == "save_image" else 1  # real_images.png, too
+    kinds = 2 if drawing == "snapshots.save_image" else 1  # real_images.png, too
     printed = capsys.readouterr()
     assert (
         printed.err.count("warning: can't draw") == printed.err.count("ZeroDivisionError") == kinds
@@ -389,7 +396,7 @@ def test_what_cannot_be_drawn_is_a_warning_and_the_run_goes_on(
     assert re.search("(finished|ended after) 10 steps", printed.out) and steps(tmp_path) == [5, 10]
     grids = (
         []
-        if drawing in ("save_image", "Gallery._generated")
+        if drawing in ("snapshots.save_image", "views.SamplesView.images")
         else ["epoch_0001.png", "epoch_0002.png"]
     )
     assert sorted(path.name for path in (tmp_path / "generated_images").iterdir()) == grids
@@ -820,7 +827,7 @@ def test_what_can_no_longer_be_written_to_is_one_line(
     run_dir = tmp_path / "run"
     train("--dataset", pictures, "--run-dir", run_dir, "--max-steps", 1, *TINY)
     if what == "gone":
-        draw = "flaxgan.runs.snapshots.Gallery._generated"
+        draw = "flaxgan.runs.views.SamplesView.images"
         monkeypatch.setattr(
             draw,
             lambda *_: (
