@@ -152,6 +152,13 @@ def test_edges_of_a_square():
     assert (edges(np.full((2, 16, 16, 1), 90, np.uint8)) == 255).all(), "none in a flat picture"
 
 
+def test_colours_of_one_brightness_have_an_edge():
+    image = np.full((1, 32, 32, 3), (0, 140, 0), np.uint8)
+    image[:, :, 16:] = (255, 10, 0)
+    assert abs(int(grey(image)[0, 0, 0, 0]) - int(grey(image)[0, 0, 31, 0])) < 6
+    assert (edges(image)[0, :, 14:18, 0] == 0).any(1).all()
+
+
 def test_a_faint_edge_counts_where_a_strong_one_goes_on():
     """Hysteresis: a step of 60 grey levels alone is none; where one of 150 fades to it, it is."""
     alone = np.full((1, 32, 32, 1), 100, np.uint8)

@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from flaxgan.system.files import cache_dir, replacing
 
-VERSION = 1  # part of the cache's names: raise it when a function changes
+VERSION = 2  # part of the cache's names: raise it when a function changes
 CHUNK = 256  # pictures at once
 LOW, HIGH = 12.0, 28.0  # of the gradient, in grey levels per pixel: weak and strong edges
 SMALLEST, LARGEST = 0.3, 0.55  # share of each side that is masked
@@ -60,14 +60,16 @@ def mask(images: np.ndarray) -> np.ndarray:
 def edges(images: np.ndarray) -> np.ndarray:
     """Draw edges in black on white: uint8 (N, H, W, 1) (Canny 1986).
 
-    A Gaussian of 5x5, Sobel's gradient, its ridges one pixel wide, and of the weak ones those that
-    are connected to a strong one.
+    A Gaussian of 5x5, Sobel's gradient, at each pixel of the channel where it is largest, its
+    ridges one pixel wide, and of the weak ones those that are connected to a strong one.
     """
-    smooth = _filtered(_filtered(grey(images)[..., 0].astype(np.float64), SMOOTH, 1), SMOOTH, 2)
-    down, right = (
+    smooth = _filtered(_filtered(images.astype(np.float64), SMOOTH, 1), SMOOTH, 2)
+    gradients = [
         _filtered(_filtered(smooth, np.array([-1, 0, 1]) / 2, axis), np.array([1, 2, 1]) / 4, other)
         for axis, other in ((1, 2), (2, 1))
-    )
+    ]
+    largest = np.hypot(*gradients).argmax(-1)[..., None]
+    down, right = (np.take_along_axis(x, largest, -1)[..., 0] for x in gradients)
     size = np.hypot(down, right)
     ridge = _ridges(size, down, right)
     strong, weak = ridge & (size >= HIGH), ridge & (size >= LOW)
