@@ -100,6 +100,14 @@ TABLES = {
     "pytorch_a": _beside_pytorch("(A)"),
     "pytorch_b": _beside_pytorch("(B)"),
     "pytorch_c": _beside_pytorch("(C)"),
+    "pytorch_translation": _speed(
+        "vs_pytorch_translation",
+        "method size width batch images_per_second pytorch_images_per_second ratio note machine"
+        " version",
+    ),
+    "conv_stride1": _speed(
+        "conv_stride1", "batch map kernel channels by milliseconds before machine version"
+    ),
     "gpu_lowerings": _speed(
         "gpu_lowerings",
         "change ms_float32_batch_512 ms_bfloat16_batch_512 ms_float32_batch_64"
