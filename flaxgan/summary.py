@@ -80,7 +80,7 @@ def describe(config: Config, dataset: Dataset, devices: list[jax.Device], state:
     names = dataset.class_names
     data = f"{len(dataset)} pictures, {height}x{width}x{config.channels}"
     if dataset.second is not None:
-        data += f", to become like {len(dataset.second)} of {config.options.target}"
+        data += f", to become like {len(dataset.second)} others"
     if dataset.held_out is not None:
         data += f"; {len(dataset.held_out)} held out"
     if names:

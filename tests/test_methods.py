@@ -227,7 +227,7 @@ def test_its_flags_are_its_own(train_two, refused, pictures, tmp_path):
     assert "--width 6 (the run has --width 4)" in refused("--run-dir", run_dir, "--width", 6)
     assert "--loss" in refused("--method", "two", "--dataset", pictures, "--loss", "hinge")
     assert "--width" in refused("--dataset", pictures, "--width", 3)
-    assert "there are gan, two" in refused("--method", "three", "--dataset", pictures)
+    assert "srgan, two" in refused("--method", "three", "--dataset", pictures)
 
 
 def test_each_set_has_an_order_of_its_own():
