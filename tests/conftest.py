@@ -79,6 +79,12 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture
+def plain_convolutions(monkeypatch):
+    """XLA's own convolutions, of which programs are compiled in a quarter of the time."""
+    monkeypatch.setattr("flaxgan.convolutions.on_cpu", lambda: False)
+
+
+@pytest.fixture
 def printed(capsys):
     """Call a command in this process -> what it printed."""
 

@@ -16,6 +16,8 @@ from flaxgan.runs.trained import load_run
 from flaxgan.sample import main as sample_main
 from flaxgan.translate import main as translate_main
 
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
+
 TINY = ("--image-size", 16, "--features", 2, "--batch-size", 8, "--patch", 16, "--log-every", 1)
 OWN = {
     "pix2pix": ("--source", "edges"),

@@ -16,6 +16,8 @@ from flaxgan.models import patch, resnet_generator, srresnet, unet
 from flaxgan.models.translator import instance_norm, pixel_shuffle
 from flaxgan.rng import Rng, random_key
 
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
+
 TINY = {
     "preset": "plain",
     "image_size": (16, 16),

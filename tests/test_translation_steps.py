@@ -10,6 +10,8 @@ from flaxgan.data import Dataset
 from flaxgan.methods import METHODS
 from flaxgan.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("plain_convolutions")
+
 
 def _leaves(params):
     """The kernels: the gradient of a bias before instance norm is 0, and Adam divides by it."""
@@ -26,7 +28,7 @@ def test_eight_devices_agree_with_one(name):
     if config.options.DATA != "unpaired":
         dataset = Dataset(arrays)
     results = []
-    ways = ((1, "jit"), (8, "jit"), (8, "pmap")) if name == "cut" else ((1, "jit"), (8, "pmap"))
+    ways = [(1, "jit"), (8, "pmap"), *[(8, "jit")] * (name == "pix2pix")]
     for devices, parallelism in ways:
         config = config.replace(parallelism=parallelism)
         trainer = Trainer(config, jax.devices()[:devices], dataset)
@@ -42,7 +44,7 @@ def test_eight_devices_agree_with_one(name):
             np.testing.assert_allclose(got, want, atol=3e-4)
 
 
-@pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut"])
+@pytest.mark.parametrize("name", ["pix2pix", "cyclegan"])
 @pytest.mark.slow
 def test_micro_batches_learn_as_the_whole_batch(name):
     """Their networks normalise each picture by itself; so gradients are means over pictures."""
@@ -53,12 +55,10 @@ def test_micro_batches_learn_as_the_whole_batch(name):
     )
     if name == "pix2pix":
         whole = whole.replace(dropout=0.0)
-    if name == "cut":  # all places, in whatever order
-        whole = whole.replace(patches=4096)
-    method, stage = METHODS[name], 1 if name == "srgan" else 0
+    method = METHODS[name]
     state, batch = method.create_state(whole), batch_of(whole, 4)
     results = [
-        jax.jit(lambda s, b, c=c: method.train_step(s, b, config=c, stage=stage))(state, batch)
+        jax.jit(lambda s, b, c=c: method.train_step(s, b, config=c))(state, batch)
         for c in (whole, whole.replace(accumulate=2))
     ]
     for got, want in zip(*(_leaves(r[0].generator.params) for r in results), strict=True):
