@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks.pytorch_translation import _conv
+from benchmarks.pytorch_translators import conv
 from flaxgan.config import Config
 from flaxgan.models.sizes import base_size, stage_widths
 
@@ -15,7 +15,7 @@ from flaxgan.models.sizes import base_size, stage_widths
 def _same(params: Any) -> nn.Module:
     """Return a convolution that keeps the size, with a kernel (S, S, I, O) and a bias."""
     size, _, taken, made = params["kernel"].shape
-    return _conv(nn.Conv2d(taken, made, size, 1, size // 2), params)
+    return conv(nn.Conv2d(taken, made, size, 1, size // 2), params)
 
 
 def _numbered(params: Any, name: str) -> list[Any]:
