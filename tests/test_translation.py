@@ -141,6 +141,13 @@ def test_patch_nce_by_hand():
     assert not np.any(by_keys), "nothing is learnt through the keys"
 
 
+def test_a_flat_picture_has_a_gradient():
+    projector, maps = nce.Projector(), [jnp.zeros((1, 4, 3))]
+    params = projector.init(jax.random.key(0), maps)
+    loss = lambda p: nce.patch_nce(*[projector.apply(p, maps)] * 2, 0.07)  # noqa: E731
+    assert all(jnp.isfinite(x).all() for x in jax.tree.leaves(jax.grad(loss)(params)))
+
+
 def test_places_are_each_drawn_once():
     maps = [jnp.zeros((2, 3, 4, 5)), jnp.zeros((2, 30, 30, 1))]
     few, many = nce.places(maps, 100, jax.random.key(0))

@@ -29,8 +29,9 @@ class Projector(nn.Module):
             for layer in range(2):
                 x = nn.relu(x) if layer else x
                 x = nn.Dense(WIDTH, kernel_init=DCGAN_INIT, name=f"layer_{number}_{layer}")(x)
-            length = jnp.linalg.norm(x, axis=-1, keepdims=True)
-            projected.append(x / (length + EPSILON))
+            # of a flat picture they are 0, where the gradient of a norm is no number
+            length = jnp.sqrt(jnp.square(x).sum(-1, keepdims=True) + EPSILON**2)
+            projected.append(x / length)
         return projected
 
 
