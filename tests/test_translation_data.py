@@ -132,6 +132,13 @@ def test_two_sets(pairs, tmp_path):
     assert "empty" in message and "no pictures" in message
 
 
+@pytest.mark.parametrize("method", ["pix2pix", "cut", "srgan"])
+def test_a_test_split_is_for_tfds(pairs, method):
+    target = {"target": str(pairs / "target")} if method == "cut" else {}
+    message = refusal(pairs, method=method, test_split="test", **target)
+    assert "--test-split is for TFDS" in message
+
+
 def test_larger_ones_are_loaded_to_be_cut(pairs):
     _, dataset = opened(pairs, jitter=1.25)
     assert dataset.arrays["image"].shape[1:3] == (20, 20)

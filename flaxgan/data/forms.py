@@ -66,6 +66,12 @@ def _with_test(config: Config, source: Source, dataset: str) -> Source:
     return dataclasses.replace(source, test=open_source(dataset, config.data_dir, split))
 
 
+def _require_tfds(config: Config, *others: str) -> None:
+    """Raise UserError for a --test-split if no data set, --dataset's or another, is TFDS's."""
+    if config.options.test_split and not any(map(is_tfds, (config.dataset, *others))):
+        raise UserError("--test-split is for TFDS data sets; leave it out")
+
+
 def _open_unpaired(config: Config) -> Source:
     options = config.options
     if options.target is None:
@@ -77,8 +83,7 @@ def _open_unpaired(config: Config) -> Source:
     only = config if is_tfds(config.dataset) else config.replace(split=None)
     first = _opened(only)
     second = open_source(options.target, config.data_dir, split)
-    if options.test_split and not (is_tfds(config.dataset) or is_tfds(options.target)):
-        raise UserError("--test-split is for TFDS data sets; leave it out")
+    _require_tfds(config, options.target)
     second = _with_test(config, second, options.target)
     return dataclasses.replace(
         _with_test(config, first, config.dataset),
@@ -110,15 +115,13 @@ def _open_paired(config: Config) -> Source:
     if options.swap_pairs and pairs.pairs is None:
         raise UserError("--swap-pairs is for pairs, and --source makes them; leave one out")
     pairs = exchanged(pairs) if options.swap_pairs else pairs
-    if options.test_split and (folder or not is_tfds(config.dataset)):
-        raise UserError("--test-split is for TFDS data sets; leave it out")
+    _require_tfds(config)
     return _with_test(config, pairs, config.dataset)
 
 
 def _open_smaller(config: Config) -> Source:
     source = _opened(config)
-    if config.options.test_split and not is_tfds(config.dataset):
-        raise UserError("--test-split is for TFDS data sets; leave it out")
+    _require_tfds(config)
     return _with_test(config, source, config.dataset)
 
 
