@@ -14,8 +14,8 @@ from flaxgan.config import Config
 from flaxgan.data.cache import expect_random_reads
 from flaxgan.data.dataset import Dataset
 from flaxgan.data.order import steps_per_epoch
-from flaxgan.methods import method_of
-from flaxgan.methods.state import with_axis
+from flaxgan.methods import frozen, method_of
+from flaxgan.methods.state import with_axis, with_frozen
 from flaxgan.methods.updates import Metrics
 from flaxgan.system.errors import UserError
 
@@ -97,7 +97,8 @@ class Trainer:
         # A program that runs once: most of what the CPU's compiler does for its speed would take
         # longer than it saves.
         options = {"xla_backend_optimization_level": 1} if on_cpu else None
-        self.create_state = jax.jit(
+        self._frozen = frozen(config)
+        self._create = jax.jit(
             functools.partial(method.create_state, config, total_steps),
             out_shardings=self.replicated,
             compiler_options=options,
@@ -106,7 +107,7 @@ class Trainer:
         # compare by identity.
         self.state_shape: State = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self.replicated),
-            jax.eval_shape(self.create_state),
+            with_frozen(jax.eval_shape(self._create), self._frozen),
         )
         self._any = jax.jit(jnp.any, out_shardings=self.replicated)
         self._resident = None
@@ -122,6 +123,14 @@ class Trainer:
         rows, mapped = self.images_per_step, config.parallelism == "pmap"
         self._batch_shape = (len(devices), rows // len(devices)) if mapped else (rows,)
         self._programs: dict[tuple[int, int], jax.stages.Compiled] = {}
+
+    def create_state(self) -> State:
+        """Return the state before the first step, on all devices."""
+        return self.completed(self._create())
+
+    def completed(self, state: State) -> State:
+        """Return a state, new or from a checkpoint, with the method's frozen networks."""
+        return with_frozen(state, jax.device_put(self._frozen, self.replicated))
 
     @property
     def per_epoch(self) -> int:

@@ -13,8 +13,7 @@ from flaxgan.config import Config
 from flaxgan.data import Dataset, prepare_data, steps_per_epoch
 from flaxgan.diagnosis import diagnose
 from flaxgan.loop import Loop
-from flaxgan.methods import translates
-from flaxgan.methods.state import with_frozen
+from flaxgan.methods import frozen, translates
 from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
 from flaxgan.pretrained.extractor import Extractor, own_devices
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved, without_classes
@@ -78,7 +77,8 @@ def _train(run: Run, start: Start) -> None:
     per_epoch = steps_per_epoch(len(dataset), run.config.images_per_step)
     total = _total_steps(run.config, per_epoch)
     extractor = None
-    # before anything is written: its weights may not be there
+    # before anything is written: weights may not be there
+    frozen(run.config)
     if first and run.config.evaluate_every:
         extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
 
@@ -196,8 +196,7 @@ def _starting_state(trainer: Trainer, checkpoints: Checkpoints, done: int) -> An
         trainer.compile(1, trainer.steps_per_dispatch, stage=trainer.stage(done))
     if not done:
         return trainer.create_state()
-    saved = checkpoints.restore(trainer.state_shape)
-    return with_frozen(saved, trainer.state_shape, trainer.create_state)
+    return trainer.completed(checkpoints.restore(trainer.state_shape))
 
 
 def _resume(loop: Loop, caller: Caller) -> str:

@@ -58,7 +58,7 @@ class TwoState(struct.PyTreeNode):
     seed: Array
     there: Network
     back: Network
-    grey: FrozenNetwork  # what both keep of an image: neither optimised nor saved
+    grey: FrozenNetwork | None = None  # what both keep of an image: neither optimised nor saved
 
 
 class Grey(nn.Module):
@@ -69,14 +69,16 @@ class Grey(nn.Module):
 
 def create_state(config: Config, total_steps: int = 1) -> TwoState:
     x = jnp.zeros((1, *SIZE))
-    keys = jax.random.split(random_key(config.seed, INITIALISING), 3)
+    keys = jax.random.split(random_key(config.seed, INITIALISING))
     make = lambda key: create_network(  # noqa: E731
         Mapper(config.options.width), key, x, None, adam(config, config.learning_rate, total_steps)
     )
-    grey = FrozenNetwork(variables=Grey().init(keys[2], x), module=Grey())
-    return TwoState(
-        jnp.zeros((), jnp.int32), jnp.uint32(config.seed), make(keys[0]), make(keys[1]), grey
-    )
+    return TwoState(jnp.zeros((), jnp.int32), jnp.uint32(config.seed), make(keys[0]), make(keys[1]))
+
+
+def frozen(config: Config) -> dict[str, FrozenNetwork]:
+    variables = Grey().init(jax.random.key(0), jnp.zeros((1, *SIZE)))
+    return {"grey": FrozenNetwork(variables, Grey().apply)}
 
 
 def train_step(
@@ -98,9 +100,8 @@ def train_step(
             )
             fake, there_stats, _ = there.train_mode(batch["image"] + noise)
             again, back_stats, _ = back.train_mode(jnp.concatenate([fake, batch["other"]]))
-            grey = lambda x: state.grey.module.apply(state.grey.variables, x)  # noqa: E731
             kept = (
-                jnp.square(grey(fake) - grey(batch["image"])).mean()
+                jnp.square(state.grey(fake) - state.grey(batch["image"])).mean()
                 + 0.1 * jnp.square(fake - batch["other"]).mean()
             )
             cycle = jnp.square(again[: len(fake)] - batch["image"]).mean()
@@ -144,6 +145,7 @@ TWO = types.SimpleNamespace(
     inputs=inputs,
     sampler=sampler,
     stage=lambda config, step: int(step >= 7),
+    frozen=frozen,
 )
 IMAGES, OTHERS = (
     np.random.default_rng(seed).integers(0, 256, (num, *SIZE), np.uint8)

@@ -9,11 +9,12 @@ import pytest
 from flax import linen as nn
 
 from flaxgan.config import Config
-from flaxgan.methods import METHODS, image_pool, nce
-from flaxgan.methods.state import adam, create_network
+from flaxgan.methods import METHODS, frozen, image_pool, nce
+from flaxgan.methods.state import adam, create_network, with_frozen
 from flaxgan.methods.translation import cut_and_mirrored, discriminator_gradients
 from flaxgan.models import patch, resnet_generator, srresnet, unet
 from flaxgan.models.translator import instance_norm, pixel_shuffle
+from flaxgan.pretrained import perceptual
 from flaxgan.rng import Rng, random_key
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")
@@ -264,6 +265,7 @@ def test_the_loss_of_srgan_by_hand():
     config = config_of("srgan", ema=0)
     method = METHODS["srgan"]
     state, batch = jax.jit(lambda: method.create_state(config))(), batch_of(config)
+    state = with_frozen(state, frozen(config))
     assert [method.stage(config, step) for step in range(3)] == [0, 1, 1]
     after, metrics = stepped(config.method, state, batch, config, 0)
     a, b = (jnp.asarray(batch[k], jnp.float32) / 127.5 - 1 for k in ("source", "image"))
@@ -275,3 +277,5 @@ def test_the_loss_of_srgan_by_hand():
     later, metrics = stepped(config.method, state, batch, config, 1)
     assert {"g_loss", "d_loss", "perceptual_loss", "l1_loss"} <= metrics.keys()
     assert int(later.step) == 1
+    maps = [perceptual.maps(state.features, x) for x in (made, b)]
+    np.testing.assert_allclose(metrics["perceptual_loss"], perceptual.distance(*maps), rtol=1e-4)

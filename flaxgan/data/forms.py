@@ -106,9 +106,9 @@ def _open_paired(config: Config) -> Source:
         pairs = split_in_halves(_opened(config))
     elif folder is None:
         raise UserError(
-            f"--dataset {config.dataset} has no pairs; add --source edges, grey, blur or mask, that"
-            " makes the source of each picture itself, or --pairs side-by-side if each holds both"
-            " halves"
+            f"--dataset {config.dataset} has no pairs; add --source edges, hed, grey, blur or mask,"
+            " that makes the source of each picture itself, or --pairs side-by-side if each holds"
+            " both halves"
         )
     else:
         pairs = open_pairs(folder)

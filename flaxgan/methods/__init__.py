@@ -25,6 +25,8 @@ and perhaps
 
     to_sample(state)                    -> State: the part of a state that `sampler` takes; no more
                                         of a checkpoint is read
+    frozen(config)                      -> dict of FrozenNetworks, by the fields of a state that
+                                        create_state leaves None: loaded to train, never saved
     check(config)                       raises UserError if its networks cannot be so
     stage(config, step)                 -> int: a static number that train_step is told, as
                                         progressive growing needs
@@ -38,7 +40,7 @@ import jax
 
 from flaxgan.config import Config
 from flaxgan.methods import cut, cyclegan, gan, pix2pix, srgan
-from flaxgan.methods.state import without_optimisers
+from flaxgan.methods.state import FrozenNetwork, without_optimisers
 
 METHODS: dict[str, ModuleType] = {
     "gan": gan,
@@ -65,6 +67,12 @@ def to_sample(config: Config) -> Callable[[Any], Any]:
     By default that is all but the optimisers' states.
     """
     return getattr(method_of(config), "to_sample", without_optimisers)
+
+
+def frozen(config: Config) -> dict[str, FrozenNetwork]:
+    """Load the networks that a method's step applies and never trains. Raises UserError."""
+    load = getattr(method_of(config), "frozen", None)
+    return load(config) if load else {}
 
 
 def check(config: Config) -> None:

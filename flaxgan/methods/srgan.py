@@ -2,6 +2,7 @@
 phases of one run: from pixels alone, then with a discriminator and a published network's features.
 """
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -27,10 +28,19 @@ from flaxgan.methods.translation import (
 from flaxgan.methods.updates import Batch, Forward, Metrics, accumulate_gradients, forward
 from flaxgan.models import srresnet
 from flaxgan.options import SRGANOptions as Options
-from flaxgan.pretrained import efficientnet, perceptual
+from flaxgan.pretrained import perceptual
 from flaxgan.rng import INITIALISING, Rng, random_key
 
-__all__ = ["Options", "check", "create_state", "stage", "to_sample", "train_step", "translators"]
+__all__ = [
+    "Options",
+    "check",
+    "create_state",
+    "frozen",
+    "stage",
+    "to_sample",
+    "train_step",
+    "translators",
+]
 PIXELS, ADVERSARIAL = 0, 1  # the stages
 
 
@@ -41,8 +51,8 @@ class SRGANState(struct.PyTreeNode):
     seed: Array  # uint32
     generator: Network
     discriminator: Network
-    features: FrozenNetwork
     ema_params: Any = None
+    features: Any = None  # a FrozenNetwork, in training
 
 
 def create_state(config: Config, total_steps: int = 1) -> SRGANState:
@@ -70,11 +80,16 @@ def create_state(config: Config, total_steps: int = 1) -> SRGANState:
         seed=jnp.uint32(config.seed),
         generator=generator,
         discriminator=create_discriminator(config, d_key, total_steps, config.channels),
-        features=FrozenNetwork(
-            variables=efficientnet.load(), module=efficientnet.EfficientNetLite0()
-        ),
         ema_params=copied(generator.params, config),
     )
+
+
+def frozen(config: Config) -> dict[str, FrozenNetwork]:
+    """Load the network whose features are compared. Raises UserError if it can't be had."""
+    network, file = perceptual.NETWORKS[config.options.perceptual_network], None
+    if config.options.perceptual_network == "vgg19":
+        file = config.options.vgg19_weights
+    return {"features": FrozenNetwork(network.load(file and Path(file)), network.apply)}
 
 
 def stage(config: Config, step: int) -> int:
@@ -104,7 +119,7 @@ def train_step(
             metrics: Metrics = {f"{options.pixel_loss}_loss": pixels}
             if stage == PIXELS:
                 return pixels, metrics
-            maps = (perceptual.maps(state.features.variables, x) for x in (made, batch["image"]))
+            maps = (perceptual.maps(state.features, x) for x in (made, batch["image"]))
             metrics["perceptual_loss"] = perceptual.distance(*maps)
             metrics["g_loss"] = adversarial_loss(state.discriminator, (made,), rng, config)
             weighted = (

@@ -57,13 +57,16 @@ class Network(struct.PyTreeNode):
 
 
 class FrozenNetwork(struct.PyTreeNode):
-    """Hold a module whose variables are neither optimised nor written into checkpoints.
+    """Hold a network that is only applied: neither optimised nor written into checkpoints.
 
-    A method's create_state makes them anew.
+    A method's `frozen` loads it for training.
     """
 
     variables: Any
-    module: nn.Module = struct.field(pytree_node=False)
+    apply: Callable[..., Any] = struct.field(pytree_node=False)  # of variables and inputs
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.apply(self.variables, *inputs)
 
 
 def networks(state: Any) -> dict[str, Network]:
@@ -102,17 +105,9 @@ def without_frozen(state: Any) -> Any:
     return jax.tree.map(lambda node: None if _is_frozen(node) else node, state, is_leaf=_is_frozen)
 
 
-def with_frozen(state: Any, shape: Any, create: Callable[[], Any]) -> Any:
-    """Return a state from a checkpoint with the frozen networks that `create` makes, if any.
-
-    `shape` says whether there are any.
-    """
-    missing = [
-        field.name for field in dataclasses.fields(shape) if _is_frozen(getattr(shape, field.name))
-    ]
-    return (
-        state.replace(**{name: getattr(create(), name) for name in missing}) if missing else state
-    )
+def with_frozen(state: Any, frozen: dict[str, FrozenNetwork]) -> Any:
+    """Return a state, new or from a checkpoint, with frozen networks in the fields of that name."""
+    return state.replace(**frozen) if frozen else state
 
 
 SCHEDULES = {

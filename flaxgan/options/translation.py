@@ -105,7 +105,7 @@ class Pix2PixOptions(TranslationOptions):
         " right half of each picture",
         fixed=True,
     )
-    source: Literal["edges", "grey", "blur", "mask"] | None = option(
+    source: Literal["edges", "hed", "grey", "blur", "mask"] | None = option(
         None, "make the source of each picture itself; no pairs are needed", fixed=True
     )
     swap_pairs: bool = option(False, "exchange source and target of all pairs", fixed=True)
@@ -199,4 +199,14 @@ class SRGANOptions(TranslationOptions):
     pixel_loss: Literal["l1", "mse"] = option("l1", "difference of pixels", fixed=True)
     pixel: float = option(0.01, "weight of pixels after that", rule=WEIGHT)
     perceptual: float = option(1.0, "weight of the difference of features after that", rule=WEIGHT)
+    perceptual_network: Literal["efficientnet_lite0", "hed", "vgg19"] = option(
+        "efficientnet_lite0", "network whose features are compared", fixed=True
+    )
+    vgg19_weights: str | None = option(
+        None, "VGG-19's published .pth (default: downloaded once into the cache)", saved=False
+    )
     adversarial: float = option(0.005, "weight of the discriminator after that", rule=WEIGHT)
+
+    def check(self) -> None:
+        if self.vgg19_weights and self.perceptual_network != "vgg19":
+            raise UserError("--vgg19-weights belongs to --perceptual-network vgg19; add that")

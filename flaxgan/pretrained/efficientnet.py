@@ -186,6 +186,16 @@ def resize(images: Array) -> Array:
     return jnp.broadcast_to(jnp.clip(x, 0, 255), (len(images), SIZE, SIZE, 3))
 
 
+def maps(variables: Any, images: Array) -> list[Array]:
+    """Return the maps of three stages, of RGB float32 (N, H, W, 3) in 0..255 at their own size.
+
+    They have a half, a quarter and an eighth of its sides.
+    """
+    pixels = (images - 127) / 128  # as the network was trained
+    _, found = EfficientNetLite0().apply(variables, pixels, mutable=["features"])
+    return list(found["features"]["maps"][:3])
+
+
 def features(variables: Any, images: Array) -> Array:
     """Return features float32 (N, 1280) of images uint8 (N, H, W, C), with C 1 or 3."""
     output: Any = EfficientNetLite0().apply(variables, (resize(images) - 127) / 128)

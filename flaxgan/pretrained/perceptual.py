@@ -1,25 +1,37 @@
-"""Maps of a published network, by which a loss compares pictures (Johnson et al. 2016,
-arXiv:1603.08155): EfficientNet-Lite0's, at the pictures' own size.
+"""Maps of a published network, by which a loss compares pictures at their own size (Johnson et al.
+2016, arXiv:1603.08155): a line in NETWORKS for each network.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
 
-from flaxgan.pretrained import efficientnet
+from flaxgan.pretrained import efficientnet, hed, vgg
 
-STAGES = (0, 1, 2)  # of the network: a half, a quarter and an eighth of the picture's sides
 EPSILON = 1e-6
 
 
-def maps(variables: Any, images: Array) -> list[Array]:
-    """Return the network's maps of pictures (N, H, W, 1 or 3) in [-1, 1]: (N, h, w, C) each."""
+class Maps(NamedTuple):
+    """How a network's variables are loaded (from a file, if one is named), and used."""
+
+    load: Callable[[Path | None], Any]  # raises UserError
+    apply: Callable[[Any, Array], list[Array]]  # of RGB float32 (N, H, W, 3) in 0..255
+
+
+NETWORKS = {
+    "efficientnet_lite0": Maps(efficientnet.load, efficientnet.maps),
+    "hed": Maps(hed.load, hed.maps),
+    "vgg19": Maps(vgg.load, vgg.maps),
+}
+
+
+def maps(apply: Callable[[Array], list[Array]], images: Array) -> list[Array]:
+    """Return a network's maps of pictures (N, H, W, 1 or 3) in [-1, 1]: (N, h, w, C) each."""
     rgb = jnp.broadcast_to(images, (*images.shape[:3], 3)).astype(jnp.float32)
-    pixels = (rgb * 127.5 + 127.5 - 127) / 128  # as the network was trained
-    _, found = efficientnet.EfficientNetLite0().apply(variables, pixels, mutable=["features"])
-    return [found["features"]["maps"][stage] for stage in STAGES]
+    return apply(rgb * 127.5 + 127.5)
 
 
 def distance(made: Sequence[Array], wanted: Sequence[Array]) -> Array:

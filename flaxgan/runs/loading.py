@@ -4,8 +4,7 @@ from typing import Any
 
 import jax
 
-from flaxgan.methods import method_of, state_shape
-from flaxgan.methods.state import with_frozen
+from flaxgan.methods import state_shape
 from flaxgan.runs.checkpoint import ALL, BEST, Checkpoints, Part
 from flaxgan.runs.naming import CheckpointName, step_in_words
 from flaxgan.runs.trained import TrainedRun
@@ -58,15 +57,12 @@ def load(
     folder, step = _find(run, name)
     on_device = jax.sharding.SingleDeviceSharding(device)
     shape = state_shape(run.config, on_device)
-    create = jax.jit(
-        lambda: method_of(run.config).create_state(run.config), out_shardings=on_device
-    )
     attempts = ATTEMPTS if step is None else 1
     while True:
         attempts -= 1
         try:
             with Checkpoints(run.folder, folder=folder) as checkpoints:
-                return with_frozen(checkpoints.restore(shape, step, part), shape, create)
+                return checkpoints.restore(shape, step, part)
         # a run that goes on may have removed it meanwhile, and has a newer one
         except (UserError, FileNotFoundError):
             if not attempts:
