@@ -90,7 +90,8 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
         else:
             typed = map(str, sys.argv[1:] if argv is None else argv)
             command = shlex.join([*parser.prog.split(), *typed])
-            starting.start(given, base, dataclasses.replace(COMMAND_LINE, command=command))
+            caller = dataclasses.replace(COMMAND_LINE, command=command, owns_process=argv is None)
+            starting.start(given, base, caller)
 
 
 if __name__ == "__main__":

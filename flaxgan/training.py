@@ -85,7 +85,7 @@ def _train(run: Run, start: Start) -> None:
     with contextlib.ExitStack() as stack:
         if first:
             stack.enter_context(run.held())
-        interrupt = stack.enter_context(Interrupt.watch())
+        interrupt = stack.enter_context(Interrupt.watch(exits=caller.owns_process))
         checkpoints = stack.enter_context(Checkpoints(run.folder, run.config.keep_checkpoints))
         done = max(checkpoints.steps(), default=0)
         if is_cut_to_time(run):

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ import time
 import jax
 import numpy as np
 import pytest
-from conftest import TINY, size_of, start, succeed
+from conftest import ROOT, TINY, size_of, start, succeed
 from PIL import Image
 
 from flaxgan import training
@@ -39,7 +40,7 @@ from flaxgan.runs.trained import load_run
 from flaxgan.system.devices import set_up_devices
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import locked
-from flaxgan.system.signals import Abandoned, Interrupt
+from flaxgan.system.signals import HEARD, Abandoned, Interrupt
 from flaxgan.trainer import Trainer
 
 ROW = [
@@ -298,7 +299,7 @@ def test_killed_again_and_again_it_ends_as_an_unbroken_run_does(tmp_path, pictur
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_end_the_run_cleanly_and_it_resumes(tmp_path, pictures, number, train):
     run_dir = tmp_path / "run"
     process = start(
@@ -309,7 +310,7 @@ def test_signals_end_the_run_cleanly_and_it_resumes(tmp_path, pictures, number, 
     time.sleep(0.5)
     process.send_signal(number)
     output, error = process.communicate(timeout=60)
-    assert process.returncode == 0 and error == ""
+    assert process.returncode == 0 and error == HEARD.format(number.name)
     assert (
         f"stopped by {number.name} after step" in output
         and f"python -m flaxgan.main --run-dir {run_dir}" in output
@@ -1047,6 +1048,70 @@ def test_a_run_whose_output_nobody_reads_goes_on(tmp_path, pictures):
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141 and grid.exists()
+
+
+@pytest.mark.slow
+def test_a_run_whose_terminal_closes_ends_saved(tmp_path, pictures):
+    """Its messages and its progress bar have nowhere to go by then."""
+    run_dir, (ours, terminal) = tmp_path / "run", os.openpty()
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
+    process = start(
+        "--dataset", pictures, "--epochs", 1000, "--run-dir", run_dir, "--log-every", 1, *TINY,
+        **streams, start_new_session=True,
+    )  # fmt: skip
+    os.close(terminal)
+    os.set_blocking(ours, False)
+    while process.poll() is None and not (run_dir / "metrics.jsonl").exists():
+        time.sleep(0.05)
+        with contextlib.suppress(BlockingIOError):
+            os.read(ours, 10_000)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)  # as the kernel does if it is the terminal of a session
+    assert process.wait(60) == 0
+    assert steps(run_dir)[-1] == rows(run_dir)[-1]["step"] < 5000
+
+
+def in_shell(line, *argv):
+    """Start a training as a line of the shell, in which $RUN stands for the command."""
+    command = [sys.executable, "-m", "flaxgan.main", *argv, *TINY]
+    line = line.replace("$RUN", shlex.join(map(str, command)))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": ""}
+    return subprocess.Popen(["sh", "-c", line], env=environment, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_nohup_goes_on(tmp_path, pictures):
+    run_dir = tmp_path / "run"
+    asked = "--dataset", pictures, "--run-dir", run_dir, "--epochs", 40
+    process = in_shell("trap '' HUP; exec $RUN", *asked)
+    while process.poll() is None and not (run_dir / "metrics.jsonl").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGHUP)
+    assert process.communicate(timeout=60)[1] == "" and process.returncode == 0
+    assert steps(run_dir)[-1] == 200
+
+
+@pytest.mark.slow
+def test_streams_that_are_closed_get_nothing(tmp_path, pictures):
+    """Nor does a file of the run that is opened in their place."""
+    run_dir = tmp_path / "run"
+    asked = "--dataset", pictures, "--run-dir", run_dir, "--epochs", 1
+    succeed(in_shell("exec $RUN <&- >&- 2>&-", *asked))
+    assert steps(run_dir)[-1] == 5 and len(rows(run_dir)) > 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_ends_a_command_without_a_word_of_python(tmp_path, pictures):
+    run_dir = tmp_path / "run"
+    process = start("--dataset", pictures, "--epochs", 1000, "--run-dir", run_dir, *TINY)
+    while process.poll() is None and not (run_dir / "metrics.jsonl").exists():
+        time.sleep(0.05)
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.002)
+    error = process.communicate(timeout=60)[1]
+    assert {*error.splitlines()} <= {HEARD.format("SIGINT").strip(), "flaxgan: interrupted"}
+    assert process.returncode in (0, 130)
 
 
 def test_a_second_ctrl_c_ends_it_at_once():

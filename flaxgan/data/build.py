@@ -22,7 +22,7 @@ from flaxgan.data.pixels import to_pixels, upright_size
 from flaxgan.data.reading import out_of_memory, printable
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.system.bars import in_notebook, progress_bar
-from flaxgan.system.errors import UserError
+from flaxgan.system.errors import UserError, say
 
 AHEAD = 64  # pictures that may be decoded before their turn to be written
 
@@ -95,7 +95,7 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
 
     title = f"preparing {source.name}"
     if not sys.stderr.isatty() and not in_notebook():
-        print(f"{title}: {len(source)} pictures", flush=True)
+        say(f"{title}: {len(source)} pictures", flush=True)
     outcome, sha256 = Outcome(len(source)), hashlib.sha256()
     labels: list[int] = []
     items: list[int] = []

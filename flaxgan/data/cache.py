@@ -6,7 +6,6 @@ import hashlib
 import json
 import mmap
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from flaxgan.data.build import Target, build
 from flaxgan.data.dataset import Dataset
 from flaxgan.data.outcome import Outcome
 from flaxgan.data.source import Source
-from flaxgan.system.errors import UserError
+from flaxgan.system.errors import UserError, complain
 from flaxgan.system.files import cache_dir
 
 DAY = 24 * 3600
@@ -77,7 +76,7 @@ def prepare(
             " FLAXGAN_CACHE to another folder"
         ) from error
     for line in [*(f"note: {note}" for note in source.notes), *outcome.lines(image_size)]:
-        print(f"flaxgan: {line}", file=sys.stderr)
+        complain(f"flaxgan: {line}")
     class_names = tuple(source.class_names)
     if labels.min() < 0:  # as TFDS marks pictures without a class
         labels, class_names = np.zeros_like(labels), ()

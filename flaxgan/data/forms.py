@@ -7,7 +7,6 @@ which (DATA).
 
 import dataclasses
 import hashlib
-import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ from flaxgan.data.derived import DERIVED, derived, smaller
 from flaxgan.data.open import is_tfds, open_source
 from flaxgan.data.pairs import exchanged, holds_pairs, open_pairs, split_in_halves
 from flaxgan.data.source import Source
-from flaxgan.system.errors import UserError
+from flaxgan.system.errors import UserError, complain
 
 LEAST = 2  # pictures that can be measured
 
@@ -150,7 +149,7 @@ def _divided(config: Config, prepared: Callable[[Config, Source], Dataset], s: S
         words = (
             "fewer than two pictures of {} are held out; what is shown and measured is trained on"
         )
-        print(f"flaxgan: note: {words.format(s.title)}, too (--hold-out)", file=sys.stderr)
+        complain(f"flaxgan: note: {words.format(s.title)}, too (--hold-out)")
         held_out = whole
     digest = hashlib.sha256(f"{whole.sha256} {config.options.hold_out}".encode())
     return dataclasses.replace(dataset, held_out=held_out, sha256=digest.hexdigest())

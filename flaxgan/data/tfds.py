@@ -15,7 +15,7 @@ from PIL import Image
 from flaxgan.data.decoding import open_picture
 from flaxgan.data.source import Source
 from flaxgan.data.synthetic import NAME as BUILT_IN
-from flaxgan.system.errors import UserError
+from flaxgan.system.errors import UserError, say
 from flaxgan.system.files import portable
 
 MIRRORED_IS_WRONG = (
@@ -142,7 +142,7 @@ def _prepare(builder: Any, dataset: str, data_dir: str | None) -> None:
     """
     if find_spec("tensorflow") is None:
         raise _needs_tensorflow(dataset, data_dir)
-    print(f"preparing {dataset} in {data_dir or '~/tensorflow_datasets'} (once)", flush=True)
+    say(f"preparing {dataset} in {data_dir or '~/tensorflow_datasets'} (once)", flush=True)
     code = (
         "import sys, tensorflow_datasets as tfds; tfds.builder(sys.argv[1], data_dir=sys.argv[2] or"
         " None, file_format='array_record').download_and_prepare()"

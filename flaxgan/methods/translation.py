@@ -25,9 +25,12 @@ from flaxgan.models import patch, resnet_generator, unet
 from flaxgan.models.translator import Translator
 from flaxgan.rng import TRAINING, Rng, random_key
 from flaxgan.system.bars import progress_bar
+from flaxgan.system.devices import on_cpu
 from flaxgan.system.errors import UserError
 
-PIXELS_AT_ONCE = 2**20  # of sources that are translated in one go
+# of sources that are translated in one go; a CPU's convolutions are written out part by part, and
+# those of more would take minutes to compile
+PIXELS_AT_ONCE, PIXELS_AT_ONCE_ON_CPU = 2**20, 2**16
 # What the papers' code multiplies the losses of losses.py by: of the discriminator, the generator.
 SCALES = {"bce": (0.5, 1.0), "lsgan": (1.0, 2.0), "hinge": (0.5, 1.0), "wgan": (0.5, 1.0)}
 Parts = tuple[Array, ...]  # pictures that a discriminator sees on top of each other, as channels
@@ -204,7 +207,8 @@ def translate(
     Waits for the device. In `whole_batches` one program does whatever the number of pictures is.
     """
     network = network.replace(params=network.params if ema_params is None else ema_params)
-    batch = max(1, min(len(images), PIXELS_AT_ONCE // (images.shape[1] * images.shape[2])))
+    most = PIXELS_AT_ONCE_ON_CPU if on_cpu() else PIXELS_AT_ONCE
+    batch = max(1, min(len(images), most // (images.shape[1] * images.shape[2])))
     results = []
     starts = range(0, len(images), batch)
     for start in progress_bar(starts, desc="translating", unit="batch", hidden=len(starts) < 2):

@@ -17,7 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flaxgan.pretrained import efficientnet, inception
 from flaxgan.system.bars import in_notebook, progress_bar
-from flaxgan.system.errors import UserError
+from flaxgan.system.errors import UserError, say
 from flaxgan.system.files import cache_dir, replacing
 
 EXTRACTORS = {module.NAME: module for module in (efficientnet, inception)}
@@ -110,7 +110,7 @@ class Extractor:
         with contextlib.suppress(OSError, ValueError, EOFError):
             return np.load(path, mmap_mode="r")
         if not sys.stderr.isatty() and not in_notebook():  # where a progress bar would say it
-            print(f"{title}: {len(images)} pictures", flush=True)
+            say(f"{title}: {len(images)} pictures", flush=True)
         features = self(images, title, mirrored)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

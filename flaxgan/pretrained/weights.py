@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from flaxgan.system.errors import UserError
+from flaxgan.system.errors import UserError, say
 from flaxgan.system.files import cache_dir, replacing
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # before PyTorch 1.6: five pickles, then the raw numbers
@@ -189,7 +189,7 @@ def published_weights(url: str, sha256: str, flag: str) -> Path:
     path = cache_dir() / "weights" / url.rpartition("/")[2]
     if path.is_file():
         return path
-    print(f"downloading {url} (once)", flush=True)
+    say(f"downloading {url} (once)", flush=True)
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:
             data = answer.read()

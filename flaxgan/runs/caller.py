@@ -18,6 +18,7 @@ class Caller:
     sample: Callable[[Path], str]  # to sample from it,
     translate: Callable[[Path], str]  # and to translate with it
     command: str = ""  # as it was typed, for config.json
+    owns_process: bool = False  # nothing else runs in it, so that it may end it
     on_log: Callable[[dict[str, Any]], None] | None = None  # is called with each row of the log,
     # and with images, uint8 (N, H, W, C), and their step
     on_snapshot: "Callable[[np.ndarray, int], None] | None" = None

@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flaxgan.system.errors import UserError, explaining_full_disk
+from flaxgan.system.errors import UserError, complain, explaining_full_disk
 
 
 class Attempts:
@@ -41,11 +40,7 @@ class Attempts:
             if what not in self._failed:
                 self._failed.add(what)
                 reason = " ".join(f"{type(error).__name__}: {error}".split())
-                print(
-                    f"flaxgan: warning: can't draw {what} ({reason[:200]})",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                complain(f"flaxgan: warning: can't draw {what} ({reason[:200]})")
 
     def _holds(self, path: Any) -> bool:
         return bool(path) and self._folder in Path(os.fsdecode(path)).absolute().parents

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import os
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from flaxgan.system.errors import UserError, explaining_full_disk
+from flaxgan.system.errors import UserError, complain, explaining_full_disk, say
 from flaxgan.system.signals import handling
 
 SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning,
@@ -55,16 +54,12 @@ def join(
 
     def watch() -> None:
         if not met.wait(SECONDS_UNSAID):
-            print(
+            say(
                 f"--distributed: waiting for the other processes, {SECONDS_TO_MEET} s at most ...",
                 flush=True,
             )
         if not met.wait(SECONDS_TO_MEET - SECONDS_UNSAID):
-            print(
-                f"flaxgan: error: {failed} within {SECONDS_TO_MEET} s; {remedy}",
-                file=sys.stderr,
-                flush=True,
-            )
+            complain(f"flaxgan: error: {failed} within {SECONDS_TO_MEET} s; {remedy}")
             os._exit(2)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -130,16 +125,14 @@ def ending_together() -> Iterator[None]:
             raise
         reason = str(error)
         if isinstance(error, UserError):
-            print(f"flaxgan: error: {' '.join(reason.split())}", file=sys.stderr, flush=True)
+            complain(f"flaxgan: error: {' '.join(reason.split())}")
         elif isinstance(error, jax.errors.JaxRuntimeError) and any(
             sign in reason for sign in SIGNS_OF_A_LOSS
         ):
-            print(
+            complain(
                 f"flaxgan: error: process {jax.process_index()} has lost another process of this"
                 " run; start all of them again to go on from the last checkpoint"
-                f" ({reason.splitlines()[0][:200]})",
-                file=sys.stderr,
-                flush=True,
+                f" ({reason.splitlines()[0][:200]})"
             )
         else:
             traceback.print_exc()

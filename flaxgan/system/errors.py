@@ -6,9 +6,11 @@ import contextlib
 import errno
 import io
 import os
+import stat
 import sys
 from collections.abc import Iterator
 
+GONE = (errno.EPIPE, errno.EIO)  # a reader, a terminal
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, a quota
 # As libraries say so that are not of Python, on Windows last.
 SIGNS_OF_A_FULL_DISK = (
@@ -23,15 +25,52 @@ class UserError(ValueError):
 
 
 def say(*text: str, flush: bool = False) -> None:
-    """Print for the person who watches; if they have gone (`| head`), work goes on in silence."""
+    """Print for the person who watches; if they have gone, work goes on in silence.
+
+    So it is after `| head`, and when a terminal has closed.
+    """
     try:
         print(*text, flush=flush)
-    except BrokenPipeError:
-        _mute()
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        _mute(1)
 
 
-def _mute() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def complain(text: str) -> None:
+    """Print a line on standard error, if anybody reads it."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _mute(number: int) -> None:
+    """Let an open file lead nowhere: 1 is standard output, 2 standard error."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, number)
+    if null != number:
+        os.close(null)
+
+
+def leave_terminal() -> None:
+    """Print nothing more on a terminal, which has closed."""
+    for number in (1, 2):
+        status = os.fstat(number)
+        # it no longer answers that it is a terminal
+        if stat.S_ISCHR(status.st_mode) and status.st_rdev != os.stat(os.devnull).st_rdev:
+            _mute(number)
+
+
+def _open_closed_streams() -> None:
+    """Let standard streams that were closed (>&-) lead nowhere.
+
+    Else the next file that is opened would be taken for them, and get what is printed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            _mute(number)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 def _is_unread() -> bool:
@@ -66,6 +105,7 @@ def explaining_full_disk() -> Iterator[None]:
 @contextlib.contextmanager
 def exit_on_user_error() -> Iterator[None]:
     """Turn a UserError into a line on standard error and exit status 2; raise anything else."""
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # as standard error does: file names may be no UTF-8
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -74,13 +114,13 @@ def exit_on_user_error() -> Iterator[None]:
             yield
             sys.stdout.flush()  # Python's own, at its end, would complain of a reader that has gone
     except UserError as error:
-        print("flaxgan: error: " + " ".join(str(error).split()), file=sys.stderr)
+        complain("flaxgan: error: " + " ".join(str(error).split()))
         sys.exit(2)
     except KeyboardInterrupt:
-        print("flaxgan: interrupted", file=sys.stderr)
+        complain("flaxgan: interrupted")
         sys.exit(130)
     except BrokenPipeError:
         if not _is_unread():
             raise
-        _mute()
+        _mute(1)
         sys.exit(141)  # as a shell says of a program that ended so

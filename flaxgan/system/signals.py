@@ -1,10 +1,18 @@
-"""Ctrl-C and SIGTERM: they end a run where all of it can be saved."""
+"""Ctrl-C, SIGTERM, and SIGHUP of a terminal that closes: they end a run where all of it can be
+saved.
+"""
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from typing import Any, Self
+
+from flaxgan.system.errors import leave_terminal
+
+HEARD = "flaxgan: {}: ending after what is under way, all saved; Ctrl-C ends at once\n"
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
 
 
 class Abandoned(BaseException):
@@ -29,22 +37,36 @@ def handling(handlers: dict[int, Any]) -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-class Interrupt:
-    """Whether Ctrl-C or SIGTERM came.
+def _end_at_once(*_: Any) -> None:
+    """End the process as a kill would, which loses no checkpoint.
 
-    The first ends the run after the steps under way; a second Ctrl-C ends it at once.
+    An exception would surface in whatever callback of JAX is running, and be printed there.
+    """
+    with contextlib.suppress(OSError):
+        os.write(2, b"flaxgan: interrupted\n")
+    os._exit(128 + signal.SIGINT)
+
+
+class Interrupt:
+    """Whether a signal came that ends the run after the steps under way.
+
+    Ctrl-C after it ends at once: by KeyboardInterrupt, or, with `exits`, the whole process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, exits: bool = False) -> None:
         self.name = ""  # of the signal that came
-        self._abandons = False
+        self._abandons, self._exits = False, exits
 
     def __bool__(self) -> bool:
         return bool(self.name)
 
     def _handle(self, number: int, _frame: Any) -> None:
         self.name = signal.Signals(number).name
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _end_at_once if self._exits else signal.default_int_handler)
+        if self.name == "SIGHUP":
+            leave_terminal()
+        with contextlib.suppress(OSError):  # not print, which may be what was interrupted
+            os.write(2, HEARD.format(self.name).encode())
         if self._abandons:
             raise Abandoned
 
@@ -61,8 +83,14 @@ class Interrupt:
 
     @classmethod
     @contextlib.contextmanager
-    def watch(cls) -> Iterator[Self]:
-        """Take note of signals while it lasts, if it is called in the main thread."""
-        interrupt = cls()
-        with handling(dict.fromkeys((signal.SIGINT, signal.SIGTERM), interrupt._handle)):
+    def watch(cls, exits: bool = False) -> Iterator[Self]:
+        """Take note of signals while it lasts, if it is called in the main thread.
+
+        Not of a SIGHUP that is ignored: nohup asks for that.
+        """
+        interrupt = cls(exits)
+        numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+        if signal.getsignal(numbers[-1]) is signal.SIG_IGN:
+            numbers.pop()
+        with handling(dict.fromkeys(numbers, interrupt._handle)):
             yield interrupt
