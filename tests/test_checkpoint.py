@@ -114,6 +114,54 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, trainer, 
         assert int(checkpoints.restore(trainer.state_shape, step=3).step) == 3
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax's readers
+def test_a_flipped_bit_is_noticed_or_does_nothing(run_dir, trainer, tmp_path_factory):
+    """Wherever it is in a checkpoint's files, which are as they were after each trial."""
+    rng = np.random.default_rng(0)
+    want, noticed = saved_leaves(run_dir), 0
+    files = [file for file in (run_dir / "checkpoints" / "4").rglob("*") if file.is_file()]
+    sizes = np.array([file.stat().st_size for file in files], float)
+    for trial in range(30):
+        file = (
+            files[rng.choice(len(files), p=sizes / sizes.sum())]
+            if trial % 2
+            else files[trial % len(files)]
+        )
+        whole = file.read_bytes()
+        broken = bytearray(whole)
+        broken[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        file.write_bytes(broken)
+        try:
+            with Checkpoints(run_dir) as checkpoints:
+                state = checkpoints.restore(trainer.state_shape)
+        except UserError as error:
+            assert "go on from step 3" in str(error) or "another network" in str(error)
+            noticed += 1
+        else:
+            if int(state.step) == 4:
+                for got, right in zip(leaves(state), want, strict=True):
+                    assert (got == right).all(), file
+        file.write_bytes(whole)
+    assert noticed > 10
+
+
+def test_what_is_saved_beside_a_state(run_dir, trainer):
+    state, _ = trainer.train_steps(trainer.create_state(), trainer.dataset.rows(np.arange(8)[None]))
+    with Checkpoints(run_dir / "other", keep=1) as checkpoints:
+        checkpoints.save(state, fd=3.5)
+    with Checkpoints(run_dir / "other") as checkpoints:
+        assert checkpoints.facts(1) == {"fd": 3.5}
+    with Checkpoints(run_dir) as checkpoints:
+        assert checkpoints.facts(4) == {}
+
+
+def test_a_checkpoint_without_digests_is_said_to_have_none(run_dir, trainer, capsys):
+    (run_dir / "checkpoints" / "4" / "_CHECKPOINT_METADATA").unlink()
+    with Checkpoints(run_dir) as checkpoints:
+        assert int(checkpoints.restore(trainer.state_shape).step) == 4
+    assert "has no digests" in capsys.readouterr().out
+
+
 def damage(run_dir, *steps):
     for step in steps:
         for file in (run_dir / "checkpoints" / str(step)).rglob("d/*"):

@@ -19,6 +19,7 @@ from flaxgan.data import pixels as conversion
 from flaxgan.data import synthetic as synthetic_flowers
 from flaxgan.data.order import permuted
 from flaxgan.data.tfds import _prepare
+from flaxgan.system import seals
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import cache_dir
 
@@ -344,6 +345,13 @@ def test_two_at_once(pictures, cache, monkeypatch, tmp_path):
     assert len(list((tmp_path / "data").iterdir())) == 1, "nothing half-built is left"
 
 
+def _inverted(path):
+    """Other values in a file of the same size, type and time."""
+    times, array = os.stat(path), np.load(path)
+    np.save(path, array[::-1] if array.ndim == 1 else ~array)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -351,18 +359,43 @@ def test_two_at_once(pictures, cache, monkeypatch, tmp_path):
         lambda path: os.truncate(path, 5),
         lambda path: os.truncate(path, 0),
         lambda path: path.write_text("{}"),
+        _inverted,
     ],
 )
-@pytest.mark.parametrize("name", ["meta.json", "images.npy", "labels.npy"])
-def test_a_cache_that_cannot_be_read(pictures, monkeypatch, tmp_path, name, damage):
+@pytest.mark.parametrize("name", ["images.npy", "labels.npy", "items.npy", "meta.json"])
+def test_a_cache_that_is_not_as_written_is_prepared_anew(
+    pictures, monkeypatch, tmp_path, capsys, name, damage
+):
+    if damage is _inverted and name == "meta.json":
+        damage = lambda path: path.write_text(path.read_text().replace("40", "41"))  # noqa: E731
     monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
-    pixels(pictures)
+    want = np.array(pixels(pictures))
     (entry,) = (tmp_path / "data").iterdir()
     damage(entry / name)
-    with pytest.raises(UserError, match=f"can't use the picture cache {entry}: "):
-        pixels(pictures)
+    capsys.readouterr()
+    assert (pixels(pictures) == want).all()
+    assert f"{entry} is not as it was written; it is prepared anew" in capsys.readouterr().err
+    pixels(pictures)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_cache_from_elsewhere_is_verified_once(pictures, monkeypatch, tmp_path):
+    """A large file is only read whole if its time or size is not the known one."""
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path))
+    monkeypatch.setattr("flaxgan.system.seals.ALWAYS", 0)
+    pixels(pictures)
+    (entry,) = (tmp_path / "data").iterdir()
+    shutil.copytree(entry, tmp_path / "copy")
     shutil.rmtree(entry)
-    assert len(pixels(pictures)) == 40
+    (tmp_path / "copy").rename(entry)
+    read = []
+    real = seals._digest
+    monkeypatch.setattr(seals, "_digest", lambda path: read.append(path.name) or real(path))
+    pixels(pictures)
+    assert {*read} == {"images.npy", "labels.npy", "items.npy", "digests.npy", "meta.json"}
+    read.clear()
+    pixels(pictures)
+    assert read == []
 
 
 def test_a_cache_may_be_shared(pictures, monkeypatch, tmp_path):

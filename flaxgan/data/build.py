@@ -23,6 +23,7 @@ from flaxgan.data.reading import out_of_memory, printable
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.system.bars import in_notebook, progress_bar
 from flaxgan.system.errors import UserError, say
+from flaxgan.system.seals import seal
 
 AHEAD = 64  # pictures that may be decoded before their turn to be written
 
@@ -136,4 +137,6 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
     outcome.pictures, outcome.sha256 = len(labels), sha256.hexdigest()
     outcome.note_enlargements(enlargements, target.image_size)
     (folder / "meta.json").write_text(json.dumps(dataclasses.asdict(outcome)))
+    for path in [*folder.iterdir()]:
+        seal(path)
     return outcome

@@ -19,9 +19,11 @@ from flaxgan.data.outcome import Outcome
 from flaxgan.data.source import Source
 from flaxgan.system.errors import UserError, complain
 from flaxgan.system.files import cache_dir
+from flaxgan.system.seals import is_intact
 
+FILES = ("images.npy", "labels.npy", "items.npy", "digests.npy", "meta.json")
 DAY = 24 * 3600
-FORMAT = 4  # part of every key: raise it when the same source would give other pixels
+FORMAT = 5  # part of every key: raise it when the same source would give other pixels
 
 
 def _digest(value: Any) -> str:
@@ -56,6 +58,9 @@ def prepare(
     prefix = f"{source.name}-{height}x{width}x{channels}-{fitted}{_digest(source.identity)}-"
     folder = cache_dir() / "data" / (prefix + _digest([source.fingerprint, FORMAT]))
     try:
+        if folder.is_dir() and not all(is_intact(folder / name) for name in FILES):
+            complain(f"flaxgan: note: {folder} is not as it was written; it is prepared anew")
+            shutil.rmtree(folder)
         if not folder.is_dir():
             folder = _build(source, target, folder)
             # the same source as it was before it changed

@@ -2,7 +2,6 @@
 needed. Each function maps uint8 (N, H, W, C) to uint8 (N, H, W, 1 or C), and is a line in DERIVED.
 """
 
-import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,7 +12,8 @@ from PIL import Image, ImageFilter
 
 from flaxgan.pretrained import hed as network
 from flaxgan.system.bars import progress_bar
-from flaxgan.system.files import cache_dir, replacing
+from flaxgan.system.files import cache_dir
+from flaxgan.system.seals import sealed_array
 
 VERSION = 2  # part of the cache's names: raise it when a function changes
 CHUNK = 256  # pictures at once
@@ -175,15 +175,12 @@ def derived(
 ) -> np.ndarray:
     """Return what `make` makes of the images, from the cache if it is there: a memory map.
 
-    `name` and the images' `sha256` are its key.
+    `name` and the images' `sha256` are its key. Raises UserError if it can't be kept.
     """
     path = cache_dir() / "derived" / f"{name}-{VERSION}-{len(images)}-{sha256[:32]}.npy"
-    with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or cut short
-        return np.load(path, mmap_mode="r")
-    chunks = [make(np.asarray(images[i : i + CHUNK])) for i in range(0, len(images), CHUNK)]
-    made = np.concatenate(chunks)
-    with contextlib.suppress(OSError):  # then it is made anew at the next start
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, made)
-    return made
+
+    def made() -> np.ndarray:
+        starts = range(0, len(images), CHUNK)
+        return np.concatenate([make(np.asarray(images[i : i + CHUNK])) for i in starts])
+
+    return sealed_array(path, made, "what sources are made of")

@@ -2,7 +2,6 @@
 are kept in the cache.
 """
 
-import contextlib
 import functools
 import hashlib
 import json
@@ -18,7 +17,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from flaxgan.pretrained import efficientnet, inception
 from flaxgan.system.bars import in_notebook, progress_bar
 from flaxgan.system.errors import UserError, say
-from flaxgan.system.files import cache_dir, replacing
+from flaxgan.system.files import cache_dir
+from flaxgan.system.seals import sealed_array
 
 EXTRACTORS = {module.NAME: module for module in (efficientnet, inception)}
 FORMAT = 1  # part of every cache key: raise it when the same pictures would give other features
@@ -106,18 +106,11 @@ class Extractor:
             / "features"
             / f"{self.name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.npy"
         )
-        # not there yet, or cut short: extracted anew
-        with contextlib.suppress(OSError, ValueError, EOFError):
-            return np.load(path, mmap_mode="r")
-        if not sys.stderr.isatty() and not in_notebook():  # where a progress bar would say it
-            say(f"{title}: {len(images)} pictures", flush=True)
-        features = self(images, title, mirrored)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary, temporary.open("wb") as file:
-                np.save(file, features)
-        except OSError as error:
-            raise UserError(
-                f"can't write the feature cache {path.parent}: {error}; set FLAXGAN_CACHE"
-            ) from error
-        return features
+
+        def extracted() -> np.ndarray:
+            # where a progress bar would say it
+            if not sys.stderr.isatty() and not in_notebook():
+                say(f"{title}: {len(images)} pictures", flush=True)
+            return self(images, title, mirrored)
+
+        return sealed_array(path, extracted, "features")

@@ -50,20 +50,21 @@ class Selection:
 
         Waits for the device. Returns False if a signal to the first process ended the evaluation.
         """
-        is_best = abandoned = False
+        is_best, abandoned, distance = False, False, {}
         try:
             if self.judge is not None and self.log is not None:
                 is_best = self._is_best(on_one_device(state), epoch, self.judge, self.log)
+                distance = {self.judge.criterion: self._distances(self.log)[int(state.step)]}
         except Abandoned:
             abandoned = True
         if agreed(is_best):
-            self.best.save(state)
+            self.best.save(state, **distance)
         return not agreed(abandoned)
 
     def _is_best(self, state: Any, epoch: int, judge: Judge, log: MetricsLog) -> bool:
         """Evaluate a state, unless it is in the log; tell whether none before was nearer."""
         step, name = int(state.step), judge.criterion
-        distances = {row["step"]: row[name] for row in log.rows if name in row}
+        distances = self._distances(log)
         new = step not in distances
         if new:
             with self.interrupt.abandoning():
@@ -71,15 +72,20 @@ class Selection:
             images_seen = step * self.config.images_per_step
             log.append({"step": step, "epoch": epoch, "images_seen": images_seen} | values)
             distances[step] = values[name]
-        # Beside the one that is kept: the log's best may have been lost with the steps after the
-        # last checkpoint.
+        # Beside the one that is kept, whose row the log may have lost.
         is_best = all(
-            distances[step] <= distances.get(kept, math.inf) for kept in self.best.steps()
+            distances[step] <= self.best.facts(kept).get(name, distances.get(kept, math.inf))
+            for kept in self.best.steps()
         )
         if new:
             best = ", the best so far" if is_best else ""
             say(f"epoch {epoch}: {name} {_rounded(distances[step])}{best}", flush=True)
         return is_best
+
+    def _distances(self, log: MetricsLog) -> dict[int, float]:
+        """Return what the log has of the criterion, by step."""
+        assert self.judge is not None
+        return {row["step"]: row[name] for row in log.rows if (name := self.judge.criterion) in row}
 
     def _measured(self, state: Any, judge: Judge) -> dict[str, float]:
         """Return all metrics of a state, and print the caveats that are new."""

@@ -13,11 +13,13 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import LatestN
 
 from flaxgan.methods.state import without_frozen
-from flaxgan.runs.trees import filled, nested
-from flaxgan.system.errors import UserError
+from flaxgan.runs.digests import digests, require_equal
+from flaxgan.runs.trees import filled, nested, shapes
+from flaxgan.system.errors import UserError, say
 
 ALL = "checkpoints"  # the folder of the newest ones
 BEST = "best_checkpoint"  # of the one that evaluation chose
+DIGESTS = "sha256"  # of the arrays, beside each checkpoint
 Part = Callable[[Any], Any]  # takes from a state what is to be read of it
 
 
@@ -58,13 +60,6 @@ def _handlers() -> Any:
         registry.add("default", argument, handler)
     registry.add("default", ocp.args.PyTreeRestore, ocp.PyTreeCheckpointHandler())  # of a part
     return registry
-
-
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    return {
-        jax.tree_util.keystr(path, simple=True): tuple(leaf.shape)
-        for path, leaf in jax.tree.leaves_with_path(tree)
-    }
 
 
 class Checkpoints:
@@ -114,16 +109,20 @@ class Checkpoints:
             if late > step:
                 self._manager.delete(late)
 
-    def save(self, state: Any) -> None:
+    def save(self, state: Any, **facts: float) -> None:
         """Copy the state and write it in the background; a step already saved is left alone.
 
-        Waits for the device. Raises UserError if the checkpoint before can't be read, or this one,
-        if it is the first.
+        Its arrays' digests go with it, and `facts`. Waits for the device. Raises UserError if the
+        checkpoint before can't be read, or this one, if it is the first.
         """
         step = int(state.step)
         if step not in self.steps():
             self._require_readable()
-            self._manager.save(step, args=ocp.args.StandardSave(without_frozen(state)))
+            state = without_frozen(state)
+            kept: dict[str, Any] = {"facts": facts}
+            if not jax.process_index():  # which writes them
+                kept[DIGESTS] = digests(state)
+            self._manager.save(step, args=ocp.args.StandardSave(state), custom_metadata=kept)
             self._unread = step
             # waits for it: else a run whose checkpoints are lost would go on until the next
             if self._is_first:
@@ -144,7 +143,7 @@ class Checkpoints:
             return
         try:
             self._manager.reload()
-            found = step in self.steps() and bool(_shapes(self._tree(step)))
+            found = step in self.steps() and bool(shapes(self._tree(step)))
             reason = "it is not found"
         except Exception as error:  # as below
             found, reason = False, _in_short(error)
@@ -154,6 +153,13 @@ class Checkpoints:
                 f" ({reason}); the run stops here, for no later one would be better: name a"
                 " --run-dir on another disk"
             )
+
+    def facts(self, step: int) -> dict[str, float]:
+        """Return what was saved beside the state of a step; nothing of an older run."""
+        return self._kept(step).get("facts", {})
+
+    def _kept(self, step: int) -> dict[str, Any]:
+        return self._manager.metadata(step).custom_metadata or {}
 
     def _tree(self, step: int) -> Any:
         """Return the state's metadata, for which the header of every array is read.
@@ -165,20 +171,27 @@ class Checkpoints:
     def _read(self, step: int, shape: Any, part: Part | None = None) -> Any:
         """Return the state at `step`, or a part of it, or None if it is another network's.
 
-        Raises whatever Orbax does.
+        Raises Damaged if an array is not what was written, and whatever Orbax does.
         """
         shape = without_frozen(shape)
-        if _shapes(self._tree(step)) != _shapes(shape):
+        if shapes(self._tree(step)) != shapes(shape):
             return None
         if part is None:
-            return self._manager.restore(step, args=ocp.args.StandardRestore(shape))
-        shape = part(shape)
-        wanted = nested(shape)
-        how = ocp.checkpoint_utils.construct_restore_args(wanted)
-        read = self._manager.restore(
-            step, args=ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True)
-        )
-        return filled(shape, read)
+            state = self._manager.restore(step, args=ocp.args.StandardRestore(shape))
+        else:
+            shape = part(shape)
+            wanted = nested(shape)
+            how = ocp.checkpoint_utils.construct_restore_args(wanted)
+            how = ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True)
+            state = filled(shape, self._manager.restore(step, args=how))
+        if written := self._kept(step).get(DIGESTS):
+            require_equal(state, written)
+        else:
+            say(
+                f"note: {self.folder / str(step)} has no digests of its arrays, as those of older"
+                " versions: whether it is damaged is not known"
+            )
+        return state
 
     def restore(self, shape: Any, step: int | None = None, part: Part | None = None) -> Any:
         """Read the newest checkpoint, or that of `step`.
