@@ -13,7 +13,7 @@ from flaxgan.methods import METHODS, frozen, image_pool, nce
 from flaxgan.methods.state import adam, create_network, with_frozen
 from flaxgan.methods.translation import cut_and_mirrored, discriminator_gradients
 from flaxgan.models import patch, resnet_generator, srresnet, unet
-from flaxgan.models.translator import instance_norm, pixel_shuffle
+from flaxgan.models.translator import doubled, halved, instance_norm, pixel_shuffle
 from flaxgan.pretrained import perceptual
 from flaxgan.rng import Rng, random_key
 
@@ -63,6 +63,7 @@ def parameters(module, *shape):
     "module, size, channels, published",
     [  # of junyanz/pytorch-CycleGAN-and-pix2pix, and of BasicSR
         (resnet_generator.Generator(blocks=9), 256, 3, 11_378_179),
+        (resnet_generator.Generator(blocks=9, antialias=True), 256, 3, 11_378_179),
         (resnet_generator.Generator(blocks=6), 128, 3, 7_837_699),
         (unet.Generator(depth=8), 256, 3, 54_409_603),
         (patch.Discriminator(patch=70), 256, 3, 2_764_737),
@@ -258,6 +259,16 @@ def test_the_loss_of_cut_by_hand(mirrored):
     if not mirrored:
         judged = jnp.square(applied(state.discriminator, fake) - 1).mean()
         np.testing.assert_allclose(metrics["g_loss"], judged, rtol=1e-4)
+
+
+def test_sizes_change_with_a_blur():
+    ramp = jnp.arange(8.0)[None, :, None, None] * jnp.ones((1, 8, 4, 2))
+    np.testing.assert_allclose(halved(ramp)[0, :, 0, 0], [0.5, 2, 4, 6])  # mirrored: 1, 0, 1
+    spike = jnp.zeros((1, 4, 4, 1)).at[0, 2, 2].set(1.0)
+    np.testing.assert_allclose(halved(spike)[0, :, :, 0], [[0, 0], [0, 0.25]])
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 5, 2)), jnp.float32)
+    want = jax.image.resize(x, (2, 6, 10, 2), "linear")
+    np.testing.assert_allclose(doubled(x), want, atol=1e-6)
 
 
 @pytest.mark.slow

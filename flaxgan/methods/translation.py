@@ -90,7 +90,8 @@ def create_translator(
         module = unet.Generator(depth=unet.halvings(config.image_size), dropout=dropout, **shared)
     else:
         blocks = options.blocks or (9 if min(config.image_size) >= 256 else 6)
-        module = resnet_generator.Generator(blocks=blocks, **shared)
+        antialias = getattr(options, "antialias", False)
+        module = resnet_generator.Generator(blocks=blocks, antialias=antialias, **shared)
     rate = options.g_learning_rate or config.learning_rate
     x = jnp.zeros((1, *config.image_size, taken))
     return create_network(module, key, x, None, adam(config, rate, total_steps))

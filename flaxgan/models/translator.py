@@ -46,6 +46,32 @@ class ResidualBlock(nn.Module):
         return x + instance_norm(conv(nn.relu(instance_norm(conv(x)))))
 
 
+def halved(x: Array) -> Array:
+    """Halve height and width, blurred by [1, 2, 1] (Zhang 2019, arXiv:1904.11486).
+
+    The picture is mirrored at its edges: (N, H, W, C) -> (N, H/2, W/2, C), of even H and W.
+    """
+    for axis in (1, 2):
+        sides = [(1, 0) if i == axis else (0, 0) for i in range(4)]
+        padded = jnp.pad(x, sides, "reflect")
+        left, middle, right = (
+            lax.slice_in_dim(padded, i, i + x.shape[axis] - 1, 2, axis) for i in range(3)
+        )
+        x = 0.25 * (left + right) + 0.5 * middle
+    return x
+
+
+def doubled(x: Array) -> Array:
+    """Double height and width bilinearly, the edge pixels repeated: (N, 2H, 2W, C)."""
+    for axis in (1, 2):
+        sides = [(1, 1) if i == axis else (0, 0) for i in range(4)]
+        padded, size = jnp.pad(x, sides, "edge"), x.shape[axis]
+        before, after = (lax.slice_in_dim(padded, i, i + size, 1, axis) for i in (0, 2))
+        pair = jnp.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis + 1)
+        x = pair.reshape(*(side * (1 + (i == axis)) for i, side in enumerate(x.shape)))
+    return x
+
+
 def pixel_shuffle(x: Array, scale: int) -> Array:
     """Turn channels into pixels: (N, H, W, C * scale²) -> (N, scale * H, scale * W, C).
 

@@ -1,7 +1,7 @@
 """The options of the methods that turn a picture into another."""
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from flaxgan.fields import COUNT, POSITIVE, WEIGHT, WIDTH, Rule, check, option, require
 from flaxgan.fields import require_known as require_known_names
@@ -137,11 +137,17 @@ class _UnpairedOptions(TranslationOptions):
     )
 
 
+def _antialias(default: bool) -> Any:
+    words = "let the residual network change sizes with a blur: no checkerboards, half as fast"
+    return option(default, words, fixed=True)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CycleGANOptions(_UnpairedOptions):
     """What the method "cyclegan" has beside the fields of Config."""
 
     generator: Literal["resnet", "unet"] = option("resnet", "which network translates", fixed=True)
+    antialias: bool = _antialias(False)
     cycle: float = option(
         10.0, "weight of the mean difference after there and back again", rule=WEIGHT
     )
@@ -155,11 +161,16 @@ class CycleGANOptions(_UnpairedOptions):
         rule=Rule(lambda value: 0 <= value < 2**16, "must lie in [0, 65536)"),
     )
 
+    def check(self) -> None:
+        if self.antialias and self.generator != "resnet":
+            raise UserError("--antialias is for --generator resnet; leave one of them out")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CUTOptions(_UnpairedOptions):
     """What the method "cut" has beside the fields of Config."""
 
+    antialias: bool = _antialias(True)
     nce: float = option(1.0, "weight of PatchNCE", rule=WEIGHT)
     identity_nce: bool = option(
         True, "PatchNCE on pictures of the wanted kind, too (without it: FastCUT)", fixed=True
