@@ -72,6 +72,11 @@ TABLES = {
         f"recipe data checkpoint epoch of_epochs images_seen {QUALITY} feature_distance memorised"
         " training",
     ),
+    "translations": Table(
+        _of("experiments", "translations"),
+        "recipe checkpoint images_seen training metric value doing_nothing reference",
+        joined="recipe checkpoint images_seen training metric",
+    ),
     "presets": Table(
         _of("experiments", "presets"),
         f"data command images_seen {QUALITY} feature_distance memorised note",

@@ -1,6 +1,7 @@
 import dataclasses
 import errno
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -524,6 +525,57 @@ def test_all_splits_together_by_default(tfds_dir):
     colours = np.array([(255, 0, 0), (0, 0, 255)])[dataset.labels]
     assert (dataset.images[:, 8, 12] == colours).all()
     assert sorted(dataset.labels) == [0] * 6 + [1] * 6
+
+
+@pytest.fixture
+def strange_dir(tfds_dir, tmp_path):
+    shutil.copytree(tfds_dir / "dots", tmp_path / "dots")
+    (file,) = (tmp_path / "dots").rglob("features.json")
+    return tmp_path, file
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_no_module_is_imported_because_a_strangers_file_names_it(
+    strange_dir, tmp_path, monkeypatch, old
+):
+    folder, file = strange_dir
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "lies_here.py").write_text("raise SystemExit('it ran')")
+    content = {"type": "lies_here.Image", "content": {}} if old else file.read_text()
+    text = (
+        json.dumps(content)
+        if old
+        else content.replace(
+            "tensorflow_datasets.core.features.class_label_feature", r"\u006cies_here"
+        )
+    )
+    file.write_text(text)
+    with pytest.raises(UserError, match=r"features\.json names lies_here\.\w+, which is none of"):
+        open_source("dots", str(folder))
+    assert "lies_here" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["features.json", "dataset_info.json"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text[:-40],
+        lambda text: "",
+        lambda text: "[]",
+        lambda text: 3000 * "[",
+        lambda text: "{}",
+    ],
+)
+def test_damaged_files_of_tfds_are_a_line_or_do_nothing(strange_dir, name, change):
+    folder, _ = strange_dir
+    (file,) = (folder / "dots").rglob(name)
+    file.write_text(change(file.read_text()))
+    try:
+        images = prepare(open_source("dots", str(folder)), (16, 24), 3).images
+    except UserError as error:
+        assert "\n" not in str(error)
+    else:
+        assert len(images) == 12
 
 
 def test_split_narrows(tfds_dir):

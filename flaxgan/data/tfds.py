@@ -3,21 +3,27 @@
 import contextlib
 import difflib
 import io
+import json
 import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from google.protobuf import json_format
 from PIL import Image
 
 from flaxgan.data.decoding import open_picture
+from flaxgan.data.reading import printable
 from flaxgan.data.source import Source
 from flaxgan.data.synthetic import NAME as BUILT_IN
 from flaxgan.system.errors import UserError, say
 from flaxgan.system.files import portable
 
+OWN_FEATURES = "tensorflow_datasets.core.features."
 MIRRORED_IS_WRONG = (
     "mnist",
     "svhn",
@@ -35,6 +41,8 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
 
     logging.getLogger("absl").setLevel(logging.ERROR)
     a_file = " (it is a file)" if os.path.isfile(dataset) else ""
+    home = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+    _require_known_features(home / dataset.partition("/")[0].partition(":")[0])
     try:
         # a banner on TensorFlow
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -57,12 +65,15 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
             else "and there is no folder of that name"
         )
         raise UserError(f"unknown data set {dataset}, {folder}{a_file}; {hint}") from error
+    except json_format.Error as error:
+        raise UserError(
+            f"the files of {dataset} below {home} are damaged ({_in_short(error)}); prepare it anew"
+        ) from error
     # no name at all, or no such configuration, version or option
     except (ValueError, TypeError, AssertionError) as error:
-        reason = str(error).strip().partition("\n")[0]
         raise UserError(
             f"{dataset!r} is neither a folder{a_file} nor the name of a TFDS data set"
-            f" ({reason[:200]})"
+            f" ({_in_short(error)})"
         ) from error
     info = builder.info
     features = info.features if isinstance(info.features, tfds.features.FeaturesDict) else {}
@@ -99,10 +110,9 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
             record = records[i]
         # array_record has no errors of its own: it says nothing of a picture
         except Exception as error:
-            reason = (str(error).strip().partition("\n")[0] or type(error).__name__)[:200]
             raise UserError(
-                f"can't read record {i} of {builder.data_path}: {reason}; see to its drive and"
-                " start again, or prepare it anew"
+                f"can't read record {i} of {builder.data_path}: {_in_short(error)}; see to its"
+                " drive and start again, or prepare it anew"
             ) from error
         return open_picture(io.BytesIO(record["image"])), int(record["label"]) if has_classes else 0
 
@@ -125,6 +135,42 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         flip=channels == 3 and not any(word in builder.name for word in MIRRORED_IS_WRONG),
         content=lambda i: records[i]["image"],
     )
+
+
+def _in_short(error: Exception) -> str:
+    return (str(error).strip().partition("\n")[0] or type(error).__name__)[:200]
+
+
+def _is_known(name: str) -> bool:
+    """Tell whether a feature's class is TFDS's own, or has been imported by the user."""
+    return name.startswith(OWN_FEATURES) or name.rpartition(".")[0] in sys.modules
+
+
+def _require_known_features(folder: Path) -> None:
+    """Raise UserError if the files of a data set name classes that TFDS would import for them.
+
+    So a stranger's files would run whatever module lies in the working folder.
+    """
+
+    def names(node: Any) -> Iterator[str]:
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            if key in ("pythonClassName", "type", "python_class_name") and isinstance(value, str):
+                yield value
+            elif isinstance(value, dict | list):
+                yield from names(value)
+
+    for file in folder.rglob("features.json"):
+        try:
+            content = json.loads(file.read_text())
+            foreign = {name for name in names(content) if not _is_known(name)}
+        except (OSError, ValueError, RecursionError, AttributeError, TypeError) as error:
+            raise UserError(f"{printable(file)} is damaged ({_in_short(error)})") from error
+        if foreign:
+            raise UserError(
+                f"{printable(file)} names {printable(min(foreign))}, which is none of TFDS's own"
+                " features: it is not imported, as it could run anything; if you trust it, import"
+                " it yourself (--plugin FILE)"
+            )
 
 
 def _needs_tensorflow(dataset: str, data_dir: str | None) -> UserError:
