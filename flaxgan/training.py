@@ -114,7 +114,7 @@ def _train(run: Run, start: Start) -> None:
         if first:
             if run.resumed:
                 run.write_config(dataset, done, caller.command)
-            log = stack.enter_context(MetricsLog(run.folder, done, caller.on_log))
+            log = stack.enter_context(MetricsLog(run.folder, done, caller.on_log, config.log_every))
             gallery = stack.enter_context(Gallery(run, dataset, log, per_epoch, caller.on_snapshot))
             if done < total and not on_cpu():
                 gallery.rehearse(on_one_device(state))

@@ -581,6 +581,33 @@ def test_rows_of_lost_steps_and_lines_that_are_no_rows_are_dropped(run_dir, trai
     assert [row["step"] for row in rows(run_dir)] == [1, 2, 4, 6, 8, 10, 12, 14, 15]
 
 
+def row_of(step, **values):
+    return {"step": step, "epoch": 1, "d_loss": 0.5, "images_per_second": 9.0} | values
+
+
+def test_lines_that_are_no_rows_and_rows_that_are_lost(tmp_path, capsys):
+    log = tmp_path / "metrics.jsonl"
+    wrong = [
+        row_of(20, d_loss="0.1"), row_of(20, d_loss=None), row_of(20, d_loss=[1]), row_of(True),
+        row_of(2.5), {"step": "3"}, {}, [20], 20, None,
+    ]  # fmt: skip
+    good = [row_of(step, time="x") for step in (1, *range(10, 60, 10))]
+    lines = [json.dumps(row) for row in (*good, *wrong)]
+    log.write_text("\n".join([*lines, 5000 * "[", "{" * 9, ""]))
+    with MetricsLog(tmp_path, 50, log_every=10) as opened:
+        assert opened.rows == good
+    assert rows(tmp_path) == good and capsys.readouterr().out == ""
+    log.write_text("\n".join(json.dumps(row) for row in good if row["step"] not in (20, 30)))
+    MetricsLog(tmp_path, 50, log_every=10).__exit__()
+    assert "lost its rows between step 10 and step 40" in capsys.readouterr().out
+    log.write_text("")
+    MetricsLog(tmp_path, 50, log_every=10).__exit__()
+    assert "lost its rows between step 0 and step 50" in capsys.readouterr().out
+    log.write_text("\n".join(json.dumps(row_of(step)) for step in (1, *range(100, 600, 100))))
+    MetricsLog(tmp_path, 500, log_every=10).__exit__()
+    assert capsys.readouterr().out == "", "an earlier --log-every"
+
+
 @pytest.mark.slow
 def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, monkeypatch):
     error = refused("--run-dir", run_dir, "--epochs", 9, "--learning-rate", "1e30")

@@ -1,16 +1,25 @@
 """Read and write metrics.jsonl, the log of a run."""
 
+import collections
 import contextlib
 import datetime
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from flaxgan.system.errors import UserError
+from flaxgan.system.errors import UserError, say
 from flaxgan.system.files import replacing
 
 METRICS_FILE = "metrics.jsonl"
+
+
+def _is_row(row: Any) -> bool:
+    """Tell whether a line's content is a row: a step, and numbers, beside the time."""
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        return False
+    return all(type(value) in (int, float) for name, value in row.items() if name != "time")
 
 
 def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
@@ -24,15 +33,25 @@ def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from error
     for line in lines:
-        with contextlib.suppress(ValueError):
-            row = json.loads(line)
-            if isinstance(row, dict) and isinstance(row.get("step"), int):
+        with contextlib.suppress(ValueError, RecursionError):
+            if _is_row(row := json.loads(line)):
                 yield row
 
 
 def evaluated(run_dir: Path) -> list[int]:
     """Return the steps of the evaluations in the log."""
     return [row["step"] for row in logged(run_dir) if "images_per_second" not in row]
+
+
+def _gap(rows: list[dict[str, Any]], step: int, log_every: int) -> tuple[int, int] | None:
+    """Return the first two steps between which rows have been lost before `step`, if any.
+
+    Steps between rows that occur thrice may be those of another --log-every, before.
+    """
+    steps = sorted({0, step} | {row["step"] for row in rows if "images_per_second" in row})
+    between = collections.Counter(b - a for a, b in itertools.pairwise(steps))
+    usual = max([log_every, *(gap for gap, count in between.items() if count >= 3)])
+    return next(((a, b) for a, b in itertools.pairwise(steps) if b - a > usual + 1), None)
 
 
 class MetricsLog:
@@ -42,15 +61,24 @@ class MetricsLog:
     """
 
     def __init__(
-        self, run_dir: Path, step: int, on_row: Callable[[dict[str, Any]], None] | None = None
+        self,
+        run_dir: Path,
+        step: int,
+        on_row: Callable[[dict[str, Any]], None] | None = None,
+        log_every: int = 1,
     ):
         """Keep the rows up to `step`, without those of steps that were lost.
 
-        `on_row`: is called with each row that is appended.
+        Says so if rows before it are missing. `on_row`: is called with each row that is appended.
         """
         self._on_row = on_row
         path = run_dir / METRICS_FILE
         self.rows = [row for row in logged(run_dir) if row["step"] <= step]
+        if gap := _gap(self.rows, step, log_every):
+            say(
+                f"note: {path} has lost its rows between step {gap[0]} and step {gap[1]}; the"
+                " curves have none there"
+            )
         with replacing(path) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
         self._file = path.open("a")
