@@ -173,9 +173,10 @@ def method_of_folder(run_dir: str | None) -> str | None:
     """Return the method of the run in a folder, or None if no run can be read there."""
     file = Path(run_dir or os.devnull, "config.json")
     try:
-        return json.loads(file.expanduser().read_text()).get("method")
+        method = json.loads(file.expanduser().read_text()).get("method")
     except (OSError, ValueError, RuntimeError, AttributeError):  # open_run says what is wrong
         return None
+    return method if method in [*OPTIONS] else None
 
 
 def fields_of(method: str) -> dict[str, dataclasses.Field[Any]]:

@@ -89,7 +89,8 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
             print(starting.dry_run(given, base))
         else:
             typed = map(str, sys.argv[1:] if argv is None else argv)
-            command = shlex.join([*parser.prog.split(), *typed])
+            program = parser.prog.partition(" --recipe ")[0].split()
+            command = shlex.join([*program, *typed])
             caller = dataclasses.replace(COMMAND_LINE, command=command, owns_process=argv is None)
             starting.start(given, base, caller)
 

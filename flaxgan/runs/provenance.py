@@ -2,7 +2,6 @@
 
 import datetime
 import importlib.metadata
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import jax
 
 import flaxgan
 from flaxgan.config import fields_of
+from flaxgan.runs.schema import parsed
 from flaxgan.system.errors import UserError
 
 
@@ -33,7 +33,7 @@ def fields_of_file(path: Path, given: Collection[str]) -> dict[str, Any]:
     of another version.
     """
     try:
-        saved = json.loads(path.expanduser().read_text())
+        saved = parsed(path.expanduser().read_text())
         require_this_version(saved)
         known = fields_of(saved.get("method", "gan"))
     except (OSError, RuntimeError, ValueError, AttributeError) as error:

@@ -1,14 +1,13 @@
 """Read what the folder of a trained run says of it: its configuration and its data."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from flaxgan.config import Config
 from flaxgan.data import steps_per_epoch
-from flaxgan.fields import is_a
 from flaxgan.runs.metrics_log import METRICS_FILE
 from flaxgan.runs.provenance import require_this_version
+from flaxgan.runs.schema import parsed
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import require_outside
 
@@ -58,17 +57,10 @@ def read_config(run_dir: Path) -> tuple[dict[str, Any], Config]:
     """
     path = run_dir / "config.json"
     try:
-        saved = json.loads(path.read_text())
+        saved = parsed(path.read_text())
         if missing := {"dataset", "image_size", "channels"} - saved.keys():
             raise ValueError(f"it does not say {', '.join(sorted(missing))}")
         require_this_version(saved)
-        data = saved.get("data", {})
-        if not isinstance(data, dict) or not isinstance(saved.get("chosen", {}), dict):
-            raise ValueError("what it says of the data, or of what was chosen, is no object")
-        if not is_a(data.get("images", 1), int) or data.get("images", 1) < 1:
-            raise ValueError("it does not say how many pictures there are")
-        if len(data.get("class_counts", ())) != len(data.get("class_names", ())):
-            raise ValueError("it does not say how many pictures each class has")
         return saved, Config.from_dict(saved, run_dir=str(run_dir))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
