@@ -14,6 +14,7 @@ from flaxgan.fields import check, flag, parse_period, period_steps, require
 from flaxgan.options import OPTIONS
 from flaxgan.shared import SharedOptions
 from flaxgan.system.errors import UserError
+from flaxgan.system.files import read_text
 
 PERIODS = ("checkpoint_every", "evaluate_every")
 
@@ -173,7 +174,7 @@ def method_of_folder(run_dir: str | None) -> str | None:
     """Return the method of the run in a folder, or None if no run can be read there."""
     file = Path(run_dir or os.devnull, "config.json")
     try:
-        method = json.loads(file.expanduser().read_text()).get("method")
+        method = json.loads(read_text(file.expanduser())).get("method")
     except (OSError, ValueError, RuntimeError, AttributeError):  # open_run says what is wrong
         return None
     return method if method in [*OPTIONS] else None

@@ -15,7 +15,7 @@ from PIL import Image
 
 import flaxgan
 from flaxgan.__main__ import main as flaxgan_command
-from flaxgan.data.array import checked, open_array
+from flaxgan.data.array import checked, open_array, read_arrays
 from flaxgan.evaluate import main as evaluate
 from flaxgan.methods import state_shape
 from flaxgan.runs.checkpoint import Checkpoints
@@ -386,9 +386,16 @@ def test_arrays_that_are_no_pictures_are_refused(given, said):
         checked(*given)
 
 
+@pytest.mark.parametrize("names", [["images"], ["arr_0"], ["samples"], ["images", "arr_0"]])
+def test_pictures_in_a_file_of_arrays_are_found_by_their_name_or_alone(tmp_path, names):
+    content = {name: np.full((2, 8, 8, 3), i, np.uint8) for i, name in enumerate(names)}
+    np.savez(tmp_path / "a.npz", **content)
+    assert (read_arrays(tmp_path / "a.npz").images == 0).all()
+
+
 def test_files_that_are_no_arrays_are_refused(tmp_path, refused):
     (tmp_path / "text.npz").write_text("not an archive")
-    np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
+    np.savez(tmp_path / "other.npz", pictures=np.zeros(3), more=np.zeros(3))
     np.savez(tmp_path / "pickled.npz", images=np.array([{}]), allow_pickle=True)
     for name, said in {
         "text": "can't read",

@@ -535,7 +535,7 @@ def test_what_is_not_looked_through_is_said(measure, pictures):
         (["RUN", "--generated", "object.npy"], "can't read object.npy"),
         (
             ["RUN", "--generated", "archive.npy"],
-            "archive.npy has no array 'images' (it has pictures)",
+            "archive.npy has no array 'images' (it has pictures, more)",
         ),
         (
             ["RUN", "--generated", "one.npy", "--checkpoint", "best"],
@@ -554,7 +554,7 @@ def test_mistakes_are_one_line(run_dir, refused, tmp_path, monkeypatch, argv, me
     np.save("one.npy", np.zeros((1, 8, 8, 3), np.uint8))
     np.save("object.npy", np.array([{}]), allow_pickle=True)
     with open("archive.npy", "wb") as file:
-        np.savez(file, pictures=np.zeros((4, 8, 8, 3), np.uint8))
+        np.savez(file, pictures=np.zeros((4, 8, 8, 3), np.uint8), more=np.zeros(1))
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "sizes").mkdir()
     for height in (8, 9):

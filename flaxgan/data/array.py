@@ -91,7 +91,8 @@ def checked(
 def read_arrays(path: Path) -> Arrays:
     """Read a .npy of images (memory-mapped), or a .npz of `images`, `labels` and `class_names`.
 
-    The last two may be missing. Raises UserError if it can't be read or holds anything else.
+    The last two may be missing; the first may be called arr_0, or anything if it is alone. Raises
+    UserError if it can't be read or holds anything else.
     Nothing is unpickled.
     """
     where = printable(path)
@@ -100,15 +101,16 @@ def read_arrays(path: Path) -> Arrays:
         if isinstance(content, np.ndarray):
             return checked(content, where=where)
         with content:
-            if "images" not in content:
+            alone = content.files if len(content.files) == 1 else []
+            found = [name for name in ("images", "arr_0", *alone) if name in content]
+            if not found:
                 raise UserError(
                     f"{where} has no array 'images' (it has"
                     f" {', '.join(map(printable, content)) or 'none'})"
                 )
             labels, names = content.get("labels"), content.get("class_names")
-            return checked(
-                content["images"], labels, () if names is None else names.tolist(), where
-            )
+            images = content[found[0]]
+            return checked(images, labels, () if names is None else names.tolist(), where)
     except UserError:
         raise
     except (

@@ -7,6 +7,7 @@ ever imported or called.
 """
 
 import collections
+import errno
 import hashlib
 import http.client
 import io
@@ -23,6 +24,7 @@ from flaxgan.system.errors import UserError, say
 from flaxgan.system.files import cache_dir, replacing
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # before PyTorch 1.6: five pickles, then the raw numbers
+LARGEST = 2**31  # bytes of a file that is read
 STORAGES = {
     "FloatStorage": "<f4",
     "DoubleStorage": "<f8",
@@ -162,6 +164,8 @@ def read_bytes(path: Path, sha256: str) -> io.BytesIO:
     Raises UserError if it can't be read or is not the published one.
     """
     try:
+        if path.exists() and not (path.is_file() and path.stat().st_size <= LARGEST):
+            raise OSError(errno.EINVAL, "it is no file of weights")
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"can't read the weights {path}: {error.strerror}") from error

@@ -18,7 +18,7 @@ from flaxgan.runs.metrics_log import evaluated
 from flaxgan.runs.provenance import start_of
 from flaxgan.runs.trained import RUN_FILES
 from flaxgan.system.errors import FULL, UserError, say
-from flaxgan.system.files import locked, replacing
+from flaxgan.system.files import locked, remove_temporaries, replacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +58,14 @@ class Run:
                     f"{self.folder} has become the run of another process meanwhile; name another"
                     " --run-dir"
                 )
+            for name in RUN_FILES:
+                if (self.folder / name).is_symlink():
+                    raise UserError(
+                        f"{self.folder / name} is a link, and a run writes to files of its own"
+                        " alone; put what it leads to in its place, or name another --run-dir"
+                    )
+            for folder in (self.folder, self.folder / "generated_images"):
+                remove_temporaries(folder)
             try:
                 yield
             except OSError as error:  # it is gone, say; a full disk is explained elsewhere

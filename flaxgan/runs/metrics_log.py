@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from flaxgan.system.errors import UserError, say
-from flaxgan.system.files import replacing
+from flaxgan.system.files import read_text, replacing
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -29,7 +29,7 @@ def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
     """
     path = run_dir / METRICS_FILE
     try:
-        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        lines = read_text(path).splitlines() if path.exists() else []
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from error
     for line in lines:

@@ -10,8 +10,9 @@ import jax
 
 import flaxgan
 from flaxgan.config import fields_of
-from flaxgan.runs.schema import parsed
+from flaxgan.runs.schema import LARGEST, parsed
 from flaxgan.system.errors import UserError
+from flaxgan.system.files import read_text
 
 
 def start_of(step: int, command: str) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def fields_of_file(path: Path, given: Collection[str]) -> dict[str, Any]:
     of another version.
     """
     try:
-        saved = parsed(path.expanduser().read_text())
+        saved = parsed(read_text(path.expanduser(), LARGEST))
         require_this_version(saved)
         known = fields_of(saved.get("method", "gan"))
     except (OSError, RuntimeError, ValueError, AttributeError) as error:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+LARGEST = 2**27  # bytes of a config.json: the names of a few million pictures held out
+
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)

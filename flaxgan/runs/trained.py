@@ -7,9 +7,9 @@ from flaxgan.config import Config
 from flaxgan.data import steps_per_epoch
 from flaxgan.runs.metrics_log import METRICS_FILE
 from flaxgan.runs.provenance import require_this_version
-from flaxgan.runs.schema import parsed
+from flaxgan.runs.schema import LARGEST, parsed
 from flaxgan.system.errors import UserError
-from flaxgan.system.files import require_outside
+from flaxgan.system.files import read_text, require_outside
 
 RUN_FILES = (  # files and folders of a run, which it writes and reads alone
     *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
@@ -57,7 +57,7 @@ def read_config(run_dir: Path) -> tuple[dict[str, Any], Config]:
     """
     path = run_dir / "config.json"
     try:
-        saved = parsed(path.read_text())
+        saved = parsed(read_text(path, LARGEST))
         if missing := {"dataset", "image_size", "channels"} - saved.keys():
             raise ValueError(f"it does not say {', '.join(sorted(missing))}")
         require_this_version(saved)

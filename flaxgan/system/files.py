@@ -1,26 +1,53 @@
 """Files that are there whole or not at all, and folders that one process alone may write to."""
 
 import contextlib
+import errno
 import os
 import re
+import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flaxgan.system.errors import UserError
 
+TEMPORARY = ".tmp"
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path` to write to, renamed to it at the end.
+    """Yield a new, empty file beside `path` to write to, renamed to it at the end.
 
-    It is removed if the writing failed.
+    It is removed if the writing failed. Nobody can foresee its name and lay a link there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}{TEMPORARY}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what `replacing` left in a folder in processes that were killed, or can't."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        if re.search(r"\.[0-9a-f]{16}$", path.name.removesuffix(TEMPORARY)):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def read_text(path: Path, most: int = 2**30) -> str:
+    """Return the text of a file; what is no UTF-8 in it is replaced.
+
+    Raises OSError, also for what is no file, as a pipe or a device, or has more than `most` bytes.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    if status.st_size > most:
+        raise OSError(errno.EFBIG, f"it has more than {most} bytes", str(path))
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def portable(name: str) -> str:
