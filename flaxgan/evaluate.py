@@ -6,7 +6,7 @@ import flaxgan
 from flaxgan.fields import parse_image_size
 from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
 from flaxgan.registry import load_plugin
-from flaxgan.system.errors import exit_on_user_error
+from flaxgan.system.errors import exit_on_user_error, say
 
 
 def _parser() -> Parser:
@@ -92,9 +92,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         from flaxgan.metrics.results import images_beside, report
 
-        print(report(content))
+        say(report(content))
         if args["output"]:
-            print("written:", args["output"], *images_beside(args["output"]))
+            say("written:", args["output"], *images_beside(args["output"]))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from flaxgan.flags import Parser, add_flags, add_plugin, path
 from flaxgan.recipes import open_recipe
 from flaxgan.registry import load_plugin
 from flaxgan.runs.caller import COMMAND_LINE
-from flaxgan.system.errors import exit_on_user_error
+from flaxgan.system.errors import exit_on_user_error, say
 
 
 def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, Config]:
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
         asked = {name: given.pop(name, None) for name in ("dry_run", "recipe", "plugin", "config")}
         base = starting.base_fields(asked["recipe"], asked["config"], given) | recipe.chosen()
         if asked["dry_run"]:
-            print(starting.dry_run(given, base))
+            say(starting.dry_run(given, base))
         else:
             typed = map(str, sys.argv[1:] if argv is None else argv)
             program = parser.prog.partition(" --recipe ")[0].split()

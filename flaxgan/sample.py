@@ -9,7 +9,7 @@ from flaxgan.fields import typed
 from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
 from flaxgan.registry import load_plugin
 from flaxgan.request import Request
-from flaxgan.system.errors import UserError, exit_on_user_error
+from flaxgan.system.errors import UserError, exit_on_user_error, say
 
 
 def _seeds(text: str) -> list[int]:
@@ -95,6 +95,7 @@ def _sample(args: argparse.Namespace) -> None:
     )
     scale = args.scale or 1
 
+    from flaxgan.data.reading import printable
     from flaxgan.outputs import Output  # the heavy imports begin here
     from flaxgan.runs.trained import require_apart
 
@@ -115,12 +116,12 @@ def _sample(args: argparse.Namespace) -> None:
     names = [model.class_names[id] for id in ids]
     output.write(images, columns, names)
     pictures = f"picture{'s' if len(images) > 1 else ''} of {typed(model.config.image_size)}"
-    print(
+    say(
         f"{len(images)} {pictures}{f', {scale} times as large,' if scale > 1 else ''} in"
         f" {args.output}"
     )
     if names:
-        print("classes, a row each:", ", ".join(names))
+        say("classes, a row each:", ", ".join(map(printable, names)))
 
 
 def _words(asked: str, names: Sequence[str]) -> str | list[str]:

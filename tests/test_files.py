@@ -1,17 +1,23 @@
-"""Files of a run and of the cache, where others may write, too."""
+"""Strangers' files: where they lie among ours, what they are called, how large they are."""
 
 import os
 import stat
+import threading
+import time
 
+import numpy as np
 import pytest
 from conftest import TINY
+from PIL import Image
 
 from flaxgan.config import method_of_folder
+from flaxgan.data import build
+from flaxgan.data.folder import open_folder
 from flaxgan.main import main
 from flaxgan.pretrained.weights import read_weights
 from flaxgan.runs.metrics_log import logged
 from flaxgan.runs.trained import load_run
-from flaxgan.system.errors import UserError
+from flaxgan.system.errors import UserError, complain, exit_on_user_error, say
 from flaxgan.system.files import read_text, remove_temporaries, replacing
 
 
@@ -85,3 +91,44 @@ def test_a_resumed_run_does_not_write_through_links(tmp_path, pictures, refused)
         ours.unlink()
         theirs.rename(ours)
     main(["--run-dir", str(run_dir), "--max-steps", "2"])
+
+
+@pytest.mark.parametrize("print_it", [say, complain])
+def test_what_a_terminal_would_obey_is_escaped(capsys, print_it):
+    """Colours, titles, and marks that turn the direction of writing, as a name may hold them."""
+    print_it("a \x1b[31mred\x1b]0;title\x07 \u202egnp.exe \x9b1m \r\b\udcff é 花 🌸\nnext")
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == (
+        r"a \x1b[31mred\x1b]0;title\x07 \u202egnp.exe \x9b1m \r\x08\udcff é 花 🌸" + "\nnext\n"
+    )
+
+
+def test_an_error_that_names_such_a_file_is_one_line_without_them(capsys):
+    with pytest.raises(SystemExit), exit_on_user_error():
+        raise UserError("no \x1b]0;x\x07\n\u2066file")
+    assert capsys.readouterr().err == "flaxgan: error: no \\x1b]0;x\\x07 \\u2066file\n"
+
+
+def test_large_pictures_are_decoded_one_by_one(tmp_path, monkeypatch):
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def slow(*asked):
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.01)
+        with lock:
+            at_once -= 1
+        return np.zeros((1, 8, 8, 3), np.uint8)
+
+    monkeypatch.setattr(build, "to_pixels", slow)
+    for i in range(8):
+        Image.new("RGB", (8 + i, 8)).save(tmp_path / f"{i}.png")
+    for many, expected in ((2**25, True), (60, False)):
+        most = 0
+        folder = tmp_path / str(many)
+        folder.mkdir()
+        build.build(open_folder(tmp_path), build.Target((8, 8), 3), folder)
+        assert (most > 1) is expected
+        monkeypatch.setattr(build, "MANY", 60)

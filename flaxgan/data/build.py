@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,9 @@ from flaxgan.system.errors import UserError, say
 from flaxgan.system.seals import seal
 
 AHEAD = 64  # pictures that may be decoded before their turn to be written
+# Pixels of a picture beyond which it is decoded alone: 20,000x20,000 take 5 GB.
+MANY = 2**25
+LARGE, NOTHING = threading.Lock(), contextlib.nullcontext()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +88,7 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
     def decode(i: int) -> tuple[np.ndarray, int, float, int] | Unreadable:
         try:
             picture, label = source.read(i)
-            with decoding():
+            with decoding(), LARGE if picture.width * picture.height > MANY else NOTHING:
                 size, wanted = upright_size(picture), target.image_size
                 pixels = to_pixels(picture, wanted, target.channels, target.fit)
             return pixels, label, enlargement(size, wanted, target.fit), source.digest(i)
@@ -94,7 +98,7 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
         except MemoryError as error:
             raise out_of_memory(f"{printable(source.item_name(i))} of {source.title}") from error
 
-    title = f"preparing {source.name}"
+    title = f"preparing {printable(source.name)}"
     if not sys.stderr.isatty() and not in_notebook():
         say(f"{title}: {len(source)} pictures", flush=True)
     outcome, sha256 = Outcome(len(source)), hashlib.sha256()

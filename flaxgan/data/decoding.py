@@ -11,9 +11,12 @@ from flaxgan.data.source import Unreadable
 
 # Pillow refuses twice as many: by default 179 million, which the scan of a painting may have
 MAX_PIXELS = 2**29
-# Pillow knows these by name, but can't decode them by itself: data of the weather, films, and
-# drawings for a printer.
-NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+# The formats that people keep pictures in. Pillow knows more: some it decodes by starting another
+# program (EPS, by Ghostscript), and what is rarely used is rarely tried.
+FORMATS = {
+    *("AVIF", "BMP", "DDS", "DIB", "GIF", "HEIF", "ICNS", "ICO", "JPEG", "JPEG2000", "MPO", "PCX"),
+    *("PNG", "PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
+}
 # in Pillow, by its name: the brands that such a file has in bytes 4 to 12, what it is, and what
 # reads it
 MAY_BE_MISSING = {
@@ -40,7 +43,7 @@ def picture_formats() -> tuple[str, ...]:
 
         pillow_heif.register_heif_opener()
     missing = set() if features.check("avif") else {"AVIF"}
-    return tuple(name for name in Image.ID if name not in NO_PICTURES | missing)
+    return tuple(name for name in Image.ID if name in FORMATS - missing)
 
 
 def _unknown(start: bytes) -> Unreadable:

@@ -6,10 +6,14 @@ import contextlib
 import errno
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
 
+OBEYED = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 GONE = (errno.EPIPE, errno.EIO)  # a reader, a terminal
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, a quota
 # As libraries say so that are not of Python, on Windows last.
@@ -24,13 +28,22 @@ class UserError(ValueError):
     """Says in one line what the user can mend: what was wrong and what to do."""
 
 
-def say(*text: str, flush: bool = False) -> None:
+def visible(text: str) -> str:
+    """Return a text with what a terminal would obey, or hide, escaped as in a Python string.
+
+    That are control characters, and marks that turn the direction of writing; names of files and
+    classes, and a stranger's config.json, may hold them. Ends of lines stay.
+    """
+    return OBEYED.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def say(*text: object, flush: bool = False) -> None:
     """Print for the person who watches; if they have gone, work goes on in silence.
 
     So it is after `| head`, and when a terminal has closed.
     """
     try:
-        print(*text, flush=flush)
+        print(*map(visible, map(str, text)), flush=flush)
     except OSError as error:
         if error.errno not in GONE:
             raise
@@ -40,7 +53,7 @@ def say(*text: str, flush: bool = False) -> None:
 def complain(text: str) -> None:
     """Print a line on standard error, if anybody reads it."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 def _mute(number: int) -> None:
