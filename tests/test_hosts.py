@@ -16,6 +16,7 @@ from test_train import rows, steps, without_timings
 from flaxgan.data import open_source, prepare
 from flaxgan.system import distributed as hosts
 
+MEETING_AT = ["--distributed", "--num-processes", 2, "--process-id", 0, "--coordinator-address"]
 TIME_TO_NOTICE = 60  # that another process is gone
 
 
@@ -245,9 +246,29 @@ def test_a_second_ctrl_c_waits_for_no_other_process(monkeypatch, several, ended_
             ],
             "must be HOST:PORT",
         ),
+        (MEETING_AT + ["127.0.0.1:99999"], "a port is a number from 1 to 65535"),
+        (MEETING_AT + ["no-such-host.invalid:1234"], "no-such-host.invalid is not known"),
         (["--distributed", "--parallelism", "pmap"], "leave it at jit"),
         (["--distributed", "--data-home", "device"], "--data-home device is for one process"),
     ],
 )
 def test_flags_that_do_not_fit(tmp_path, pictures, refused, argv, message):
     assert message in refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *argv)
+
+
+def test_a_port_that_is_in_use_is_said(tmp_path, pictures, refused):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        argv = ("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *MEETING_AT, address)
+        assert "that port is in use" in refused(*argv)
+
+
+def test_process_0_listens_where_it_is_told_to():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert hosts._checked(f"localhost:{port}", 0) in (f"127.0.0.1:{port}", f"[::1]:{port}")
+    assert hosts._checked(f"localhost:{port}", 1) is None
+    assert hosts._checked(f"192.0.2.1:{port}", 0) is None, "this machine has no such address"

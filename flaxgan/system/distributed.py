@@ -6,9 +6,11 @@ its own, and every process sees to them.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import signal
+import socket
 import threading
 import traceback
 from collections.abc import Iterator
@@ -50,6 +52,7 @@ def join(
         "outside SLURM, Cloud TPU and Kubernetes give --coordinator-address HOST:PORT"
         " --num-processes N --process-id I, and start all N"
     )
+    bind_to = _checked(coordinator_address, process_id) if coordinator_address else None
     met = threading.Event()
 
     def watch() -> None:
@@ -74,11 +77,48 @@ def join(
                 initialization_timeout=2 * SECONDS_TO_MEET,
                 heartbeat_timeout_seconds=SECONDS_OF_SILENCE,
                 shutdown_timeout_seconds=SECONDS_OF_SILENCE,
+                coordinator_bind_address=bind_to,
             )
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{failed} ({str(error).splitlines()[0][:200]}); {remedy}") from error
     finally:
         met.set()
+
+
+def _checked(address: str, process_id: int | None) -> str | None:
+    """Raise UserError if the processes can't meet at HOST:PORT; JAX would hang there, or crash.
+
+    Returns where process 0 is to listen: at that address alone, if it is this machine's. JAX's
+    coordinator takes whoever reaches it for one of the processes.
+    """
+    host, _, number = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    port = int(number) if number.isdecimal() else 0
+    if not 0 < port < 2**16:
+        raise UserError(
+            f"--coordinator-address {address}: a port is a number from 1 to 65535; give HOST:PORT"
+        )
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise UserError(
+            f"--coordinator-address {address}: {host} is not known ({error.strerror}); give the"
+            " name or number of process 0's machine"
+        ) from error
+    if process_id != 0:
+        return None
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(place)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise UserError(
+                    f"--coordinator-address {address}: that port is in use on this machine; give"
+                    " all processes another"
+                ) from error
+            return None  # an address by which the others know it
+    return f"[{place[0]}]:{port}" if ":" in place[0] else f"{place[0]}:{port}"
 
 
 def is_first() -> bool:
