@@ -116,6 +116,8 @@ def _train(run: Run, start: Start) -> None:
                 run.write_config(dataset, done, caller.command)
             log = stack.enter_context(MetricsLog(run.folder, done, caller.on_log, config.log_every))
             gallery = stack.enter_context(Gallery(run, dataset, log, per_epoch, caller.on_snapshot))
+            if jax.process_count() == 1:
+                _draw_missing(gallery, trainer, checkpoints, done)
             if done < total and not on_cpu():
                 gallery.rehearse(on_one_device(state))
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
@@ -197,6 +199,14 @@ def _starting_state(trainer: Trainer, checkpoints: Checkpoints, done: int) -> An
     if not done:
         return trainer.create_state()
     return trainer.completed(checkpoints.restore(trainer.state_shape))
+
+
+def _draw_missing(gallery: Gallery, trainer: Trainer, checkpoints: Checkpoints, done: int) -> None:
+    """Draw what is kept from before `done` and was saved, but not drawn before a kill."""
+    for step in checkpoints.steps():
+        if step < done and not grid_after(step, gallery.run.folder, trainer.per_epoch).exists():
+            state = trainer.completed(checkpoints.restore(trainer.state_shape, step))
+            gallery.add(on_one_device(state), step, last=False)
 
 
 def _resume(loop: Loop, caller: Caller) -> str:

@@ -321,11 +321,15 @@ def test_signals_end_the_run_cleanly_and_it_resumes(tmp_path, pictures, number, 
     assert steps(run_dir)[-1] == step + 1
 
 
-def test_the_last_grid_is_drawn_if_the_run_was_killed_before(run_dir, finished, train):
-    lost = run_dir / "generated_images" / "epoch_0002.png"
-    lost.unlink()
+def test_grids_are_drawn_if_the_run_was_killed_before(run_dir, finished, train):
+    """Those of all checkpoints that are kept."""
+    lost = [run_dir / "generated_images" / f"epoch_000{epoch}.png" for epoch in (1, 2)]
+    for drawing in lost:
+        drawing.unlink()
     assert "is finished" not in train("--run-dir", run_dir)
-    assert lost.read_bytes() == (finished[0] / "generated_images" / "epoch_0002.png").read_bytes()
+    for drawing in lost:
+        before = finished[0] / "generated_images" / drawing.name
+        assert drawing.read_bytes() == before.read_bytes()
     assert "is finished" in train("--run-dir", run_dir)
 
 

@@ -118,7 +118,7 @@ def _checked(address: str, process_id: int | None) -> str | None:
                     " all processes another"
                 ) from error
             return None  # an address by which the others know it
-    return f"[{place[0]}]:{port}" if ":" in place[0] else f"{place[0]}:{port}"
+    return f"[{place[0]}]:{port}" if family == socket.AF_INET6 else f"{place[0]}:{port}"
 
 
 def is_first() -> bool:
