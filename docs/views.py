@@ -77,6 +77,7 @@ TABLES = {
         "recipe checkpoint images_seen training metric value doing_nothing reference",
         joined="recipe checkpoint images_seen training metric",
     ),
+    "faults": Table("tests/faults/results.csv", "kind what_holds tried held"),
     "presets": Table(
         _of("experiments", "presets"),
         f"data command images_seen {QUALITY} feature_distance memorised note",

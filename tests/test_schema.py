@@ -1,66 +1,21 @@
 """A config.json from anywhere is read, or refused in a line."""
 
 import contextlib
-import copy
 import json
 import os
 
 import numpy as np
 import pytest
 
-from flaxgan.config import Config, method_of_folder
+from flaxgan.config import method_of_folder
 from flaxgan.methods import METHODS
 from flaxgan.runs.provenance import fields_of_file
 from flaxgan.runs.schema import RULES
 from flaxgan.runs.trained import load_run
 from flaxgan.system.errors import UserError
+from tests.faults.configurations import changed, content
 
 EXAMPLES = int(os.environ.get("FLAXGAN_FUZZ", 500))
-VALUES = [
-    None, True, False, 0, 1, -1, 3, 2**31, 2**63, 10**30, 0.5, -0.0, 1e308, float("nan"),
-    float("inf"), "", "x", "64", "\x1b[31m", "\ud800", "a\nb", 10_000 * "y", [], [1], [[]], ["a"],
-    [None], [64, 64], [64, -1], {}, {"a": 1}, {"images": "x"}, [{}],
-]  # fmt: skip
-DATA = {
-    "images": 40,
-    "sha256": "a" * 64,
-    "class_names": ["discs", "squares"],
-    "class_counts": [20, 20],
-    "targets": 3,
-    "held_out": {"images": ["a.png"]},
-}
-
-
-def content(method):
-    config = Config.make(method=method, dataset="x", image_size=(64, 64), channels=3)
-    more = {"chosen": {"ema": "usual"}, "changes": [{"step": 3}], "starts": [{"step": 0}]}
-    return json.loads(json.dumps(config.to_dict() | more | {"data": DATA}))
-
-
-def places(node, path=()):
-    """Paths to everything in it."""
-    children = node.items() if isinstance(node, dict) else enumerate(node)
-    for key, value in children:
-        yield (*path, key)
-        if isinstance(value, dict | list):
-            yield from places(value, (*path, key))
-
-
-def changed(node, rng):
-    """A copy with one to three things in it replaced, removed or added."""
-    node = copy.deepcopy(node)
-    for _ in range(rng.integers(1, 4)):
-        paths = [*places(node)]
-        *above, last = paths[rng.integers(len(paths))]
-        parent = node
-        for key in above:
-            parent = parent[key]
-        value = copy.deepcopy(VALUES[rng.integers(len(VALUES))])
-        if rng.random() < 0.15:
-            del parent[last]
-        else:
-            parent[last] = value
-    return node
 
 
 def test_configurations_that_were_changed_at_random(tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +32,7 @@ def _quieten() -> None:
     """
     for name in ("absl", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     otherwise = sys.unraisablehook
     sys.unraisablehook = lambda raised: (
         None if str(raised.exc_value) == "Event loop is closed" else otherwise(raised)
@@ -86,7 +88,7 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(
             self.folder, options=options, handler_registry=_handlers()
         )
-        self._unread: int | None = None  # the step that was saved last, until it has been looked at
+        self._unread: int | None = None  # the step saved last, until it has been looked at
         self._is_first = True
 
     def __enter__(self) -> Self:
@@ -138,8 +140,7 @@ class Checkpoints:
         if step is None:
             return
         self._manager.wait_until_finished()
-        # one is enough, and whether others see it yet depends on the disk they share
-        if jax.process_index():
+        if jax.process_index():  # one is enough; when others see it depends on the disk they share
             return
         try:
             self._manager.reload()

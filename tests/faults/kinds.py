@@ -1,0 +1,167 @@
+"""The kinds of faults. Each function puts one in, and raises where what must hold does not."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from flaxgan.data.array import read_arrays
+from flaxgan.data.cache import prepare
+from flaxgan.data.folder import open_folder
+from flaxgan.runs.history import History
+from flaxgan.runs.trained import load_run
+from flaxgan.system.errors import UserError
+from tests.faults.configurations import changed, content
+from tests.faults.house import House, call, require_same_run, rows, start, state
+
+Rng = np.random.Generator
+
+
+def damage(path: Path, rng: Rng) -> None:
+    """Flip a bit, cut, lengthen, overwrite or remove a file."""
+    whole = path.read_bytes()
+    place = int(rng.integers(len(whole))) if whole else 0
+    match rng.choice(["flip", "flip", "flip", "cut", "more", "noise", "remove"]):
+        case "flip" if whole:
+            broken = bytearray(whole)
+            broken[place] ^= 1 << rng.integers(8)
+            path.write_bytes(broken)
+        case "cut":
+            path.write_bytes(whole[:place])
+        case "more":
+            path.write_bytes(whole + rng.bytes(9))
+        case "noise":
+            path.write_bytes(whole[:place] + rng.bytes(len(whole) - place))
+        case _:
+            path.unlink()
+
+
+def _any_file(folder: Path, rng: Rng) -> Path:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return files[rng.integers(len(files))]
+
+
+def checkpoint(rng: Rng, house: House, folder: Path) -> None:
+    """A checkpoint's damage is named, or is none."""
+    run = shutil.copytree(house.run, folder / "run")
+    newest = max((run / "checkpoints").iterdir(), key=lambda path: int(path.name))
+    damage(_any_file(newest, rng), rng)
+    with contextlib.suppress(UserError):
+        got, want = state(run), state(house.run)
+        if got[".step"] == want[".step"]:
+            assert all(np.array_equal(got[name], x) for name, x in want.items())
+
+
+def picture_cache(rng: Rng, house: House, folder: Path) -> None:
+    """Prepared pictures that were damaged are prepared anew."""
+    want = np.array(prepare(open_folder(house.pictures), (16, 16), 3).images)
+    cache = Path(os.environ["FLAXGAN_CACHE"], "data")
+    damage(_any_file(cache, rng), rng)
+    again = prepare(open_folder(house.pictures), (16, 16), 3)
+    assert np.array_equal(again.images, want)
+
+
+def log(rng: Rng, house: House, folder: Path) -> None:
+    """A damaged log loses rows, and neither the run nor its curves."""
+    run = shutil.copytree(house.run, folder / "run")
+    damage(run / "metrics.jsonl", rng)
+    with contextlib.suppress(UserError):
+        History.read(run)
+    status, said = call("--run-dir", run, "--max-steps", 11)
+    assert status == 0 and "Traceback" not in said, said
+    assert state(run)[".step"] == 11 and rows(run)[-1]["step"] == 11
+
+
+def configuration(rng: Rng, house: House, folder: Path) -> None:
+    """A changed config.json is read, or refused in a line."""
+    (folder / "config.json").write_text(json.dumps(changed(content("gan"), rng)))
+    with contextlib.suppress(UserError):
+        load_run(folder)
+    shutil.copy(house.run / "config.json", folder)
+    damage(folder / "config.json", rng)
+    with contextlib.suppress(UserError):
+        load_run(folder)
+
+
+def pictures(rng: Rng, house: House, folder: Path) -> None:
+    """A damaged picture is skipped, or drawn as far as it goes."""
+    for name in ("a.png", "b.jpg", "c.webp", "d.gif", "e.tif", "f.bmp", "g.tga", "h.png"):
+        Image.fromarray(rng.integers(0, 256, (20, 24, 3), np.uint8)).save(folder / name)
+    for _ in range(4):
+        damage(_any_file(folder, rng), rng)
+    with contextlib.suppress(UserError):  # if none is left
+        images = prepare(open_folder(folder), (16, 16), 3).images
+        assert images.shape[1:] == (16, 16, 3) and images.dtype == np.uint8
+
+
+def arrays(rng: Rng, house: House, folder: Path) -> None:
+    """A damaged file of arrays is read, or refused in a line."""
+    images = rng.integers(0, 256, (3, 8, 8, 3), np.uint8)
+    np.save(folder / "a.npy", images)
+    np.savez(folder / "b.npz", images=images, labels=np.arange(3))
+    path = _any_file(folder, rng)
+    damage(path, rng)
+    with contextlib.suppress(UserError):
+        assert read_arrays(path).images.dtype == np.uint8
+
+
+def _wait_a_while(process: subprocess.Popen[str], rng: Rng) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(rng.uniform(0.5, 12))
+
+
+def killed(rng: Rng, house: House, folder: Path) -> None:
+    """A run that was killed at any time goes on as one that was not."""
+    argv = (*house.flags, "--run-dir", folder / "run")
+    process = start(*argv)
+    _wait_a_while(process, rng)
+    process.kill()
+    process.communicate()
+    _, error = start(*argv).communicate(timeout=300)
+    assert not error, error
+    require_same_run(folder / "run", house)
+
+
+def signalled(rng: Rng, house: House, folder: Path) -> None:
+    """A run that was told to end, once or thrice, says so without a traceback, and goes on."""
+    argv = (*house.flags, "--run-dir", folder / "run")
+    process = start(*argv)
+    _wait_a_while(process, rng)
+    number = rng.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    for _ in range(rng.choice([1, 3])):
+        process.send_signal(number)
+        time.sleep(0.01)
+    _, error = process.communicate(timeout=120)
+    assert "Traceback" not in error or "import" in error, error
+    _, error = start(*argv).communicate(timeout=300)
+    assert not error, error
+    require_same_run(folder / "run", house)
+
+
+def file_size(rng: Rng, house: House, folder: Path) -> None:
+    """A file that may not grow is a line, and the run goes on once it may."""
+    argv = (*house.flags, "--run-dir", folder / "run")
+    process = start(*argv, limit=f"-f {rng.integers(1, 200)}")
+    _, error = process.communicate(timeout=300)
+    assert "Traceback" not in error, error
+    assert process.returncode == 0 or error.count("flaxgan: error: ") == 1, error
+    _, error = start(*argv).communicate(timeout=300)
+    assert "Traceback" not in error, error
+    require_same_run(folder / "run", house)
+
+
+KINDS: dict[str, Callable[[Rng, House, Path], None]] = {
+    kind.__name__: kind
+    for kind in (
+        *(checkpoint, picture_cache, log, configuration, pictures, arrays),
+        *(killed, signalled, file_size),
+    )
+}

@@ -1,0 +1,24 @@
+"""A few faults of each kind; python -m tests.faults tries as many as one likes."""
+
+import numpy as np
+import pytest
+
+from tests.faults.house import build
+from tests.faults.kinds import KINDS
+
+TRIALS = {"killed": 1, "signalled": 1, "file_size": 1, "log": 2}  # of the slow ones
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("house"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax's readers
+@pytest.mark.parametrize("name", KINDS)
+def test_what_must_hold_holds(house, tmp_path, name):
+    for trial in range(TRIALS.get(name, 12)):
+        folder = tmp_path / str(trial)
+        folder.mkdir()
+        KINDS[name](np.random.default_rng(trial), house, folder)
