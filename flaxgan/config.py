@@ -7,10 +7,11 @@ import argparse
 import dataclasses
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from flaxgan.fields import check, flag, parse_period, period_steps, require
+from flaxgan.fields import check, flag, parse_period, parse_range, period_steps, require
 from flaxgan.options import OPTIONS
 from flaxgan.shared import SharedOptions
 from flaxgan.system.errors import UserError
@@ -32,7 +33,11 @@ class Config(SharedOptions):
             object.__setattr__(self, "image_size", tuple(self.image_size))
         for name in PERIODS:
             if type(getattr(self, name)) in (int, str):
-                object.__setattr__(self, name, self._period(name))
+                object.__setattr__(self, name, self._parsed(name, parse_period))
+        if isinstance(self.range, tuple | list):  # of numbers, as in Python
+            object.__setattr__(self, "range", ",".join(map(str, self.range)))
+        if self.range is not None:
+            object.__setattr__(self, "range", self._parsed("range", parse_range))
         require(self, "method", self.method in OPTIONS, f"must be one of {', '.join(OPTIONS)}")
         if self.options is None:
             object.__setattr__(self, "options", OPTIONS[self.method]())
@@ -68,9 +73,10 @@ class Config(SharedOptions):
         is_one = 0 <= self.process_id < self.num_processes
         require(self, "process_id", is_one, f"must lie in [0, {self.num_processes})")
 
-    def _period(self, name: str) -> str:
+    def _parsed(self, name: str, parse: Callable[[str], str]) -> str:
+        """Return a field as `parse` spells it. Raises UserError."""
         try:
-            return parse_period(str(getattr(self, name)))
+            return parse(str(getattr(self, name)))
         except argparse.ArgumentTypeError as error:
             raise UserError(f"{flag(name)}: {error}") from error
 
@@ -118,6 +124,12 @@ class Config(SharedOptions):
         """Return the folders that --dataset and --target name, as image_folder."""
         named = [self.dataset, getattr(self.options, "target", None)]
         return [Path(name) for name in named if name and os.path.isabs(name)]
+
+    @property
+    def values(self) -> tuple[float, float] | None:
+        """Return what --range says is black and white in pictures of more than 8 bits."""
+        low, high = self.range.split(",") if self.range else (0, 0)
+        return (float(low), float(high)) if self.range else None
 
     @property
     def conditional(self) -> bool:

@@ -44,6 +44,19 @@ def parse_image_size(text: str) -> tuple[int, int]:
     return int(sides[0]), int(sides[-1])
 
 
+def parse_range(text: str) -> str:
+    """Read two numbers, the lower first: '0, 4095' -> '0,4095'."""
+    try:
+        low, high = map(float, text.split(","))
+        if not -math.inf < low < high < math.inf:
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a range; write two numbers, the lower first, as 0,4095"
+        ) from None
+    return f"{low:.17g},{high:.17g}"
+
+
 def parse_period(text: str) -> str:
     """Read how often something is done: '5' -> '5 epochs'; '500steps' -> '500 steps'."""
     match = re.fullmatch(r"\s*(\d+)\s*(epochs?|steps?)?\s*", text, re.IGNORECASE | re.ASCII)

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from flaxgan.config import SHARED, Config, fields_of
-from flaxgan.fields import choices_of, flag, parse_image_size, parse_period, type_of, typed
+from flaxgan.fields import (
+    choices_of,
+    flag,
+    parse_image_size,
+    parse_period,
+    parse_range,
+    type_of,
+    typed,
+)
 from flaxgan.options import OPTIONS
 from flaxgan.registry import added
 from flaxgan.runs.naming import CheckpointName
@@ -27,7 +35,7 @@ GROUPS = {  # of --help: the first field of each
     "loss": "losses and remedies",
 }
 
-METAVARS = {parse_image_size: "SIZE", parse_period: "PERIOD"}
+METAVARS = {parse_image_size: "SIZE", parse_period: "PERIOD", parse_range: "LOW,HIGH"}
 
 
 def checkpoint_name(text: str) -> CheckpointName:

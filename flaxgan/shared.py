@@ -3,7 +3,16 @@
 import dataclasses
 from typing import Literal
 
-from flaxgan.fields import COUNT, POSITIVE, SHARE, Rule, option, parse_image_size, parse_period
+from flaxgan.fields import (
+    COUNT,
+    POSITIVE,
+    SHARE,
+    Rule,
+    option,
+    parse_image_size,
+    parse_period,
+    parse_range,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +49,12 @@ class SharedOptions:
         "pictures of other proportions: crop to the middle, pad with bars, stretch, or cut a long"
         " one into several tiles",
         fixed=True,
+    )
+    range: str | None = option(
+        None,
+        "LOW,HIGH: what is black and white in pictures of more than 8 bits (default: guessed)",
+        fixed=True,
+        parse=parse_range,
     )
     flip: bool | None = option(
         None,

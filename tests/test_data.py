@@ -15,6 +15,7 @@ import tensorflow_datasets  # noqa: F401  # before a test hides TensorFlow from 
 from conftest import ROOT
 from PIL import Image
 
+from flaxgan.config import Config
 from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch
 from flaxgan.data import pixels as conversion
 from flaxgan.data import synthetic as synthetic_flowers
@@ -738,3 +739,45 @@ def test_exif_of_grey_pictures_too():
     Image.fromarray(np.rot90(upright)).save(file, "PNG", exif=exif)
     image = to_pixels(Image.open(file), (16, 16), 1)
     assert image[:7].min() > 200 and image[9:].max() < 50
+
+
+def deep(folder, low, high, kind):
+    """Pictures whose values rise from black to white, as files of more than 8 bits."""
+    folder.mkdir()
+    for i in range(3):
+        ramp = np.linspace(low, high, 16 * 16).reshape(16, 16) * (0.5 + i / 4)
+        if kind is float:
+            Image.fromarray(ramp.astype(np.float32)).save(folder / f"{i}.tif")
+        else:
+            Image.fromarray(ramp.round().astype(np.uint16)).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "low, high, kind",
+    [(0, 255, int), (0, 1023, int), (0, 4095, int), (0, 65535, int), (0, 1, float)]
+    + [(-1, 1, float), (0, 255, float), (0, 65535, float)],
+)
+def test_values_of_more_than_8_bits_are_guessed_of_all_pictures(
+    tmp_path, monkeypatch, capsys, low, high, kind
+):
+    """The last picture is the brightest, and as bright as can be."""
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path / "cache"))
+    images = prepare(open_source(str(deep(tmp_path / "a", low, high, kind))), (16, 16), 1).images
+    assert images[2].max() == 255
+    white = 255 if low == 0 else 191  # of -1 to 1 half is -0.5 to 0.5
+    assert abs(int(images[0].max()) - white * (0.5 if low == 0 else 1)) <= 1
+    assert f"{low:g} is black and {high:g} white" in capsys.readouterr().err
+
+
+def test_a_range_that_is_given_overrules_the_guess(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path / "cache"))
+    folder = str(deep(tmp_path / "a", 0, 1000, int))
+    guessed = prepare(open_source(folder), (16, 16), 1).images
+    given = prepare(open_source(folder, values=(0, 2000)), (16, 16), 1).images
+    assert guessed[2].max() == 249 and given[2].max() == 128
+    for asked in ((0, 2000), [0, 2000], " 0, 2000 "):
+        assert Config.make(range=asked).values == (0, 2000)
+    for wrong in ("5", "2,1", "0,nan", "a,b", (1,)):
+        with pytest.raises(UserError, match="--range.*write two numbers"):
+            Config.make(range=wrong)

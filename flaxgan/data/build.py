@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from flaxgan.data.decoding import decoding
+from flaxgan.data.depth import guessed
 from flaxgan.data.fit import enlargement
 from flaxgan.data.outcome import Outcome
 from flaxgan.data.pixels import to_pixels, upright_size
@@ -90,7 +91,7 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
             picture, label = source.read(i)
             with decoding(), LARGE if picture.width * picture.height > MANY else NOTHING:
                 size, wanted = upright_size(picture), target.image_size
-                pixels = to_pixels(picture, wanted, target.channels, target.fit)
+                pixels = to_pixels(picture, wanted, target.channels, target.fit, values)
             return pixels, label, enlargement(size, wanted, target.fit), source.digest(i)
         except Unreadable as error:
             # a new error: the traceback of this one would keep the file's bytes in memory
@@ -101,7 +102,8 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
     title = f"preparing {printable(source.name)}"
     if not sys.stderr.isatty() and not in_notebook():
         say(f"{title}: {len(source)} pictures", flush=True)
-    outcome, sha256 = Outcome(len(source)), hashlib.sha256()
+    values = source.values or guessed(source)
+    outcome, sha256 = Outcome(len(source), values=values), hashlib.sha256()
     labels: list[int] = []
     items: list[int] = []
     digests: list[int] = []

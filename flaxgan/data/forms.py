@@ -50,7 +50,7 @@ def source_channels(config: Config) -> int:
 
 
 def _opened(config: Config) -> Source:
-    return open_source(config.dataset, config.data_dir, config.split)
+    return open_source(config.dataset, config.data_dir, config.split, config.values)
 
 
 def prepared_images(config: Config, source: Source) -> Dataset:
@@ -62,7 +62,9 @@ def _with_test(config: Config, source: Source, dataset: str) -> Source:
     split = config.options.test_split
     if split is None or not is_tfds(dataset):
         return source
-    return dataclasses.replace(source, test=open_source(dataset, config.data_dir, split))
+    return dataclasses.replace(
+        source, test=open_source(dataset, config.data_dir, split, config.values)
+    )
 
 
 def _require_tfds(config: Config, *others: str) -> None:
@@ -81,7 +83,7 @@ def _open_unpaired(config: Config) -> Source:
     split = config.split if is_tfds(options.target) else None
     only = config if is_tfds(config.dataset) else config.replace(split=None)
     first = _opened(only)
-    second = open_source(options.target, config.data_dir, split)
+    second = open_source(options.target, config.data_dir, split, config.values)
     _require_tfds(config, options.target)
     second = _with_test(config, second, options.target)
     return dataclasses.replace(

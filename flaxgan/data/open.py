@@ -1,5 +1,6 @@
 """--dataset, --data-dir and --split -> a source of pictures."""
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -47,8 +48,21 @@ def _own(dataset: str) -> Source:
     return own if isinstance(own, Source) else own()
 
 
-def open_source(dataset: str, data_dir: str | None = None, split: str | None = None) -> Source:
-    """Find a data set by name or absolute path. Raises UserError if there is none."""
+def open_source(
+    dataset: str,
+    data_dir: str | None = None,
+    split: str | None = None,
+    values: tuple[float, float] | None = None,
+) -> Source:
+    """Find a data set by name or absolute path; `values`: what is black and white in it, if given.
+
+    Raises UserError if there is none.
+    """
+    source = _found(dataset, data_dir, split)
+    return dataclasses.replace(source, values=values) if values else source
+
+
+def _found(dataset: str, data_dir: str | None, split: str | None) -> Source:
     if dataset in DATASETS:
         kind, source = "your own", lambda: _own(dataset)
     elif dataset == synthetic_flowers.NAME:

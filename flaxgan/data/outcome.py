@@ -23,6 +23,7 @@ class Outcome:
     # a square size at which nine in ten of those would not be enlarged
     natural_side: int | None = None
     sha256: str = ""  # of pictures and labels
+    values: tuple[float, float] | None = None  # black and white, if they have more than 8 bits
 
     def note_enlargements(self, factors: list[float], image_size: tuple[int, int]) -> None:
         """Note the factors by which enlarged pictures have grown."""
@@ -54,6 +55,12 @@ class Outcome:
             if self.skipped
             else []
         )
+        if self.values:
+            low, high = self.values
+            said.append(
+                f"note: in pictures of more than 8 bits {low:g} is black and {high:g} white;"
+                " --range LOW,HIGH says otherwise"
+            )
         if self.enlarged:
             height, width = image_size
             remedy = (

@@ -7,21 +7,22 @@ import numpy as np
 from jax import Array
 from PIL import ExifTags, Image, ImageOps
 
+from flaxgan.data.depth import is_deep
 from flaxgan.data.fit import FITS
 
+Values = tuple[float, float]
 
-def to_8_bit(picture: Image.Image) -> Image.Image:
-    """Reduce grey of more bits to 8: integers from 0 to 65535, or floats from 0 to 1.
 
-    Pillow reads 16-bit PNGs as integers of 32 bits.
+def to_8_bit(picture: Image.Image, values: Values | None = None) -> Image.Image:
+    """Reduce grey of more bits to 8. `values` are black and white: see data/depth.py.
+
+    By default 0 and 65535, of floats 0 and 1. Pillow reads 16-bit PNGs as integers of 32 bits.
     """
-    if picture.mode.startswith("I"):
-        return Image.fromarray(
-            np.clip(np.asarray(picture, np.float64) / 257, 0, 255).round().astype(np.uint8)
-        )
-    if picture.mode == "F":
-        return Image.fromarray(np.clip(np.asarray(picture) * 255, 0, 255).round().astype(np.uint8))
-    return picture
+    if not is_deep(picture.mode):
+        return picture
+    low, high = values or (0, 1 if picture.mode == "F" else 65535)
+    scaled = (np.nan_to_num(np.asarray(picture, np.float64)) - low) * (255 / (high - low))
+    return Image.fromarray(np.clip(scaled, 0, 255).round().astype(np.uint8))
 
 
 def is_grey(picture: Image.Image) -> bool:
@@ -37,9 +38,9 @@ def upright(picture: Image.Image) -> Image.Image:
         return picture
 
 
-def to_mode(picture: Image.Image, channels: int) -> Image.Image:
+def to_mode(picture: Image.Image, channels: int, values: Values | None = None) -> Image.Image:
     """Return a picture upright, on white where transparent, as grey (1 channel) or RGB (3)."""
-    picture = to_8_bit(upright(picture))
+    picture = to_8_bit(upright(picture), values)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
@@ -61,14 +62,18 @@ def upright_size(picture: Image.Image) -> tuple[int, int]:
 
 
 def to_pixels(
-    picture: Image.Image, image_size: tuple[int, int], channels: int, fit: str = "crop"
+    picture: Image.Image,
+    image_size: tuple[int, int],
+    channels: int,
+    fit: str = "crop",
+    values: Values | None = None,
 ) -> np.ndarray:
     """Decode, and fit to image_size (height, width): uint8 (N, H, W, channels).
 
-    N is 1 unless `fit` is tiles.
+    N is 1 unless `fit` is tiles. `values`: as in to_8_bit.
     """
     height, width = image_size
-    views = FITS[fit](to_mode(picture, channels), (width, height))
+    views = FITS[fit](to_mode(picture, channels, values), (width, height))
     return np.stack([np.asarray(view).reshape(height, width, channels) for view in views])
 
 

@@ -43,6 +43,8 @@ class Source:
     notes: Sequence[str] = ()  # what people should know of how it was understood, a line each
     # The bytes that item i is made of, by which it is held out; by default its name.
     content: Callable[[int], bytes] | None = None
+    # What is black and white in pictures of more than 8 bits; by default guessed of all of them.
+    values: tuple[float, float] | None = None
     second: "Source | None" = None  # of unpaired methods: the pictures to become like
     pairs: "Source | None" = None  # of paired methods: item i is what item i here is made from
     test: "Source | None" = None  # what is held out, where a split of its own says so

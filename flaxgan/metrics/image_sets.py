@@ -82,7 +82,8 @@ def open_training_set(
             f"the run's pictures are no longer in {config.dataset}; name them, or others to compare"
             " with, with --real"
         )
-    source = open_source(config.dataset, data_dir or config.data_dir, config.split)
+    place = data_dir or config.data_dir
+    source = open_source(config.dataset, place, config.split, config.values)
     dataset = prepare(source, config.image_size, config.channels, config.fit)
     if dataset.sha256 != sha256:
         caveats.append(
