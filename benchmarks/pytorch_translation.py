@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from benchmarks.pytorch_translators import network
 from flaxgan.config import Config
 
+NETWORKS = ("generator", "generator_back", "discriminator", "discriminator_back")
+
 
 class TorchTrainer:
     """A training step of PyTorch's, from the weights of a state of flaxgan's."""
@@ -21,14 +23,15 @@ class TorchTrainer:
         self.nets: dict[str, nn.Module] = {}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         source = 1 if getattr(config.options, "source", None) in ("edges", "grey") else 3
-        for name in ("generator", "generator_back", "discriminator", "discriminator_back"):
+        for name in (*NETWORKS, "projector"):
             ours = getattr(state, name, None)
             if ours is None:
                 continue
             channels = (source, 3) if "generator" in name else (3, 1)
             if name == "discriminator" and config.method == "pix2pix":
                 channels = (source + 3, 1)
-            net = network(ours.module, ours.params, channels).to(memory_format=self.format)
+            net = network(ours.module, ours.params, channels)
+            net = net if name == "projector" else net.to(memory_format=self.format)
             self.optimisers[name] = torch.optim.Adam(
                 net.parameters(), config.learning_rate, (config.beta1, config.beta2), fused=True
             )
@@ -73,6 +76,7 @@ class TorchTrainer:
         steps: dict[str, Callable[..., dict[str, torch.Tensor]]] = {
             "pix2pix": self._pix2pix,
             "cyclegan": self._cyclegan,
+            "cut": self._cut,
             "srgan": self._srgan,
         }
         losses = steps[self.config.method](source, image)
@@ -111,6 +115,41 @@ class TorchTrainer:
         losses["d_loss"] = self._judged("discriminator", image, fake)
         losses["d_back_loss"] = self._judged("discriminator_back", source, fake_back)
         return losses
+
+    def _cut(self, source: torch.Tensor, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        generator, options = self.nets["generator"], self.config.options
+        self._freeze(True)
+        made, wanted = generator(torch.cat([source, image]), both=True)
+        found = generator(made, encode=True)
+        fake, n = made[: len(source)], len(source)
+        losses = {
+            "g_loss": self._adversarial("discriminator", fake),
+            "nce_loss": self._nce([x[:n] for x in found], [x[:n] for x in wanted]),
+            "identity_nce_loss": self._nce([x[n:] for x in found], [x[n:] for x in wanted]),
+        }
+        nce = 0.5 * (losses["nce_loss"] + losses["identity_nce_loss"])
+        self._update(["generator", "projector"], losses["g_loss"] + options.nce * nce)
+        self._freeze(False)
+        losses["d_loss"] = self._judged("discriminator", image, fake)
+        return losses
+
+    def _nce(self, found: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:
+        rows = []
+        for x in wanted:
+            places = torch.randperm(x.shape[2] * x.shape[3])[: self.config.options.patches]
+            rows.append(places)
+        queries, keys = (
+            self.nets["projector"](
+                [x.flatten(2)[:, :, r].transpose(1, 2) for x, r in zip(maps, rows, strict=True)]
+            )
+            for maps in (found, wanted)
+        )
+        losses = []
+        for query, key in zip(queries, keys, strict=True):
+            scores = query @ key.detach().transpose(1, 2) / self.config.options.temperature
+            own = torch.arange(scores.shape[1]).expand(len(scores), -1)
+            losses.append(F.cross_entropy(scores.flatten(0, 1), own.flatten()))
+        return torch.stack(losses).mean()
 
     def _srgan(self, source: torch.Tensor, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Do a step of the first phase, from pixels."""

@@ -25,14 +25,27 @@ def _norm(x: torch.Tensor) -> torch.Tensor:
     return F.instance_norm(x, eps=1e-5)
 
 
+def _halved(x: torch.Tensor) -> torch.Tensor:
+    line = torch.tensor([1.0, 2.0, 1.0], dtype=x.dtype)
+    kernel = (line[:, None] * line / 16).expand(x.shape[1], 1, 3, 3)
+    return F.conv2d(F.pad(x, (1, 0, 1, 0), mode="reflect"), kernel, stride=2, groups=x.shape[1])
+
+
+def _doubled(x: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
 class Resnet(nn.Module):
-    def __init__(self, params: Any, channels: tuple[int, int], features: int, blocks: int):
+    def __init__(
+        self, params: Any, channels: tuple[int, int], features: int, blocks: int, antialias: bool
+    ):
         super().__init__()
-        f, (taken, made) = features, channels
+        f, (taken, made), self.antialias = features, channels, antialias
+        stride = 1 if antialias else 2
         numbered = (params[f"Conv_{i}"] for i in range(6))
         self.stem = conv(nn.Conv2d(taken, f, 7), next(numbered))
         self.down = nn.ModuleList(
-            conv(nn.Conv2d(f * k, 2 * f * k, 3, 2, 1), next(numbered)) for k in (1, 2)
+            conv(nn.Conv2d(f * k, 2 * f * k, 3, stride, 1), next(numbered)) for k in (1, 2)
         )
         self.blocks = nn.ModuleList(
             nn.ModuleList(
@@ -42,18 +55,26 @@ class Resnet(nn.Module):
             for b in range(blocks)
         )
         self.up = nn.ModuleList(
-            conv(nn.ConvTranspose2d(2 * f * k, f * k, 3, 2, 1, output_padding=1), next(numbered))
+            conv(
+                nn.Conv2d(2 * f * k, f * k, 3, 1, 1)
+                if antialias
+                else nn.ConvTranspose2d(2 * f * k, f * k, 3, 2, 1, output_padding=1),
+                next(numbered),
+            )
             for k in (2, 1)
         )
         self.last = conv(nn.Conv2d(f, made, 7), next(numbered))
 
-    def forward(self, x: torch.Tensor, encode: bool = False) -> Any:
+    def forward(self, x: torch.Tensor, encode: bool = False, both: bool = False) -> Any:
+        """Return the result, or with `encode` the maps of PatchNCE instead, or `both`."""
         maps = [x]
         x = self.stem(F.pad(x, (3, 3, 3, 3), mode="reflect"))
-        for layer in self.down:
-            x = layer(F.relu(_norm(x)))
+        for stage, layer in enumerate(self.down):
+            x = F.relu(_norm(x))
+            x = layer(_halved(x) if self.antialias and stage else x)
             maps.append(x)
         x = F.relu(_norm(x))
+        x = _halved(x) if self.antialias else x
         for number, (first, second) in enumerate(self.blocks):
             y = F.relu(_norm(first(F.pad(x, (1, 1, 1, 1), mode="reflect"))))
             x = x + _norm(second(F.pad(y, (1, 1, 1, 1), mode="reflect")))
@@ -62,8 +83,9 @@ class Resnet(nn.Module):
         if encode:
             return maps
         for layer in self.up:
-            x = F.relu(_norm(layer(x)))
-        return torch.tanh(self.last(F.pad(x, (3, 3, 3, 3), mode="reflect")))
+            x = F.relu(_norm(layer(_doubled(x) if self.antialias else x)))
+        x = torch.tanh(self.last(F.pad(x, (3, 3, 3, 3), mode="reflect")))
+        return (x, maps) if both else x
 
 
 class UNet(nn.Module):
@@ -121,6 +143,27 @@ class SRResNet(nn.Module):
         return self.last(F.leaky_relu(self.high(y), 0.1)) + base
 
 
+class Projector(nn.Module):
+    def __init__(self, params: Any):
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for number in range(len(params) // 2):
+            pair = [params[f"layer_{number}_{i}"] for i in (0, 1)]
+            self.layers.append(nn.Sequential(_dense(pair[0]), nn.ReLU(), _dense(pair[1])))
+
+    def forward(self, maps: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [F.normalize(net(x), dim=-1) for net, x in zip(self.layers, maps, strict=True)]
+
+
+def _dense(params: Any) -> nn.Module:
+    kernel = torch.tensor(np.asarray(params["kernel"]).T.copy())
+    layer = nn.Linear(kernel.shape[1], kernel.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(kernel)
+        layer.bias.copy_(torch.tensor(np.asarray(params["bias"])))
+    return layer
+
+
 class Patch(nn.Module):
     def __init__(self, params: Any, channels: int, features: int, halvings: int):
         super().__init__()
@@ -141,9 +184,12 @@ class Patch(nn.Module):
 
 def network(module: Any, params: Any, channels: tuple[int, int]) -> nn.Module:
     """Return PyTorch's network for a Linen module of flaxgan's."""
-    kind, f = type(module).__module__.rpartition(".")[2], module.features
+    kind = type(module).__module__.rpartition(".")[2]
+    if kind == "nce":
+        return Projector(params)
+    f = module.features
     if kind == "resnet_generator":
-        return Resnet(params, channels, f, module.blocks)
+        return Resnet(params, channels, f, module.blocks, module.antialias)
     if kind == "unet":
         return UNet(params, channels, f, module.depth)
     if kind == "srresnet":

@@ -26,14 +26,32 @@ def features_of(torch, depths, ceil):
 
 
 def maps_of(torch, features, x):
-    """Its maps at the end of each block, (N, H, W, C)."""
-    x, maps = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2))), []
-    with torch.no_grad():
-        for layer in features:
-            if isinstance(layer, torch.nn.MaxPool2d):
-                maps.append(x)
-            x = layer(x)
+    """Its maps at the end of each block, of x (N, C, H, W)."""
+    maps = []
+    for layer in features:
+        if isinstance(layer, torch.nn.MaxPool2d):
+            maps.append(x)
+        x = layer(x)
     return maps
+
+
+def hed_of(torch, variables):
+    """PyTorch's VGG-16 with HED's weights, of RGB in 0..255."""
+    features = features_of(torch, vgg.VGG16, ceil=True)
+    convs = [layer for layer in features if isinstance(layer, torch.nn.Conv2d)]
+    for conv, layer in zip(convs, variables["blocks"]["params"].values(), strict=True):
+        conv.weight.data = torch.from_numpy(layer["kernel"].transpose(3, 2, 0, 1).copy())
+        conv.bias.data = torch.from_numpy(layer["bias"])
+
+    class Centred(torch.nn.Module):
+        def forward(self, x):
+            return (x - torch.tensor(hed.MEAN)[None, :, None, None]).flip(1)
+
+    return torch.nn.Sequential(Centred(), *features)
+
+
+def tensor(torch, images):
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32))
 
 
 def test_vgg19_is_that_of_its_published_file(torch):
@@ -42,8 +60,8 @@ def test_vgg19_is_that_of_its_published_file(torch):
     file = io.BytesIO()
     torch.save({f"features.{name}": x for name, x in features.state_dict().items()}, file)
     variables = vgg.convert(read_tensors(file.getvalue()))
-    x = ((IMAGES / 255 - vgg.MEAN) / vgg.STD).astype(np.float32)
-    want = maps_of(torch, features, x)
+    with torch.no_grad():
+        want = maps_of(torch, features, tensor(torch, (IMAGES / 255 - vgg.MEAN) / vgg.STD))
     got = vgg.maps(variables, jnp.asarray(IMAGES))
     assert len(got) == 4
     for a, b in zip(got, want, strict=False):
@@ -56,12 +74,8 @@ def test_edges_of_hed_are_those_of_pytorch(torch):
         variables = hed.load()
     except UserError as error:
         pytest.skip(str(error))
-    features = features_of(torch, vgg.VGG16, ceil=True)
-    convs = [layer for layer in features if isinstance(layer, torch.nn.Conv2d)]
-    for conv, layer in zip(convs, variables["blocks"]["params"].values(), strict=True):
-        conv.weight.data = torch.from_numpy(layer["kernel"].transpose(3, 2, 0, 1).copy())
-        conv.bias.data = torch.from_numpy(layer["bias"])
-    maps = maps_of(torch, features, (IMAGES - hed.MEAN)[..., ::-1].astype(np.float32))
+    with torch.no_grad():
+        maps = maps_of(torch, hed_of(torch, variables), tensor(torch, IMAGES))
     sides = []
     for side, x in zip(variables["sides"], maps, strict=True):
         kernel = torch.from_numpy(side["kernel"].transpose(3, 2, 0, 1).copy())
