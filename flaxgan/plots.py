@@ -1,15 +1,15 @@
 """Pictures of a run: grids, and real beside generated. Each file is replaced whole."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from flaxgan.system.files import replacing
+from flaxgan.system.fonts import font_for, import_matplotlib, legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,20 +17,6 @@ if TYPE_CHECKING:
 
 GAP = 2  # pixels between the pictures of a grid
 LONGEST_NAME = 32  # letters of a row's name
-
-
-def _import_matplotlib() -> Any:
-    """Import matplotlib whatever MPLBACKEND names, a notebook's own say; no file needs a backend.
-
-    It takes half a second, for which no start is to wait.
-    """
-    backend = os.environ.pop("MPLBACKEND", None)
-    try:
-        import matplotlib
-    finally:
-        if backend is not None:
-            os.environ["MPLBACKEND"] = backend
-    return matplotlib
 
 
 def grid_shape(n: int, h: int, w: int, columns: int | None = None) -> tuple[int, int, int]:
@@ -56,24 +42,14 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     return sheet
 
 
-def font_of(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Open matplotlib's font, of many scripts, or where that fails Pillow's, of Latin."""
-    try:
-        return ImageFont.truetype(
-            Path(_import_matplotlib().get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size
-        )
-    except Exception:  # matplotlib fails in any way it likes
-        return ImageFont.load_default(size)
-
-
 def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Write a name to the left of each row of a grid, black on white."""
     row = (sheet.shape[0] - GAP) / len(names)
-    font = font_of(max(11, row / 8))
     names = [" ".join(name.split()) for name in names]
     shown = [
         name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names
     ]
+    font, shown = font_for(shown, max(11, row / 8))
     margin = Image.new(
         "L", (math.ceil(max(map(font.getlength, shown))) + 2 * GAP, sheet.shape[0]), 255
     )
@@ -136,14 +112,14 @@ def new_figure(width: float, height: float, title: str = "") -> "Figure":
 
     `title`: as it is, whatever a folder may be called.
     """
-    _import_matplotlib()
+    import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     if title:
-        figure.suptitle(title.encode(errors="replace").decode(), parse_math=False)
+        figure.suptitle(legible(title), parse_math=False)
     return figure
 
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from flaxgan.plots import GAP, enlarged, font_of, grid
+from flaxgan.plots import GAP, enlarged, grid
+from flaxgan.system.fonts import font_for
 
 LEAST_WIDTH = 64  # of a column, in pixels; smaller pictures are enlarged
 BETWEEN = 8  # pixels between groups of columns
@@ -40,7 +41,7 @@ def columns_sheet(columns: dict[str, np.ndarray], groups: int = 1) -> np.ndarray
 def _named(sheet: np.ndarray, names: list[str]) -> np.ndarray:
     """Write names above the columns of a sheet, black on white."""
     width = (sheet.shape[1] - GAP) / len(names)
-    font = font_of(max(11, width / 8))
+    font, names = font_for(names, max(11, width / 8))
     strip = Image.new("L", (sheet.shape[1], math.ceil(max(11, width / 8) * 1.5)), 255)
     draw = ImageDraw.Draw(strip)
     for i, name in enumerate(names):

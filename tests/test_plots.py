@@ -20,6 +20,7 @@ from flaxgan.plots import (
     save_neighbours,
     save_side_by_side,
 )
+from flaxgan.system import fonts
 from flaxgan.system.attempts import Attempts
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing
@@ -201,3 +202,26 @@ def test_what_is_no_failure_to_draw_is_raised(tmp_path, monkeypatch, capsys, err
     with pytest.raises(kind), Attempts(Path("run"))("a.png"):
         raise error
     assert capsys.readouterr().err == ""
+
+
+def test_names_in_scripts_that_no_font_has_can_be_told_apart(monkeypatch):
+    """Each letter is its number; so are titles, of which matplotlib would warn."""
+    monkeypatch.setattr(fonts, "_having", lambda letters: None)
+    sheet = np.zeros((64, 32, 3), np.uint8)
+    rose, tree = (name_rows(sheet, [name, "iris"]) for name in ("花", "木"))
+    assert rose.shape == tree.shape and (rose != tree).any()
+    assert (name_rows(sheet, ["\\u82b1", "iris"]) == rose).all()
+    assert fonts.legible("rose 花 🌸 é роза \udcff") == "rose \\u82b1 \\U0001f338 é роза \\udcff"
+
+
+def test_a_font_of_the_system_is_taken_that_has_all_letters(monkeypatch):
+    asked = []
+    own = str(fonts._own())
+    monkeypatch.setattr(fonts, "_having", lambda letters: asked.append(letters) or own)
+    _, names = fonts.font_for(["花", "iris"], 12)
+    assert names == ["花", "iris"] and asked == [frozenset(map(ord, "花iris"))]
+
+
+def test_figures_with_such_titles_are_drawn_without_a_warning(tmp_path):
+    save_losses(tmp_path / "a.png", [{"step": 1, "d_loss": 1.0}], "花 🌸 \udcff $x$", 5)
+    assert (tmp_path / "a.png").stat().st_size > 0
