@@ -1145,6 +1145,23 @@ def test_ctrl_c_twice_ends_a_command_without_a_word_of_python(tmp_path, pictures
     assert process.returncode in (0, 130)
 
 
+def test_a_signal_is_heard_at_once_while_a_library_works():
+    """As XLA while it compiles: the handler in Python has to wait for it."""
+    line = (
+        "import hashlib, os, signal, threading; from flaxgan.system.signals import Interrupt\n"
+        "later = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))\n"
+        "with Interrupt.watch(exits=True) as interrupt:\n"
+        "    later.start(); hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)\n"
+    )
+    command = [sys.executable, "-c", line]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline() == HEARD.format("SIGINT")
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10)[1] == "flaxgan: interrupted\n"
+    assert process.returncode == 130
+
+
 def test_a_second_ctrl_c_ends_it_at_once():
     with pytest.raises(KeyboardInterrupt), Interrupt.watch() as interrupt:
         signal.raise_signal(signal.SIGINT)

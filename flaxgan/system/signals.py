@@ -37,6 +37,38 @@ def handling(handlers: dict[int, Any]) -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
+@contextlib.contextmanager
+def _hearing(names: dict[int, str], exits: bool) -> Iterator[None]:
+    """Say at once, in a thread, that a signal came: its handler may have to wait for a compilation.
+
+    With `exits` a Ctrl-C after it ends the process there, too.
+    """
+    ear, mouth = os.pipe()
+    os.set_blocking(mouth, False)
+    before = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+
+    def listen() -> None:
+        heard = False
+        while number := os.read(ear, 1):
+            name = names.get(number[0])
+            if name == "SIGHUP":
+                leave_terminal()
+            if name and not heard:
+                heard = True
+                with contextlib.suppress(OSError):  # not print, which may be what was interrupted
+                    os.write(2, HEARD.format(name).encode())
+            elif name == "SIGINT" and exits:
+                _end_at_once()
+        os.close(ear)
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(mouth)
+
+
 def _end_at_once(*_: Any) -> None:
     """End the process as a kill would, which loses no checkpoint.
 
@@ -63,10 +95,6 @@ class Interrupt:
     def _handle(self, number: int, _frame: Any) -> None:
         self.name = signal.Signals(number).name
         signal.signal(signal.SIGINT, _end_at_once if self._exits else signal.default_int_handler)
-        if self.name == "SIGHUP":
-            leave_terminal()
-        with contextlib.suppress(OSError):  # not print, which may be what was interrupted
-            os.write(2, HEARD.format(self.name).encode())
         if self._abandons:
             raise Abandoned
 
@@ -89,8 +117,11 @@ class Interrupt:
         Not of a SIGHUP that is ignored: nohup asks for that.
         """
         interrupt = cls(exits)
-        numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
-        if signal.getsignal(numbers[-1]) is signal.SIG_IGN:
-            numbers.pop()
-        with handling(dict.fromkeys(numbers, interrupt._handle)):
+        if threading.current_thread() is not threading.main_thread():
+            yield interrupt
+            return
+        names = {getattr(signal, name): name for name in ENDING if hasattr(signal, name)}
+        if "SIGHUP" in names.values() and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            del names[signal.SIGHUP]
+        with _hearing(names, exits), handling(dict.fromkeys(names, interrupt._handle)):
             yield interrupt
