@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import math
+import shutil
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +36,8 @@ IF_OUT_OF_MEMORY = (
     "try a smaller --batch-size, the same one in parts (--accumulate 2, 4, ...), --dtype bfloat16,"
     " fewer --features or a smaller --image-size"
 )
+
+CHECKPOINTS_OF_ROOM = 3  # for less a warning is given
 
 
 class Start(NamedTuple):
@@ -188,6 +191,12 @@ def _tell_what_starts(run: Run, trainer: Trainer, facts: Facts, done: int) -> No
     )
     summary = describe(run.config, trainer.dataset, trainer.devices, trainer.state_shape)
     _tell(f"{summary}\n{run.folder}: {what}; compiling ...")
+    checkpoint = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(trainer.state_shape))
+    if (free := shutil.disk_usage(run.folder).free) < CHECKPOINTS_OF_ROOM * checkpoint:
+        _tell(
+            f"note: {free / 2**20:.0f} MiB are free where {run.folder} is, and a checkpoint takes"
+            f" {checkpoint / 2**20:.0f}; fewer are kept with --keep-checkpoints 1"
+        )
     if total < STEPS_TO_SEE and not translates(run.config):
         _tell(too_short(total, run.config, facts))
 

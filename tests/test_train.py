@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import jax
 import numpy as np
@@ -1108,6 +1109,14 @@ def in_shell(line, *argv):
     line = line.replace("$RUN", shlex.join(map(str, command)))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "XLA_FLAGS": ""}
     return subprocess.Popen(["sh", "-c", line], env=environment, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_a_disk_with_little_room_is_said_before(tmp_path, pictures, train, monkeypatch):
+    little = types.SimpleNamespace(free=10_000)
+    monkeypatch.setattr("flaxgan.training.shutil.disk_usage", lambda folder: little)
+    printed = train("--dataset", pictures, "--run-dir", tmp_path, "--max-steps", 1, *TINY)
+    assert re.search(r"note: 0 MiB are free where .*--keep-checkpoints 1", printed)
 
 
 @pytest.mark.slow
