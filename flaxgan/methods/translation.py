@@ -28,7 +28,7 @@ from flaxgan.system.bars import progress_bar
 from flaxgan.system.devices import on_cpu
 from flaxgan.system.errors import UserError
 
-# of sources that are translated in one go; a CPU's convolutions are written out part by part, and
+# of pictures that are translated in one go; a CPU's convolutions are written out part by part, and
 # those of more would take minutes to compile
 PIXELS_AT_ONCE, PIXELS_AT_ONCE_ON_CPU = 2**20, 2**16
 # What the papers' code multiplies the losses of losses.py by: of the discriminator, the generator.
@@ -209,7 +209,8 @@ def translate(
     """
     network = network.replace(params=network.params if ema_params is None else ema_params)
     most = PIXELS_AT_ONCE_ON_CPU if on_cpu() else PIXELS_AT_ONCE
-    batch = max(1, min(len(images), most // (images.shape[1] * images.shape[2])))
+    pixels = images.shape[1] * images.shape[2] * getattr(network.module, "scale", 1) ** 2
+    batch = max(1, min(len(images), most // pixels))
     results = []
     starts = range(0, len(images), batch)
     for start in progress_bar(starts, desc="translating", unit="batch", hidden=len(starts) < 2):
