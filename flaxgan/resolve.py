@@ -101,7 +101,10 @@ def cut_to_time(run: Run, facts: Facts, deadline: float, trainer: Trainer, done:
     facts = dataclasses.replace(
         facts, images_per_second=speed, seconds=max(1.0, deadline - time.monotonic())
     )
-    chosen = plan(run.config, {*run.chosen}, facts)
+    fields = run.config.fields
+    # as the end of srgan's first phase: once it has begun, the run is what it is
+    free = {name for name in run.chosen if not (done and fields[name].metadata["fixed"])}
+    chosen = plan(run.config, free, facts)
     images = chosen["images"].value + done * run.config.images_per_step
     return _with(run, chosen | {"images": chosen["images"]._replace(value=images)})
 

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -10,11 +12,12 @@ import pytest
 from PIL import Image
 
 from flaxgan.config import Config
-from flaxgan.presets import Facts, choose, plan
+from flaxgan.presets import Choice, Facts, choose, plan
 from flaxgan.presets.facts import Choices
 from flaxgan.presets.gan import FEW_IMAGES
-from flaxgan.resolve import facts_of
+from flaxgan.resolve import cut_to_time, facts_of
 from flaxgan.runs.checkpoint import Checkpoints
+from flaxgan.runs.folder import Run
 from flaxgan.runs.opening import open_run
 
 
@@ -257,3 +260,16 @@ def test_dry_run_tells_choices_time_and_memory(tmp_path, few, train):
     ).groups()
     assert int(pictures.replace(",", "")) == 8 * int(steps.replace(",", "")) and float(memory) < 1
     assert "fills the time" in output and not (tmp_path / "run").exists()
+
+
+def test_time_that_is_given_later_moves_no_end_of_a_phase(monkeypatch):
+    monkeypatch.setattr("flaxgan.resolve.measured_speed", lambda trainer: 100.0)
+    config = Config.make(
+        method="srgan", dataset="x", image_size=64, images=1000, pixel_images=500, hours=1
+    )
+    choices = {name: Choice(config[name], "") for name in ("images", "pixel_images")}
+    run = Run(Path("x"), config, None, None, chosen=choices)
+    facts, deadline = Facts(500), time.monotonic() + 60
+    begun, new = (cut_to_time(run, facts, deadline, None, done) for done in (10, 0))
+    assert begun.config["pixel_images"] == 500 != begun.config.images // 2
+    assert new.config["pixel_images"] == new.config.images // 2
