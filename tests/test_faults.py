@@ -8,7 +8,9 @@ import pytest
 from tests.faults.house import build
 from tests.faults.kinds import KINDS
 
-TRIALS = {"killed": 1, "signalled": 1, "file_size": 1, "log": 2}  # of the slow ones
+TRIALS = {"killed": 1, "log": 2}  # of the slow ones
+# where it is Python or Orbax that is hit as it starts or ends, what is printed is theirs
+ALONE = {"signalled", "file_size"}
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +20,7 @@ def house(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax's readers
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in ALONE])
 def test_what_must_hold_holds(house, tmp_path, name):
     for trial in range(TRIALS.get(name, 12)):
         folder = tmp_path / str(trial)
