@@ -6,7 +6,7 @@ import flaxgan
 from flaxgan.fields import parse_image_size
 from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
 from flaxgan.registry import load_plugin
-from flaxgan.system.errors import exit_on_user_error, say
+from flaxgan.system.errors import exit_on_user_error, visible
 
 
 def _parser() -> Parser:
@@ -92,9 +92,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         from flaxgan.metrics.results import images_beside, report
 
-        say(report(content))
+        print(visible(report(content)))
         if args["output"]:
-            say("written:", args["output"], *images_beside(args["output"]))
+            written = [args["output"], *images_beside(args["output"])]
+            print(visible(f"written: {' '.join(map(str, written))}"))
 
 
 if __name__ == "__main__":

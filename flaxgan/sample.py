@@ -9,7 +9,7 @@ from flaxgan.fields import typed
 from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
 from flaxgan.registry import load_plugin
 from flaxgan.request import Request
-from flaxgan.system.errors import UserError, exit_on_user_error, say
+from flaxgan.system.errors import UserError, exit_on_user_error, visible
 
 
 def _seeds(text: str) -> list[int]:
@@ -116,12 +116,10 @@ def _sample(args: argparse.Namespace) -> None:
     names = [model.class_names[id] for id in ids]
     output.write(images, columns, names)
     pictures = f"picture{'s' if len(images) > 1 else ''} of {typed(model.config.image_size)}"
-    say(
-        f"{len(images)} {pictures}{f', {scale} times as large,' if scale > 1 else ''} in"
-        f" {args.output}"
-    )
+    larger = f", {scale} times as large," if scale > 1 else ""
+    print(visible(f"{len(images)} {pictures}{larger} in {args.output}"))
     if names:
-        say("classes, a row each:", ", ".join(map(printable, names)))
+        print(visible(f"classes, a row each: {', '.join(map(printable, names))}"))
 
 
 def _words(asked: str, names: Sequence[str]) -> str | list[str]:
