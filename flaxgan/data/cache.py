@@ -56,11 +56,8 @@ def prepare(
     height, width = image_size
     fitted = "" if fit == "crop" else f"{fit}-"
     prefix = f"{source.name}-{height}x{width}x{channels}-{fitted}{_digest(source.identity)}-"
-    folder = (
-        cache_dir()
-        / "data"
-        / (prefix + _digest([source.fingerprint, FORMAT, *(source.values or ())]))
-    )
+    content = _digest([source.fingerprint, FORMAT, *(source.values or ())])
+    folder = cache_dir() / "data" / (prefix + content)
     try:
         if folder.is_dir() and not all(is_intact(folder / name) for name in FILES):
             complain(f"flaxgan: note: {folder} is not as it was written; it is prepared anew")
