@@ -15,6 +15,7 @@ from test_train import rows, steps, without_timings
 
 from flaxgan.data import open_source, prepare
 from flaxgan.system import distributed as hosts
+from flaxgan.system.seals import seal
 
 MEETING_AT = ["--distributed", "--num-processes", 2, "--process-id", 0, "--coordinator-address"]
 TIME_TO_NOTICE = 60  # that another process is gone
@@ -160,6 +161,7 @@ def test_processes_with_different_pictures_are_told(tmp_path, pictures, monkeypa
     prepare(open_source(str(pictures)), (16, 16), 3)
     (meta,) = tmp_path.rglob("meta.json")
     meta.write_text(json.dumps(json.loads(meta.read_text()) | {"sha256": "of other pictures"}))
+    seal(meta)  # as on a machine where the folder has other pictures
     monkeypatch.undo()
     pair = start_pair(*argv, env_of_second={"FLAXGAN_CACHE": str(tmp_path)})
     assert all(status == 2 and "find different pictures" in error for status, _, error in end(pair))
