@@ -55,6 +55,27 @@ def end(processes, seconds=TIME_TO_NOTICE):
     return results
 
 
+def require_told_of_a_loss(status, error):
+    (line,) = error.splitlines()  # and none of XLA's
+    assert status == 2 and "has lost another process of this run; start all of them again" in line
+
+
+@pytest.mark.parametrize(
+    ("written", "status", "said"),
+    [
+        ("E1 coordination_service_agent.cc:2] Polled an error", 2, "a process is gone\n"),
+        ("corrupted size", -signal.SIGABRT, "corrupted size\n"),
+    ],
+)
+def test_an_abort_is_explained_if_it_is_for_the_loss_of_a_process(written, status, said):
+    program = (
+        "import os; from flaxgan.system.aborts import explain_aborts;"
+        f"explain_aborts('a process is gone'); os.write(2, b'{written}\\n'); os.abort()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (status, said)
+
+
 @pytest.mark.slow
 def test_two_processes_train_stop_die_and_resume_as_one_would(tmp_path, pictures, train):
     two, one = tmp_path / "two", tmp_path / "one"
@@ -76,12 +97,15 @@ def test_two_processes_train_stop_die_and_resume_as_one_would(tmp_path, pictures
     pair = start_pair("--run-dir", two)
     wait_for_step(pair, two, stopped + 1)
     pair[1].kill()
-    (first, output, error), _ = end(pair)
-    # In the middle of a step it is flaxgan that notices; elsewhere JAX's heartbeat does, and
-    # aborts.
-    assert (
-        first == 2 and "has lost another process of this run; start all of them again" in error
-    ) or (first == -signal.SIGABRT and "most likely indicates that another task died" in error)
+    (first, _, error), _ = end(pair)
+    require_told_of_a_loss(first, error)
+    logged = rows(two)[-1]["step"]
+
+    pair = start_pair("--run-dir", two)
+    wait_for_step(pair, two, logged + 1)
+    pair[0].kill()  # the one that the others meet at
+    _, (second, _, error) = end(pair)
+    require_told_of_a_loss(second, error)
 
     (first, output, error), (second, _, _) = end(start_pair("--run-dir", two), seconds=300)
     assert (first, second) == (0, 0), error

@@ -19,6 +19,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from flaxgan.system.aborts import explain_aborts
 from flaxgan.system.errors import UserError, complain, explaining_full_disk, say
 from flaxgan.system.signals import handling
 
@@ -26,6 +27,10 @@ SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning
 SECONDS_UNSAID = 10  # and how long without a word
 SECONDS_OF_SILENCE = 30  # after which a process counts as dead
 LONGEST_TEXT = 4096
+LOST = (
+    "has lost another process of this run; start all of them again to go on from the last"
+    " checkpoint"
+)
 SIGNS_OF_A_LOSS = (
     "Gloo",
     "NCCL",
@@ -83,6 +88,7 @@ def join(
         raise UserError(f"{failed} ({str(error).splitlines()[0][:200]}); {remedy}") from error
     finally:
         met.set()
+    explain_aborts(f"flaxgan: error: process {jax.process_index()} {LOST}")
 
 
 def _checked(address: str, process_id: int | None) -> str | None:
@@ -170,8 +176,7 @@ def ending_together() -> Iterator[None]:
             sign in reason for sign in SIGNS_OF_A_LOSS
         ):
             complain(
-                f"flaxgan: error: process {jax.process_index()} has lost another process of this"
-                " run; start all of them again to go on from the last checkpoint"
+                f"flaxgan: error: process {jax.process_index()} {LOST}"
                 f" ({reason.splitlines()[0][:200]})"
             )
         else:

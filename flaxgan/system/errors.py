@@ -64,9 +64,17 @@ def _mute(number: int) -> None:
         os.close(null)
 
 
+def standard_error() -> int:
+    """Return the file descriptor of standard error, for what may not wait for Python's stream."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError):  # a notebook's, or none
+        return 2
+
+
 def leave_terminal() -> None:
     """Print nothing more on a terminal, which has closed."""
-    for number in (1, 2):
+    for number in {1, 2, standard_error()}:
         status = os.fstat(number)
         # it no longer answers that it is a terminal
         if stat.S_ISCHR(status.st_mode) and status.st_rdev != os.stat(os.devnull).st_rdev:

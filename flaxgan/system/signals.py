@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Self
 
-from flaxgan.system.errors import leave_terminal
+from flaxgan.system.errors import leave_terminal, standard_error
 
 HEARD = "flaxgan: {}: ending after what is under way, all saved; Ctrl-C ends at once\n"
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
@@ -56,7 +56,7 @@ def _hearing(names: dict[int, str], exits: bool) -> Iterator[None]:
             if name and not heard:
                 heard = True
                 with contextlib.suppress(OSError):  # not print, which may be what was interrupted
-                    os.write(2, HEARD.format(name).encode())
+                    os.write(standard_error(), HEARD.format(name).encode())
             elif name == "SIGINT" and exits:
                 _end_at_once()
         os.close(ear)
@@ -75,7 +75,7 @@ def _end_at_once(*_: Any) -> None:
     An exception would surface in whatever callback of JAX is running, and be printed there.
     """
     with contextlib.suppress(OSError):
-        os.write(2, b"flaxgan: interrupted\n")
+        os.write(standard_error(), b"flaxgan: interrupted\n")
     os._exit(128 + signal.SIGINT)
 
 
