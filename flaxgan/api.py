@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flaxgan.system.errors import UserError, explaining_full_disk, say
+from flaxgan.system.errors import UserError, explaining_limits, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,7 +115,7 @@ def evaluate(
     from flaxgan.measure import compare
     from flaxgan.system.devices import explaining_out_of_memory
 
-    with explaining_full_disk(), explaining_out_of_memory():
+    with explaining_limits(), explaining_out_of_memory():
         names = metrics.split(",") if isinstance(metrics, str) else metrics
         return compare(
             None if run_dir is None else Path(run_dir).expanduser(),

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from flaxgan.data.decoding import decoding, open_picture
+from flaxgan.data.depth import guessed, values_line
 from flaxgan.data.fit import crop
 from flaxgan.data.listing import list_files
-from flaxgan.data.pixels import to_mode
+from flaxgan.data.pixels import Values, to_mode
 from flaxgan.data.reading import printable, read_bytes
 from flaxgan.data.source import Unreadable
 from flaxgan.system.errors import UserError, say
@@ -45,15 +47,30 @@ def listed(paths: Sequence[Path]) -> dict[Path, Path]:
     return files
 
 
-def read(file: Path, image_size: tuple[int, int] | None) -> np.ndarray | None:
+def _opened(file: Path) -> Image.Image:
+    return open_picture(io.BytesIO(read_bytes(file)))
+
+
+def values(files: Sequence[Path]) -> Values | None:
+    """Guess what is black and white in pictures of more than 8 bits; say so, if there are any."""
+    found = guessed(lambda i: _opened(files[i]), len(files))
+    if found:
+        say(f"note: {values_line(*found)}")
+    return found
+
+
+def read(
+    file: Path, image_size: tuple[int, int] | None, values: Values | None = None
+) -> np.ndarray | None:
     """Read a picture as uint8 (1, H, W, 3), cut and shrunk to a size if one is given.
 
-    What is no picture is named on the screen, and None.
+    `values`: what is black and white in a picture of more than 8 bits. What is no picture is named
+    on the screen, and None.
     """
     try:
-        picture = open_picture(io.BytesIO(read_bytes(file)))
+        picture = _opened(file)
         with decoding():
-            picture = to_mode(picture, 3)
+            picture = to_mode(picture, 3, values)
             if image_size:
                 picture = crop(picture, image_size[::-1])[0]
             return np.asarray(picture)[None]

@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
 
     `recipe`: that of a program which is one itself; without it --recipe may name one.
     """
-    with exit_on_user_error():
+    with exit_on_user_error(owns_process=argv is None):
         parser, recipe = _parser(argv, recipe)
         given = vars(parser.parse_args(argv))
         asked = {name: given.pop(name, None) for name in ("dry_run", "recipe", "plugin", "config")}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flaxgan.system.errors import UserError, explaining_full_disk
+from flaxgan.system.errors import UserError, explaining_limits
 
 if TYPE_CHECKING:
     from flaxgan.run import Run
@@ -20,7 +20,7 @@ def start(given: dict[str, Any], base: dict[str, Any], caller: "Caller") -> "Run
     from flaxgan.system.distributed import join
     from flaxgan.training import train
 
-    with explaining_full_disk():
+    with explaining_limits():
         new = open_run(given, base)
         if new.config.distributed:
             join(new.config.coordinator_address, new.config.num_processes, new.config.process_id)

@@ -1,10 +1,11 @@
 """Translate pictures with a trained run: python -m flaxgan.translate --help"""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 
 import flaxgan
-from flaxgan.fields import parse_image_size
+from flaxgan.fields import parse_image_size, parse_range
 from flaxgan.flags import Parser, add_flags_of_a_reader, path
 from flaxgan.registry import load_plugin
 from flaxgan.system.errors import UserError, exit_on_user_error, say
@@ -36,6 +37,15 @@ def _parser() -> Parser:
         help="cut and shrink the pictures to this first (default: their own size)",
     )
     add(
+        "--range",
+        type=parse_range,
+        metavar="LOW,HIGH",
+        help=(
+            "what is black and white in pictures of more than 8 bits (default: as training was"
+            " told, else guessed)"
+        ),
+    )
+    add(
         "--make-source",
         action="store_true",
         help="of a run with --source: make the source of each picture first, as training did",
@@ -50,7 +60,7 @@ def _translate(args: argparse.Namespace) -> None:
     """
     from flaxgan.data.derived import DERIVED  # the heavy imports begin here
     from flaxgan.data.reading import printable
-    from flaxgan.inputs import listed, read
+    from flaxgan.inputs import listed, read, values
     from flaxgan.plots import save_image
     from flaxgan.runs.trained import require_apart
     from flaxgan.system.files import require_writable
@@ -69,9 +79,11 @@ def _translate(args: argparse.Namespace) -> None:
         raise UserError(f"--make-source is for a run with --source, and {args.run_dir} has none")
     require_apart(args.output, args.run_dir, model.config)
     require_writable(next(iter(results)))
+    told = dataclasses.replace(model.config, range=args.range or model.config.range).values
+    black_and_white = told or values([*files.values()])
     done = 0
     for result, file in results.items():
-        images = read(file, args.image_size)
+        images = read(file, args.image_size, black_and_white)
         if images is None:
             continue
         if make:

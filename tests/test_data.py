@@ -15,6 +15,7 @@ import tensorflow_datasets  # noqa: F401  # before a test hides TensorFlow from 
 from conftest import ROOT
 from PIL import Image
 
+from flaxgan import inputs
 from flaxgan.config import Config
 from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch
 from flaxgan.data import pixels as conversion
@@ -739,6 +740,14 @@ def test_exif_of_grey_pictures_too():
     Image.fromarray(np.rot90(upright)).save(file, "PNG", exif=exif)
     image = to_pixels(Image.open(file), (16, 16), 1)
     assert image[:7].min() > 200 and image[9:].max() < 50
+
+
+def test_pictures_to_be_translated_are_judged_as_a_set(tmp_path, capsys):
+    files = sorted(deep(tmp_path / "a", 0, 4095, int).iterdir())
+    guess = inputs.values(files)
+    assert guess == (0, 4095) and "0 is black and 4095 white" in capsys.readouterr().out
+    assert inputs.read(files[-1], None, guess).max() == 255
+    assert inputs.read(files[-1], None, (0, 65535)).max() == 16
 
 
 def deep(folder, low, high, kind):

@@ -3,6 +3,7 @@ are.
 """
 
 import contextlib
+import errno
 import ntpath
 import os
 import re
@@ -16,7 +17,7 @@ import pytest
 from conftest import ROOT, TINY
 
 from flaxgan.data.open import is_path
-from flaxgan.system.errors import UserError, explaining_full_disk
+from flaxgan.system.errors import UserError, explaining_limits
 from flaxgan.system.files import locked, portable
 from flaxgan.system.signals import Interrupt, handling
 
@@ -117,14 +118,27 @@ def test_names_that_windows_has_are_left_and_others_changed():
     ],
 )
 def test_a_full_disk_of_windows(error):
-    with pytest.raises(UserError, match="make room"), explaining_full_disk():
+    with pytest.raises(UserError, match="make room"), explaining_limits():
         raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "raise ulimit -n"),
+        (RuntimeError("can't start new thread"), "more memory, or threads"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "more memory, or threads"),
+    ],
+)
+def test_a_limit_of_the_system_is_named_with_its_remedy(error, remedy):
+    with pytest.raises(UserError, match=remedy), explaining_limits():
+        raise ValueError("what a library made of it") from error
 
 
 def test_what_is_unknown_to_windows_is_no_full_disk(monkeypatch):
     """It has no words for a quota."""
     monkeypatch.setattr("os.strerror", lambda number: "Unknown error")
-    with pytest.raises(RuntimeError), explaining_full_disk():
+    with pytest.raises(RuntimeError), explaining_limits():
         raise RuntimeError("Unknown error")
 
 

@@ -102,7 +102,7 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
     title = f"preparing {printable(source.name)}"
     if not sys.stderr.isatty() and not in_notebook():
         say(f"{title}: {len(source)} pictures", flush=True)
-    values = source.values or guessed(source)
+    values = source.values or guessed(lambda i: source.read(i)[0], len(source))
     outcome, sha256 = Outcome(len(source), values=values), hashlib.sha256()
     labels: list[int] = []
     items: list[int] = []

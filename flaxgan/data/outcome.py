@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from flaxgan.data.depth import values_line
 from flaxgan.data.reading import enumerated, printable
 
 # that the warning of small pictures may propose
@@ -56,11 +57,7 @@ class Outcome:
             else []
         )
         if self.values:
-            low, high = self.values
-            said.append(
-                f"note: in pictures of more than 8 bits {low:g} is black and {high:g} white;"
-                " --range LOW,HIGH says otherwise"
-            )
+            said.append(f"note: {values_line(*self.values)}")
         if self.enlarged:
             height, width = image_size
             remedy = (

@@ -69,7 +69,7 @@ class Run:
             try:
                 yield
             except OSError as error:  # it is gone, say; a full disk is explained elsewhere
-                if error.errno in FULL or not self._holds(error.filename):
+                if error.errno in FULL.numbers or not self._holds(error.filename):
                     raise
                 raise UserError(
                     f"can't write {error.filename}: {error.strerror}; see to it, and start again"

@@ -57,7 +57,7 @@ def explain_aborts(message: str) -> None:
     if sys.stderr.fileno() != 2:
         return
     errors = Filter()
-    sys.stderr = open(errors.real, "w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.stderr = open(errors.real, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     libc = ctypes.CDLL(None)
     libc.signal.argtypes, libc.signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flaxgan.system.errors import UserError, complain, explaining_full_disk
+from flaxgan.system.errors import UserError, complain, explaining_limits
 
 
 class Attempts:
@@ -26,7 +26,7 @@ class Attempts:
     def __call__(self, what: str) -> Iterator[None]:
         """Attempt what is in the block; the warning calls it `what`."""
         try:
-            with explaining_full_disk():
+            with explaining_limits():
                 yield
         except UserError:
             raise

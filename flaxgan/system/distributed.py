@@ -20,7 +20,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from flaxgan.system.aborts import explain_aborts
-from flaxgan.system.errors import UserError, complain, explaining_full_disk, say
+from flaxgan.system.errors import UserError, complain, explaining_limits, say
 from flaxgan.system.signals import handling
 
 SECONDS_TO_MEET = 300  # how long processes wait for each other in the beginning,
@@ -164,7 +164,7 @@ def ending_together() -> Iterator[None]:
     So the others learn of it; they could only wait.
     """
     try:
-        with explaining_full_disk():
+        with explaining_limits():
             yield
     except Exception as error:
         if not jax.distributed.is_initialized():

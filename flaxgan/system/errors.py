@@ -10,17 +10,36 @@ import re
 import stat
 import sys
 from collections.abc import Iterator
+from typing import NamedTuple
 
 OBEYED = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 GONE = (errno.EPIPE, errno.EIO)  # a reader, a terminal
-FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, a quota
-# As libraries say so that are not of Python, on Windows last.
-SIGNS_OF_A_FULL_DISK = (
-    "No space left on device",
-    "Disk quota exceeded",
-    "not enough space on the disk",
+GOES_ON = "and start again; a run goes on from its last checkpoint"
+
+
+class Limit(NamedTuple):
+    """Something that the system has no more of: how errors tell of it, and what to do."""
+
+    numbers: tuple[int, ...]  # errno
+    signs: tuple[str, ...]  # in messages of libraries that are not of Python
+    remedy: str
+
+
+FULL = Limit(  # a disk, a quota; on Windows the last sign
+    (errno.ENOSPC, errno.EDQUOT),
+    ("No space left on device", "Disk quota exceeded", "not enough space on the disk"),
+    f"make room {GOES_ON}",
+)
+LIMITS = (
+    FULL,
+    Limit((errno.EMFILE, errno.ENFILE), ("Too many open files",), f"raise ulimit -n {GOES_ON}"),
+    Limit(
+        (errno.ENOMEM,),
+        ("can't start new thread", "Cannot allocate memory", "Unable to allocate"),
+        f"let it have more memory, or threads (ulimit -v, -u), {GOES_ON}",
+    ),
 )
 
 
@@ -104,8 +123,8 @@ def _is_unread() -> bool:
 
 
 @contextlib.contextmanager
-def explaining_full_disk() -> Iterator[None]:
-    """Raise a UserError where a disk or a quota is full, whichever library says so."""
+def explaining_limits() -> Iterator[None]:
+    """Raise a UserError where disk, memory, threads or open files run out, whoever says so."""
     try:
         yield
     except UserError:
@@ -113,29 +132,33 @@ def explaining_full_disk() -> Iterator[None]:
     except Exception as error:
         reason: BaseException | None = error
         while reason:
-            if getattr(reason, "errno", None) in FULL or any(
-                sign in str(reason) for sign in SIGNS_OF_A_FULL_DISK
-            ):
-                raise UserError(
-                    f"{reason}: make room and start again; a run goes on from its last checkpoint"
-                ) from error
+            for limit in LIMITS:
+                if getattr(reason, "errno", None) in limit.numbers or any(
+                    sign in str(reason) for sign in limit.signs
+                ):
+                    raise UserError(f"{reason}: {limit.remedy}") from error
             reason = reason.__cause__ or reason.__context__
         raise
 
 
 @contextlib.contextmanager
-def exit_on_user_error() -> Iterator[None]:
-    """Turn a UserError into a line on standard error and exit status 2; raise anything else."""
+def exit_on_user_error(owns_process: bool = False) -> Iterator[None]:
+    """Turn a UserError into a line on standard error and exit status 2; raise anything else.
+
+    With `owns_process` it ends there: what Orbax still writes would fail, and print tracebacks.
+    """
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # as standard error does: file names may be no UTF-8
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with explaining_full_disk():
+        with explaining_limits():
             yield
             sys.stdout.flush()  # Python's own, at its end, would complain of a reader that has gone
     except UserError as error:
         complain("flaxgan: error: " + " ".join(str(error).split()))
+        if owns_process:
+            os._exit(2)
         sys.exit(2)
     except KeyboardInterrupt:
         complain("flaxgan: interrupted")

@@ -158,10 +158,22 @@ def file_size(rng: Rng, house: House, folder: Path) -> None:
     require_same_run(folder / "run", house)
 
 
+def open_files(rng: Rng, house: House, folder: Path) -> None:
+    """Too few files that may be open are a line, and the run goes on once there may be more."""
+    argv = (*house.flags, "--run-dir", folder / "run")
+    process = start(*argv, limit=f"-n {rng.integers(9, 24)}")
+    _, error = process.communicate(timeout=300)
+    assert "Traceback" not in error, error
+    assert process.returncode == 0 or error.count("flaxgan: error: ") == 1, error
+    _, error = start(*argv).communicate(timeout=300)
+    assert "Traceback" not in error, error
+    require_same_run(folder / "run", house)
+
+
 KINDS: dict[str, Callable[[Rng, House, Path], None]] = {
     kind.__name__: kind
     for kind in (
         *(checkpoint, picture_cache, log, configuration, pictures, arrays),
-        *(killed, signalled, file_size),
+        *(killed, signalled, file_size, open_files),
     )
 }
