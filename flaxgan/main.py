@@ -71,6 +71,11 @@ def _parser(argv: Sequence[str] | None, recipe: Config | None) -> tuple[Parser, 
         action="store_true",
         help="print the resolved configuration and the networks, and stop",
     )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="read all prepared files once more: are they as written? (default: the small ones)",
+    )
     parser.add_argument("--version", action="version", version=f"flaxgan {flaxgan.__version__}")
     return parser, recipe
 
@@ -83,16 +88,20 @@ def main(argv: Sequence[str] | None = None, recipe: Config | None = None) -> Non
     with exit_on_user_error(owns_process=argv is None):
         parser, recipe = _parser(argv, recipe)
         given = vars(parser.parse_args(argv))
-        asked = {name: given.pop(name, None) for name in ("dry_run", "recipe", "plugin", "config")}
+        once = ("dry_run", "verify", "recipe", "plugin", "config")  # are no fields of a run
+        asked = {name: given.pop(name, None) for name in once}
         base = starting.base_fields(asked["recipe"], asked["config"], given) | recipe.chosen()
         if asked["dry_run"]:
             say(starting.dry_run(given, base))
         else:
+            from flaxgan.system.seals import verifying  # imports NumPy, which --help does without
+
             typed = map(str, sys.argv[1:] if argv is None else argv)
             program = parser.prog.partition(" --recipe ")[0].split()
             command = shlex.join([*program, *typed])
             caller = dataclasses.replace(COMMAND_LINE, command=command, owns_process=argv is None)
-            starting.start(given, base, caller)
+            with verifying(asked["verify"]):
+                starting.start(given, base, caller)
 
 
 if __name__ == "__main__":

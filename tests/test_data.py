@@ -399,6 +399,9 @@ def test_a_cache_from_elsewhere_is_verified_once(pictures, monkeypatch, tmp_path
     read.clear()
     pixels(pictures)
     assert read == []
+    with seals.verifying(True):
+        pixels(pictures)
+    assert len(read) == 5
 
 
 def test_a_cache_may_be_shared(pictures, monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ from conftest import TINY
 from PIL import Image
 
 from flaxgan.config import method_of_folder
-from flaxgan.data import build
+from flaxgan.data import build, prepare
 from flaxgan.data.folder import open_folder
 from flaxgan.main import main
 from flaxgan.pretrained.weights import read_weights
@@ -107,6 +107,20 @@ def test_an_error_that_names_such_a_file_is_one_line_without_them(capsys):
     with pytest.raises(SystemExit), exit_on_user_error():
         raise UserError("no \x1b]0;x\x07\n\u2066file")
     assert capsys.readouterr().err == "flaxgan: error: no \\x1b]0;x\\x07 \\u2066file\n"
+
+
+def test_a_large_jpeg_is_decoded_smaller(tmp_path, monkeypatch):
+    wave = np.sin(np.linspace(0, 9, 640)[:, None] + np.linspace(0, 4, 960))
+    Image.fromarray((127 + 120 * wave).astype(np.uint8)).save(tmp_path / "a.jpg", quality=95)
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path / "cache"))
+    decoded = []
+    real = build.to_pixels
+    monkeypatch.setattr(build, "to_pixels", lambda *a: decoded.append(a[0].size) or real(*a))
+    whole = prepare(open_folder(tmp_path), (16, 16), 1).images[0].astype(int)
+    monkeypatch.setattr(build, "MANY", 10_000)
+    monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path / "other_cache"))
+    smaller = prepare(open_folder(tmp_path), (16, 16), 1).images[0].astype(int)
+    assert decoded == [(960, 640), (120, 80)] and abs(smaller - whole).max() <= 2
 
 
 def test_large_pictures_are_decoded_one_by_one(tmp_path, monkeypatch):

@@ -28,8 +28,9 @@ from flaxgan.system.errors import UserError, say
 from flaxgan.system.seals import seal
 
 AHEAD = 64  # pictures that may be decoded before their turn to be written
-# Pixels of a picture beyond which it is decoded alone: 20,000x20,000 take 5 GB.
-MANY = 2**25
+# Pixels of a picture beyond which it is decoded alone, 20,000x20,000 take 5 GB; a JPEG smaller, if
+# so many times the size that is wanted are left.
+MANY, SPARE = 2**25, 4
 LARGE, NOTHING = threading.Lock(), contextlib.nullcontext()
 
 
@@ -89,8 +90,11 @@ def build(source: Source, target: Target, folder: Path) -> Outcome:
     def decode(i: int) -> tuple[np.ndarray, int, float, int] | Unreadable:
         try:
             picture, label = source.read(i)
-            with decoding(), LARGE if picture.width * picture.height > MANY else NOTHING:
+            large = picture.width * picture.height > MANY
+            with decoding(), LARGE if large else NOTHING:
                 size, wanted = upright_size(picture), target.image_size
+                if large:
+                    picture.draft(None, (SPARE * max(wanted), SPARE * max(wanted)))
                 pixels = to_pixels(picture, wanted, target.channels, target.fit, values)
             return pixels, label, enlargement(size, wanted, target.fit), source.digest(i)
         except Unreadable as error:
