@@ -583,6 +583,17 @@ def test_damaged_files_of_tfds_are_a_line_or_do_nothing(strange_dir, name, chang
         assert len(images) == 12
 
 
+def test_another_number_of_records_than_was_noted_is_named(strange_dir):
+    folder, _ = strange_dir
+    (file,) = (folder / "dots").rglob("dataset_info.json")
+    noted = json.loads(file.read_text())
+    (train,) = (split for split in noted["splits"] if split["name"] == "train")
+    train["shardLengths"] = ["5"]
+    file.write_text(json.dumps(noted))
+    with pytest.raises(UserError, match=r"train.*holds 8 records, and dataset_info.json says 5"):
+        open_source("dots", str(folder))
+
+
 def test_split_narrows(tfds_dir):
     assert len(prepare(open_source("dots", str(tfds_dir), "train"), (16, 16), 3).images) == 8
     assert (

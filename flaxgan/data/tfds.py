@@ -102,6 +102,7 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         raise UserError(
             f"{dataset} has no split {split}; there are {', '.join(info.splits)}"
         ) from error
+    _require_all_records(info, split)
     height, width, channels = features["image"].shape
     has_classes = "label" in features and isinstance(features["label"], tfds.features.ClassLabel)
 
@@ -135,6 +136,30 @@ def open_tfds(dataset: str, data_dir: str | None, split: str | None) -> Source:
         flip=channels == 3 and not any(word in builder.name for word in MIRRORED_IS_WRONG),
         content=lambda i: records[i]["image"],
     )
+
+
+def _require_all_records(info: Any, split: str) -> None:
+    """Raise UserError if a file of a split has another number of records than TFDS noted.
+
+    Fewer would be read without a word. Opens each file.
+    """
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    for part in (part for name, part in info.splits.items() if name in split):
+        for file, noted in zip(part.filepaths, part.shard_lengths, strict=True):
+            try:
+                reader = ArrayRecordReader(str(file))
+                held = reader.num_records()
+                reader.close()
+            except Exception as error:  # as above
+                raise UserError(
+                    f"can't read {file}: {_in_short(error)}; prepare it anew"
+                ) from error
+            if held != noted:
+                raise UserError(
+                    f"{file} holds {held} records, and dataset_info.json says {noted}; prepare it"
+                    " anew"
+                )
 
 
 def _in_short(error: Exception) -> str:
