@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flaxgan.system.errors import UserError
+from flaxgan.system.files import composed
 
 Label = str | int
 
@@ -63,13 +64,16 @@ def class_ids(asked: Label | Sequence[Label], counts: dict[str, int]) -> list[in
 
     `counts`: how many pictures each class had. Raises UserError for a class that was not trained.
     """
-    names, trained = [*counts], [id for id, count in enumerate(counts.values()) if count]
+    names, trained = (
+        [*map(composed, counts)],
+        [id for id, count in enumerate(counts.values()) if count],
+    )
     if asked == "all" and asked not in names:
         return trained
     ids = []
     for word in [asked] if isinstance(asked, str | int) else asked:
-        if word in names:
-            ids.append(names.index(word))
+        if composed(str(word)) in names:
+            ids.append(names.index(composed(str(word))))
         elif str(word).isdecimal() and int(word) < len(names):
             ids.append(int(word))
         else:

@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 import tensorflow_datasets  # noqa: F401  # before a test hides TensorFlow from it
 from conftest import ROOT
-from PIL import Image
+from PIL import Image, ImageCms
 
 from flaxgan import inputs
 from flaxgan.config import Config
 from flaxgan.data import batch_indices, open_source, prepare, steps_per_epoch
 from flaxgan.data import pixels as conversion
 from flaxgan.data import synthetic as synthetic_flowers
+from flaxgan.data.folder import open_folder
 from flaxgan.data.order import permuted
+from flaxgan.data.pairs import open_pairs
 from flaxgan.data.tfds import _prepare
+from flaxgan.request import class_ids
 from flaxgan.system import seals
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import cache_dir
@@ -754,6 +757,35 @@ def test_exif_of_grey_pictures_too():
     Image.fromarray(np.rot90(upright)).save(file, "PNG", exif=exif)
     image = to_pixels(Image.open(file), (16, 16), 1)
     assert image[:7].min() > 200 and image[9:].max() < 50
+
+
+def test_colours_are_converted_by_the_profile_that_a_file_carries(tmp_path):
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    assert b"s\0R\0G\0B" in profile
+    profile = profile.replace(b"s\0R\0G\0B", b"o\0w\0n\0 ")
+    red, green = profile.index(b"rXYZ"), profile.index(b"gXYZ")  # tags: their colours change places
+    profile[red + 4 : red + 12], profile[green + 4 : green + 12] = (
+        profile[green + 4 : green + 12],
+        profile[red + 4 : red + 12],
+    )
+    for name, carried in (("exchanged", profile), ("damaged", profile[:99]), ("none", b"")):
+        Image.new("RGB", (8, 8), (200, 0, 0)).save(tmp_path / "a.png", icc_profile=bytes(carried))
+        colour = to_pixels(Image.open(tmp_path / "a.png"), (8, 8), 3)[0, 0]
+        want = (0, 200, 0) if name == "exchanged" else (200, 0, 0)
+        assert abs(colour.astype(int) - want).max() <= 2, name
+
+
+def test_names_are_equal_however_their_accents_are_written(tmp_path):
+    for side, name in (("source", "e\u0301.png"), ("target", "\u00e9.jpg")):
+        (tmp_path / side).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / side / name)
+    assert len(open_pairs(tmp_path)) == 1
+    for split, name in (("train", "e\u0301"), ("test", "\u00e9"), ("test", "a")):
+        (tmp_path / "classes" / split / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "classes" / split / name / "a.png")
+    names = open_folder(tmp_path / "classes").class_names
+    assert [*names] == ["a", "\u00e9"]
+    assert class_ids("e\u0301", dict.fromkeys(names, 1)) == [1]
 
 
 def test_pictures_to_be_translated_are_judged_as_a_set(tmp_path, capsys):

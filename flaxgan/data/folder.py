@@ -13,6 +13,7 @@ from flaxgan.data.pixels import is_grey
 from flaxgan.data.reading import enumerated, printable, read_bytes
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.system.errors import UserError
+from flaxgan.system.files import composed
 
 SPLITS = {
     "train",
@@ -54,7 +55,7 @@ def _classes(pictures: list[PurePath]) -> tuple[list[str | None], list[str]]:
     beside = [
         picture for picture, path in zip(pictures, paths, strict=True) if len(path.parts) == 1
     ]
-    names = {path.parts[0] for path in paths if len(path.parts) > 1}
+    names = {composed(path.parts[0]) for path in paths if len(path.parts) > 1}
     if len(names) > 1 and beside:
         more = f", with {len(beside) - 1} more" if len(beside) > 1 else ""
         notes.append(
@@ -63,7 +64,7 @@ def _classes(pictures: list[PurePath]) -> tuple[list[str | None], list[str]]:
         )
     if len(names) < 2 or beside:
         return [None] * len(paths), notes
-    return [path.parts[0] for path in paths], notes
+    return [composed(path.parts[0]) for path in paths], notes
 
 
 def _list_files(root: Path) -> Listing:

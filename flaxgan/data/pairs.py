@@ -12,6 +12,7 @@ from flaxgan.data.pixels import upright, upright_size
 from flaxgan.data.reading import printable
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.system.errors import UserError
+from flaxgan.system.files import composed
 
 SOURCE, TARGET = "source", "target"  # sub-folders
 LAYOUT = f"a folder of pairs has {SOURCE}/NAME.* for each {TARGET}/NAME.*"
@@ -69,7 +70,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
         raise UserError(f"the folder {printable(folder)} holds no pictures; {LAYOUT}")
     by_name: dict[str, Path] = {}
     for file in files:
-        name = str(file.relative_to(folder).with_suffix(""))
+        name = composed(str(file.relative_to(folder).with_suffix("")))
         if name in by_name:
             raise UserError(
                 f"{printable(by_name[name])} and {printable(file)} have one name, and a pair takes"

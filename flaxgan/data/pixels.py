@@ -2,10 +2,13 @@
 1].
 """
 
+import functools
+import io
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from flaxgan.data.depth import is_deep
 from flaxgan.data.fit import FITS
@@ -38,9 +41,34 @@ def upright(picture: Image.Image) -> Image.Image:
         return picture
 
 
+@functools.cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def to_srgb(picture: Image.Image) -> Image.Image:
+    """Convert colours by the ICC profile that a file carries, as those of telephones and scans do.
+
+    Without one, or with a damaged one, they stay: most likely they are sRGB.
+    """
+    profile = picture.info.get("icc_profile") or b""
+    known = b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
+    if not profile or known or picture.mode not in ("RGB", "RGBA", "CMYK"):
+        return picture
+    mode = "RGB" if picture.mode == "CMYK" else picture.mode
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(picture, own, _srgb(), outputMode=mode) or picture
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return picture
+
+
 def to_mode(picture: Image.Image, channels: int, values: Values | None = None) -> Image.Image:
-    """Return a picture upright, on white where transparent, as grey (1 channel) or RGB (3)."""
-    picture = to_8_bit(upright(picture), values)
+    """Return a picture upright, on white where transparent, as grey (1 channel) or RGB (3).
+
+    Its colours are sRGB's.
+    """
+    picture = to_srgb(to_8_bit(upright(picture), values))
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import stat
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -105,6 +106,14 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def composed(name: str) -> str:
+    """Return a name as people see it: an accent is one with its letter (Unicode's NFC).
+
+    macOS and its archives write them as two, so that equal names would differ.
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def cache_dir() -> Path:
