@@ -4,6 +4,7 @@ Each function imports what it takes when it is called.
 """
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -93,8 +94,10 @@ def evaluate(
     num_real: int | None = None,
     image_size: int | tuple[int, int] | None = None,
     seed: int = 0,
-    extractor: str = "efficientnet_lite0",
+    extractor: str | Sequence[str] = "efficientnet_lite0",
     inception_weights: str | None = None,
+    dinov2_weights: str | None = None,
+    repeat: int = 1,
     data_dir: str | None = None,
     device: str = "auto",
     output: PathLike | None = None,
@@ -105,7 +108,8 @@ def evaluate(
     with its "value" and "reference") and "caveats". `real`, `generated`: a folder, a .npy or .npz,
     or an array of uint8 (N, H, W, C), instead of the run's. `metrics`: some of fd, kid, precision,
     recall, ... (default: all that apply). The others are as the flags of python -m
-    flaxgan.evaluate; `output`: a .json file to write, with pictures beside it.
+    flaxgan.evaluate; `output`: a .json file to write, with pictures beside it. `repeat`: measure so
+    many sets of samples, of the seeds from `seed` on: values are their means, with a "spread".
 
     Raises UserError if the sets can't be read or compared.
     """
@@ -113,8 +117,10 @@ def evaluate(
         run_dir is not None, real is not None, generated is not None, checkpoint, image_size
     )
     from flaxgan.measure import compare
+    from flaxgan.pretrained.extractor import open_extractors
     from flaxgan.system.devices import explaining_out_of_memory
 
+    names_of_extractors = extractor if isinstance(extractor, str) else ",".join(extractor)
     with explaining_limits(), explaining_out_of_memory():
         names = metrics.split(",") if isinstance(metrics, str) else metrics
         return compare(
@@ -129,8 +135,10 @@ def evaluate(
             num_real=num_real,
             image_size=(image_size, image_size) if isinstance(image_size, int) else image_size,
             seed=seed,
-            extractor=extractor,
-            inception_weights=inception_weights,
+            extractors=functools.partial(
+                open_extractors, names_of_extractors, inception_weights, dinov2_weights
+            ),
+            repeat=repeat,
             data_dir=data_dir,
             device=device,
             output=None if output is None else Path(output).expanduser(),

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from flaxgan.fields import check, flag, parse_period, parse_range, period_steps, require
 from flaxgan.options import OPTIONS
-from flaxgan.shared import SharedOptions
+from flaxgan.shared import SharedOptions, parse_extractors
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import read_text
 
@@ -34,10 +34,11 @@ class Config(SharedOptions):
         for name in PERIODS:
             if type(getattr(self, name)) in (int, str):
                 object.__setattr__(self, name, self._parsed(name, parse_period))
-        if isinstance(self.range, tuple | list):  # of numbers, as in Python
-            object.__setattr__(self, "range", ",".join(map(str, self.range)))
-        if self.range is not None:
-            object.__setattr__(self, "range", self._parsed("range", parse_range))
+        for name, parse in (("range", parse_range), ("extractor", parse_extractors)):
+            if isinstance(getattr(self, name), tuple | list):  # as in Python
+                object.__setattr__(self, name, ",".join(map(str, getattr(self, name))))
+            if isinstance(getattr(self, name), str):
+                object.__setattr__(self, name, self._parsed(name, parse))
         require(self, "method", self.method in OPTIONS, f"must be one of {', '.join(OPTIONS)}")
         if self.options is None:
             object.__setattr__(self, "options", OPTIONS[self.method]())

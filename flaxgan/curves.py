@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flaxgan.plots import new_figure, save_figure
+from flaxgan.shared import EXTRACTORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,10 +30,10 @@ PANELS = {  # y axis -> what is drawn over it
     "difference": ("l1_loss", "mse_loss", "cycle_loss", "identity_loss", "perceptual_loss"),
     "PatchNCE": ("nce_loss", "identity_nce_loss"),
     "share augmented": ("augment_probability",),
-    "Fréchet distance": ("fid", "fd_efficientnet_lite0"),
+    "Fréchet distance": ("fid", *(f"fd_{name}" for name in EXTRACTORS)),
     "share": ("precision", "recall", "density", "coverage"),
     "feature distance": ("feature_distance", "target_distance", "source_distance"),
-    "kernel distance": ("kid_efficientnet_lite0", "kid_inception"),
+    "kernel distance": tuple(f"kid_{name}" for name in EXTRACTORS),
     "dB": ("psnr", "psnr_luma"),
     "similarity": ("ssim", "ssim_luma"),
 }

@@ -72,12 +72,19 @@ def _parser() -> Parser:
         help="decides z and random subsets (default: 0)",
     )
     add(
+        "--repeat",
+        type=whole_number(1),
+        default=1,
+        metavar="INT",
+        help="measure so many sets of samples, for means and their spread (default: 1)",
+    )
+    add(
         "--output",
         type=path,
         metavar="FILE",
         help="a .json; pictures go beside it (default: evaluation.json in the run)",
     )
-    add_flags_of_a_reader(parser, "extractor", "inception_weights", "data_dir")
+    add_flags_of_a_reader(parser, "extractor", "inception_weights", "dinov2_weights", "data_dir")
     return parser
 
 

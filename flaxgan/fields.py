@@ -44,6 +44,22 @@ def parse_image_size(text: str) -> tuple[int, int]:
     return int(sides[0]), int(sides[-1])
 
 
+def parse_names(known: Sequence[str]) -> Callable[[str], str]:
+    """Return what reads names with commas between, each of them known, and none twice."""
+
+    def parse(text: str) -> str:
+        names = [name.strip() for name in text.split(",")]
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(
+                f"{unknown[0]!r} is not known; there are {', '.join(known)}"
+            )
+        if len({*names}) < len(names):
+            raise argparse.ArgumentTypeError(f"{text!r} has a name twice; leave one out")
+        return ",".join(names)
+
+    return parse
+
+
 def parse_range(text: str) -> str:
     """Read two numbers, the lower first: '0, 4095' -> '0,4095'."""
     try:

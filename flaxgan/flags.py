@@ -20,6 +20,7 @@ from flaxgan.fields import (
 from flaxgan.options import OPTIONS
 from flaxgan.registry import added
 from flaxgan.runs.naming import CheckpointName
+from flaxgan.shared import parse_extractors
 from flaxgan.system.errors import UserError
 
 GROUPS = {  # of --help: the first field of each
@@ -35,7 +36,12 @@ GROUPS = {  # of --help: the first field of each
     "loss": "losses and remedies",
 }
 
-METAVARS = {parse_image_size: "SIZE", parse_period: "PERIOD", parse_range: "LOW,HIGH"}
+METAVARS = {
+    parse_image_size: "SIZE",
+    parse_period: "PERIOD",
+    parse_range: "LOW,HIGH",
+    parse_extractors: "NAMES",
+}
 
 
 def checkpoint_name(text: str) -> CheckpointName:

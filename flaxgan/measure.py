@@ -1,5 +1,6 @@
 """Sets of images measured against each other: a run's against its training data, or any two."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,21 @@ from flaxgan.data.array import checked
 from flaxgan.methods import to_sample, translates
 from flaxgan.methods.state import without_optimisers
 from flaxgan.metrics.accuracy import accuracy
-from flaxgan.metrics.comparison import Comparison, NotMeasured
-from flaxgan.metrics.evaluation import METRICS, evaluate
+from flaxgan.metrics.comparison import Comparison, Measured, NotMeasured
+from flaxgan.metrics.evaluation import METRICS, evaluate_by_all
 from flaxgan.metrics.image_sets import ImageSet, open_set, open_training_set, sampled_set
 from flaxgan.metrics.judges import HeldOutJudge
 from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.results import (
     check_output,
     content_of,
+    repeated,
     save_images,
     save_translations,
     write,
 )
 from flaxgan.model import Model, checkpoint_name
-from flaxgan.pretrained.extractor import Extractor, own_devices
+from flaxgan.pretrained.extractor import Extractor
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
 from flaxgan.runs.trained import TrainedRun, load_run, require_apart
@@ -43,8 +45,8 @@ def compare(
     num_real: int | None,
     image_size: tuple[int, int] | None,
     seed: int,
-    extractor: str,
-    inception_weights: str | None,
+    extractors: Callable[[], list[Extractor]],
+    repeat: int,
     data_dir: str | None,
     device: str,
     output: Path | None,
@@ -60,6 +62,8 @@ def compare(
         )
     run = load_run(run_dir) if run_dir else None
     config = run.config if run else None
+    if repeat > 1 and (not run or generated is not None or translates(run.config)):
+        raise UserError("--repeat measures other samples of a run; without one leave it out")
     devices = set_up_devices(device)
     if run and translates(run.config):
         return _translations(
@@ -69,12 +73,12 @@ def compare(
             checkpoint=checkpoint,
             num=num or num_real,
             seed=seed,
-            extractor=Extractor(extractor, own_devices(), inception_weights),
+            extractors=extractors(),
             data_dir=data_dir,
             device=devices[0],
             output=output,
         )
-    network = Extractor(extractor, own_devices(), inception_weights)
+    networks = extractors()
     state = None
     if run and generated is None:
         state = load(run, checkpoint_name(checkpoint), devices[0], without_optimisers)
@@ -90,17 +94,23 @@ def compare(
         reals = open_training_set(run.config, run.sha256, data_dir, num_real, caveats)
     else:
         reals = open_set(real, num_real, image_size, like=config)
-    if run and generated is None:
-        fakes = sampled_set(state, run.config, run.class_counts, seed, num or len(reals))
-    else:
-        fakes = open_set(generated, num, image_size)
-    mirror = config.flip if config else reals.images.shape[-1] == 3
-    reference = Reference(reals, network, bool(mirror))
-    comparison = Comparison(reference, fakes, seed, state, config, caveats)
-    measured = evaluate(comparison, metrics)
+    mirror = bool(config.flip if config else reals.images.shape[-1] == 3)
+    reference, *others = (Reference(reals, network, mirror) for network in networks)
+
+    def measure(seed: int) -> tuple[Comparison, dict[str, Measured]]:
+        if run and generated is None:
+            fakes = sampled_set(state, run.config, run.class_counts, seed, num or len(reals))
+        else:
+            fakes = open_set(generated, num, image_size)
+        comparison = Comparison(reference, fakes, seed, state, config, [])
+        return comparison, evaluate_by_all(comparison, others, metrics)
+
+    comparison, measured = measure(seed)
+    further = [measure(seed + i)[1] for i in range(1, repeat)]
+    comparison.caveats[:0] = caveats
     if not measured:
-        raise UserError(f"nothing is measured: {'; '.join(caveats)}")
-    content = content_of(comparison, measured)
+        raise UserError(f"nothing is measured: {'; '.join(comparison.caveats)}")
+    content = content_of(comparison, repeated([measured, *further]), others)
     if output:
         write(output, content)
         save_images(output, comparison)
@@ -115,7 +125,7 @@ def _translations(
     checkpoint: str | int | CheckpointName | None,
     num: int | None,
     seed: int,
-    extractor: Extractor,
+    extractors: Sequence[Extractor],
     data_dir: str | None,
     device: jax.Device,
     output: Path | None,
@@ -138,7 +148,7 @@ def _translations(
             raise UserError(f"the run's pictures are no longer in {folder}; bring them back")
     dataset = prepare_data(config, open_data(config))
     state = load(run, checkpoint_name(checkpoint), device, to_sample(config))
-    judge = HeldOutJudge(config, dataset, extractor, num)
+    judge = HeldOutJudge(config, dataset, extractors, num)
     comparison, measured = judge.measured(state, metrics, seed)
     if dataset.sha256 != run.sha256:
         comparison.caveats.append(
@@ -147,7 +157,7 @@ def _translations(
         )
     if not measured:
         raise UserError(f"nothing is measured: {'; '.join(comparison.caveats)}")
-    content = content_of(comparison, measured)
+    content = content_of(comparison, measured, judge.others)
     if output:
         write(output, content)
         save_translations(output, comparison)

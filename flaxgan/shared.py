@@ -10,9 +10,13 @@ from flaxgan.fields import (
     Rule,
     option,
     parse_image_size,
+    parse_names,
     parse_period,
     parse_range,
 )
+
+EXTRACTORS = ("efficientnet_lite0", "nsfw_resnet50", "inception", "dinov2_vits14", "dinov2_vitb14")
+parse_extractors = parse_names(EXTRACTORS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,13 +138,18 @@ class SharedOptions:
         fixed=True,
         rule=Rule(lambda value: 2 <= value < 2**31, "must be at least 2"),
     )
-    extractor: Literal["efficientnet_lite0", "inception"] = option(
+    extractor: str = option(
         "efficientnet_lite0",
-        "network whose features are compared; inception is what FID is defined by",
+        "networks whose features are compared, with commas; the first also chooses the best:"
+        f" {', '.join(EXTRACTORS)} (inception is what FID is defined by)",
         fixed=True,
+        parse=parse_extractors,
     )
     inception_weights: str | None = option(
         None, "Inception's published .pth (default: downloaded once into the cache)", saved=False
+    )
+    dinov2_weights: str | None = option(
+        None, "DINOv2's published .pth (default: downloaded once into the cache)", saved=False
     )
     device: Literal["auto", "cpu", "gpu", "tpu"] = option(
         "auto", "what to compute on (default: the best there is)"

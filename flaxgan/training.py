@@ -16,7 +16,7 @@ from flaxgan.diagnosis import diagnose
 from flaxgan.loop import Loop
 from flaxgan.methods import frozen, translates
 from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
-from flaxgan.pretrained.extractor import Extractor, own_devices
+from flaxgan.pretrained.extractor import Extractor, open_extractors
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved, without_classes
 from flaxgan.runs.best import Selection
 from flaxgan.runs.caller import COMMAND_LINE, Caller
@@ -79,11 +79,12 @@ def _train(run: Run, start: Start) -> None:
     run, dataset = _with_data(run)
     per_epoch = steps_per_epoch(len(dataset), run.config.images_per_step)
     total = _total_steps(run.config, per_epoch)
-    extractor = None
+    extractors: list[Extractor] = []
     # before anything is written: weights may not be there
     frozen(run.config)
     if first and run.config.evaluate_every:
-        extractor = Extractor(run.config.extractor, own_devices(), run.config.inception_weights)
+        files = run.config.inception_weights, run.config.dinov2_weights
+        extractors = open_extractors(run.config.extractor, *files)
 
     with contextlib.ExitStack() as stack:
         if first:
@@ -125,7 +126,7 @@ def _train(run: Run, start: Start) -> None:
                 gallery.rehearse(on_one_device(state))
         reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
         if config.evaluate_every:
-            selection = Selection(run, dataset, extractor, log, interrupt, done)
+            selection = Selection(run, dataset, extractors, log, interrupt, done)
             stack.enter_context(selection)
         loop = Loop(
             run, trainer, checkpoints, reporter, interrupt, selection, gallery, start.deadline

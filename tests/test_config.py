@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from flaxgan import options
+from flaxgan import options, shared
 from flaxgan.config import SHARED, Config, fields_of
 from flaxgan.data import open_source
 from flaxgan.data.fit import FITS
@@ -62,7 +62,6 @@ def test_the_names_are_those_of_what_is_there():
         "loss": LOSSES,
         "architecture": ARCHITECTURES,
         "schedule": SCHEDULES,
-        "extractor": EXTRACTORS,
         "fit": FITS,
     }.items():
         assert typing.get_args(
@@ -72,6 +71,7 @@ def test_the_names_are_those_of_what_is_there():
     assert Config.make(augment=",".join(AUGMENTATIONS)).options.augmentations == tuple(
         AUGMENTATIONS
     )
+    assert tuple(EXTRACTORS) == shared.EXTRACTORS
     assert tuple(PENALTIES) == options.PENALTIES and set(PENALTIES) <= set(FIELDS)
 
 

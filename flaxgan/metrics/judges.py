@@ -4,6 +4,7 @@ sources that are held out against held-out targets.
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from flaxgan.data import Dataset
 from flaxgan.data.derived import enlarged
 from flaxgan.methods import method_of, translates
 from flaxgan.metrics.comparison import Comparison, Measured
-from flaxgan.metrics.evaluation import evaluate
+from flaxgan.metrics.evaluation import evaluate_by_all
 from flaxgan.metrics.image_sets import MOST, ImageSet, sampled_set, training_set
 from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.translation import Translation, nothing
@@ -28,11 +29,12 @@ class SamplesJudge:
     Its z are of a stream of their own, so that what is chosen by it can be measured anew on others.
     """
 
-    def __init__(self, config: Config, dataset: Dataset, extractor: Extractor):
+    def __init__(self, config: Config, dataset: Dataset, extractors: Sequence[Extractor]):
         self.config, self.class_counts = config, dataset.class_counts
-        self.criterion = extractor.network.FRECHET  # by which the best is chosen; lower is better
-        images = training_set(config, dataset)
-        self.real = Reference(images, extractor, mirror=bool(config.flip))
+        # by which the best is chosen; lower is better
+        self.criterion = extractors[0].network.FRECHET
+        images, mirror = training_set(config, dataset), bool(config.flip)
+        self.real, *self.others = (Reference(images, x, mirror) for x in extractors)
 
     def measured(self, state: Any) -> tuple[Comparison, dict[str, Measured]]:
         """Return all metrics of a state, and what was compared. Waits for the device."""
@@ -41,7 +43,7 @@ class SamplesJudge:
             state, config, self.class_counts, config.seed, config.evaluate_num, SELECTING
         )
         comparison = Comparison(self.real, generated)
-        return comparison, evaluate(comparison)
+        return comparison, evaluate_by_all(comparison, self.others)
 
 
 class HeldOutJudge:
@@ -51,11 +53,15 @@ class HeldOutJudge:
     """
 
     def __init__(
-        self, config: Config, dataset: Dataset, extractor: Extractor, num: int | None = None
+        self,
+        config: Config,
+        dataset: Dataset,
+        extractors: Sequence[Extractor],
+        num: int | None = None,
     ):
         """Take the first `num` sources of a random order, always the same, and targets."""
         assert dataset.held_out is not None
-        self.config, self.criterion = config, f"kid_{extractor.name}"
+        self.config, self.criterion = config, f"kid_{extractors[0].name}"
         held, self.paired = dataset.held_out, dataset.second is None
         rows = _some(len(held), num)
         self.sources = held.array("source")[rows]
@@ -65,7 +71,8 @@ class HeldOutJudge:
             raise UserError("an evaluation takes at least two pictures of each kind; add some")
         protocol = {"source": "held-out pictures", "images": len(targets)}
         sha256 = hashlib.sha256(np.ascontiguousarray(targets).data).hexdigest()
-        self.real = Reference(ImageSet(targets, sha256, protocol), extractor, mirror=False)
+        images = ImageSet(targets, sha256, protocol)
+        self.real, *self.others = (Reference(images, x, mirror=False) for x in extractors)
 
     @functools.cached_property
     def nothing(self) -> np.ndarray:
@@ -75,8 +82,12 @@ class HeldOutJudge:
 
     @functools.cached_property
     def _of_nothing(self) -> tuple[np.ndarray, dict[str, float]]:
-        c = Translation(self.real, ImageSet(self.nothing, "", {}), nothing=self.nothing)
-        return c.nothing_features, nothing(c)
+        images = ImageSet(self.nothing, "", {})
+        first, *others = (
+            Translation(real, images, nothing=self.nothing) for real in (self.real, *self.others)
+        )
+        values = [nothing(c) for c in (first, *others)]
+        return first.nothing_features, {k: x for of_one in values for k, x in of_one.items()}
 
     def measured(
         self, state: Any, names: list[str] | None = None, seed: int = 0
@@ -99,7 +110,7 @@ class HeldOutJudge:
         )
         features, values = self._of_nothing
         c.__dict__["nothing_features"] = features
-        entries = evaluate(c, names)
+        entries = evaluate_by_all(c, self.others, names)
         for name, value in values.items():
             if name in entries:
                 entries[name] |= {"nothing": value}
@@ -114,8 +125,8 @@ def _some(total: int, num: int | None) -> np.ndarray:
 Judge = SamplesJudge | HeldOutJudge
 
 
-def judge_of(config: Config, dataset: Dataset, extractor: Extractor) -> Judge:
+def judge_of(config: Config, dataset: Dataset, extractors: Sequence[Extractor]) -> Judge:
     """Return what measures the states of a run while it trains."""
     if translates(config):
-        return HeldOutJudge(config, dataset, extractor, config.evaluate_num)
-    return SamplesJudge(config, dataset, extractor)
+        return HeldOutJudge(config, dataset, extractors, config.evaluate_num)
+    return SamplesJudge(config, dataset, extractors)

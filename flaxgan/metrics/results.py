@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import flaxgan
 from flaxgan.metrics.comparison import Comparison, Measured
 from flaxgan.metrics.image_sets import described
+from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.translation import Translation
 from flaxgan.plots import save_image, save_neighbours, save_side_by_side
 from flaxgan.system.attempts import Attempts
@@ -61,7 +63,8 @@ def table(measured: dict[str, Measured]) -> str:
     lines = [("metric", "value", "", *nothing, "reference", "of", "meaning")]
     for name, entry in measured.items():
         meaning, reference_is = MEANING.get(name) or MEANING[name.partition("_")[0]]
-        spread = f"± {_number(entry['std'])}" if "std" in entry else ""
+        deviation = entry.get("spread", entry.get("std"))
+        spread = "" if deviation is None else f"± {_number(deviation)}"
         value, reference = _number(entry["value"]), _number(entry.get("reference"))
         nothing = [_number(entry.get("nothing"))] if beside else []
         lines.append(
@@ -81,16 +84,40 @@ def check_output(path: Path) -> None:
     require_writable(path)
 
 
-def content_of(c: Comparison, measured: dict[str, Measured]) -> dict[str, Any]:
+def repeated(measured: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
+    """Return the first of several measurements with the mean values of all, and their spread.
+
+    "spread" is the standard deviation of one value, over "repeats" sets of samples.
+    """
+    first = measured[0]
+    if len(measured) == 1:
+        return first
+    for name, entry in first.items():
+        values = [again[name]["value"] for again in measured if name in again]
+        entry |= {
+            "value": float(np.mean(values)),
+            "spread": float(np.std(values, ddof=1)),
+            "repeats": len(values),
+        }
+    return first
+
+
+def content_of(
+    c: Comparison, measured: dict[str, Measured], others: Sequence[Reference] = ()
+) -> dict[str, Any]:
     """Return the numbers with their protocol, as the JSON file has them.
 
-    The protocol is what each set is, the extractor with its weights' SHA-256, resizing and seed.
+    The protocol is what each set is, the extractor with its weights' SHA-256, resizing and seed;
+    those of `others` are "further_extractors".
     """
     counts = {"n_real": len(c.real), "n_generated": len(c.generated)}
     content = {
         "flaxgan_version": flaxgan.__version__,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
-        "protocol": c.extractor.protocol | {"seed": c.seed} | counts,
+        "protocol": c.extractor.protocol
+        | {"seed": c.seed}
+        | counts
+        | {"further_extractors": [real.extractor.protocol for real in others]},
         "real": c.real.image_set.protocol,
         "generated": c.generated.protocol,
         "metrics": measured,
@@ -102,7 +129,9 @@ def content_of(c: Comparison, measured: dict[str, Measured]) -> dict[str, Any]:
 def report(content: dict[str, Any]) -> str:
     """Return the numbers as a person reads them: what was compared, a table, and notes."""
     sets = [f"{side}: {described(content[side])}" for side in ("real", "generated")]
-    extractor = f"extractor: {content['protocol']['extractor']}"
+    protocol = content["protocol"]
+    names = [used["extractor"] for used in (protocol, *protocol["further_extractors"])]
+    extractor = f"extractor: {', '.join(names)}"
     notes = [f"note: {caveat}" for caveat in content["caveats"]]
     return "\n".join([*sets, extractor, "", table(content["metrics"]), *notes])
 

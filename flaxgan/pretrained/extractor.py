@@ -14,13 +14,15 @@ import numpy as np
 from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from flaxgan.pretrained import efficientnet, inception
+from flaxgan.pretrained import dinov2, efficientnet, inception, nsfw
 from flaxgan.system.bars import in_notebook, progress_bar
 from flaxgan.system.errors import UserError, say
 from flaxgan.system.files import cache_dir
 from flaxgan.system.seals import sealed_array
 
-EXTRACTORS = {module.NAME: module for module in (efficientnet, inception)}
+EXTRACTORS: dict[str, Any] = {
+    network.NAME: network for network in (efficientnet, nsfw, inception, dinov2.SMALL, dinov2.BASE)
+}
 FORMAT = 1  # part of every cache key: raise it when the same pictures would give other features
 CHUNKS = 16  # that a device takes one after the other in a dispatch
 
@@ -39,11 +41,6 @@ class Extractor:
 
     def __init__(self, name: str, devices: list[jax.Device], weights: str | None = None):
         """Raise UserError if the weights can't be had, or are not the published ones."""
-        if weights and name != "inception":
-            raise UserError(
-                f"--inception-weights belongs to --extractor inception, not {name}; leave one of"
-                " them out"
-            )
         self.name, self.network = name, EXTRACTORS[name]
         mesh = Mesh(devices, ("batch",))
         self.batch_sharding = NamedSharding(mesh, PartitionSpec("batch"))
@@ -114,3 +111,22 @@ class Extractor:
             return self(images, title, mirrored)
 
         return sealed_array(path, extracted, "features")
+
+
+def open_extractors(
+    names: str, inception_weights: str | None = None, dinov2_weights: str | None = None
+) -> list[Extractor]:
+    """Open the extractors of these names, which have commas between, on this process's devices.
+
+    Raises UserError if weights can't be had, or a file is named for a network that is not asked
+    for.
+    """
+    files = {"inception": inception_weights, "dinov2": dinov2_weights}
+    family = {name: name.partition("_")[0] for name in names.split(",")}
+    for network, file in files.items():
+        if file and network not in family.values():
+            raise UserError(
+                f"--{network}-weights belongs to --extractor {network}, not {names}; leave one of"
+                " them out"
+            )
+    return [Extractor(name, own_devices(), files.get(family[name])) for name in family]

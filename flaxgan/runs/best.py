@@ -1,6 +1,7 @@
 """Evaluate a run while it trains, and keep the best checkpoint."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Self
 
 from flaxgan.data import Dataset
@@ -26,16 +27,16 @@ class Selection:
         self,
         run: Run,
         dataset: Dataset,
-        extractor: Extractor | None,
+        extractors: Sequence[Extractor],
         log: MetricsLog | None,
         interrupt: Interrupt,
         step: int,
     ):
-        """Go on after `step` steps; `extractor` and `log` are the first process's, else None."""
+        """Go on after `step` steps; `extractors` and `log` are the first process's alone."""
         self.references: dict[str, float] = {}  # of the last evaluation: what real images have
         self.config, self.log, self.interrupt = run.config, log, interrupt
         self.caveats: set[str] = set()
-        self.judge = judge_of(run.config, dataset, extractor) if extractor else None
+        self.judge = judge_of(run.config, dataset, extractors) if extractors else None
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
         self.best.remove_after(step)
 
