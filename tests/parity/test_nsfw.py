@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from parity.conftest import pictures
 
 from flaxgan.pretrained import nsfw
 from flaxgan.pretrained.efficientnet import resize
 from flaxgan.pretrained.onnx_weights import read_convolutions
 from flaxgan.system.errors import UserError
+from parity.conftest import pictures
 
 
 def test_features_equal_those_of_onnxruntime():
