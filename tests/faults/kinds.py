@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -170,10 +171,31 @@ def open_files(rng: Rng, house: House, folder: Path) -> None:
     require_same_run(folder / "run", house)
 
 
+def lost_process(rng: Rng, house: House, folder: Path) -> None:
+    """Where one of two processes is killed or halts, the other says so in a line, and ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    argv = (*house.flags, "--run-dir", folder / "run", "--epochs", 200, "--distributed")
+    argv += ("--coordinator-address", address, "--num-processes", 2, "--process-id")
+    pair = [start(*argv, number) for number in range(2)]
+    time.sleep(rng.uniform(6, 20))
+    lost, left = pair if rng.integers(2) else pair[::-1]
+    lost.send_signal(rng.choice([signal.SIGKILL, signal.SIGSTOP]))
+    try:
+        _, error = left.communicate(timeout=90)
+        assert left.returncode == 2 and error.count("flaxgan: error: ") == 1, error
+        assert "lost another process" in error and "Traceback" not in error, error
+    finally:
+        for process in pair:
+            process.kill()
+            process.communicate()
+
+
 KINDS: dict[str, Callable[[Rng, House, Path], None]] = {
     kind.__name__: kind
     for kind in (
         *(checkpoint, picture_cache, log, configuration, pictures, arrays),
-        *(killed, signalled, file_size, open_files),
+        *(killed, signalled, file_size, open_files, lost_process),
     )
 }
