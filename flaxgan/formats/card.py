@@ -8,7 +8,7 @@ from typing import Any
 
 import flaxgan
 from flaxgan.fields import flag, typed
-from flaxgan.formats.safetensors import local_name, shared
+from flaxgan.formats.safetensors import SUFFIX, local_name, shared
 from flaxgan.methods import translates
 from flaxgan.metrics.results import MEANING
 from flaxgan.runs.metrics_log import logged
@@ -36,9 +36,14 @@ def text(name: str) -> str:
     return MARKS.sub(r"\\\1", html.escape(short))
 
 
+def name_of(run: TrainedRun) -> str:
+    """Return what a run is called: its folder, or the file that it was loaded from."""
+    return run.folder.stem if run.folder.suffix == SUFFIX else run.folder.name
+
+
 def card(run: TrainedRun, step: int, files: Iterable[str], has_samples: bool) -> str:
     """Return a README.md for files of a run, with the head that the hub reads."""
-    config, name = run.config, text(run.folder.stem if run.folder.is_file() else run.folder.name)
+    config, name = run.config, text(name_of(run))
     kind = getattr(config.options, "architecture", config.method)
     task = "image-to-image" if translates(config) else "unconditional-image-generation"
     tags = ["gan", "jax", kind, *(["onnx"] if any(x.endswith(".onnx") for x in files) else [])]
@@ -107,7 +112,7 @@ def _use(run: TrainedRun, files: list[str]) -> str:
 
 def _measured(run: TrainedRun, step: int) -> str:
     """Return the metrics of this very checkpoint with their protocol; "" if there are none."""
-    if not run.folder.is_dir():
+    if run.folder.suffix == SUFFIX:
         return ""
     try:
         saved = json.loads(read_text(run.folder / "evaluation.json", MOST_BYTES))
