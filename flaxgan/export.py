@@ -15,7 +15,9 @@ def _parser() -> Parser:
         description="Write a trained generator as files that run elsewhere, with a model card.",
     )
     add = parser.add_argument
-    add("run_dir", type=path, metavar="RUN", help="the run's folder, or a .safetensors of it")
+    add(
+        "run_dir", type=path, metavar="RUN", help="the run's folder, or a .safetensors of an export"
+    )
     add(
         "--format",
         choices=("onnx", "safetensors", "jax", "all"),

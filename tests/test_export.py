@@ -22,9 +22,8 @@ from flaxgan.formats import onnx, stablehlo
 from flaxgan.formats.card import card, text
 from flaxgan.formats.exporting import Export
 from flaxgan.formats.folder import FORMATS, fill
-from flaxgan.formats.graph import Tensor
+from flaxgan.formats.graph import Tensor, Unsupported
 from flaxgan.formats.networks import function_of, graph_of, inputs_of
-from flaxgan.formats.operations import Unsupported
 from flaxgan.formats.tracing import traced_graph
 from flaxgan.main import main
 from flaxgan.methods import generator_shapes, translates
