@@ -59,6 +59,16 @@ FAST = ("dcgan, classes, attention", "cut", "srgan")  # that have most operation
 ALL = [kind if kind in FAST else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def plain_convolutions():
+    """XLA's own convolutions, which are compiled in a quarter of the time: test_convolutions.py
+    compares those of a CPU with the exported ones.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flaxgan.convolutions.on_cpu", lambda: False)
+        yield
+
+
 def untrained(fields):
     """The configuration and the generators of a run, with weights and statistics at random."""
     config = Config.make(**({"image_size": 16, "channels": 3, "features": 4, "ema": 0} | fields))
@@ -92,7 +102,7 @@ def examples(inputs, n, sides=None):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_onnx_and_jax_files_compute_what_the_network_does(kind, tmp_path, plain_convolutions):
+def test_onnx_and_jax_files_compute_what_the_network_does(kind, tmp_path):
     """They do for one row and for several, and for pictures of another size than was trained."""
     config, networks = untrained(KINDS[kind])
     for name, network in networks.items():
@@ -144,7 +154,7 @@ def export_of(fields, folder, uint8=False):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_safetensors_file_is_the_model(kind, tmp_path, plain_convolutions):
+def test_a_safetensors_file_is_the_model(kind, tmp_path):
     export = export_of(KINDS[kind], tmp_path)
     files = [*fill(export, ["safetensors"], None)]
     assert [file.path.name for file in files] == ["generator.safetensors", "README.md"]
@@ -162,7 +172,7 @@ def test_a_safetensors_file_is_the_model(kind, tmp_path, plain_convolutions):
 
 
 @pytest.mark.parametrize("kind", ["dcgan", "pix2pix"])
-def test_uint8_files_make_pictures_as_the_model_does(kind, tmp_path, plain_convolutions):
+def test_uint8_files_make_pictures_as_the_model_does(kind, tmp_path):
     export = export_of(KINDS[kind], tmp_path, uint8=True)
     (file,) = export.onnx()
     assert "uint8; checked on" in file.note
@@ -179,7 +189,7 @@ def test_uint8_files_make_pictures_as_the_model_does(kind, tmp_path, plain_convo
     assert abs(made.astype(int) - expected).max() <= 1
 
 
-def test_a_jax_file_runs_where_flaxgan_is_not(tmp_path, plain_convolutions):
+def test_a_jax_file_runs_where_flaxgan_is_not(tmp_path):
     export = export_of(KINDS["dcgan, classes, attention"], tmp_path)
     [*export.jax()]
     code = """
@@ -212,12 +222,10 @@ def test_a_file_that_computes_something_else_is_not_written(tmp_path, monkeypatc
 def run_dir(tmp_path_factory, pictures):
     """A finished run with two classes, and checkpoints of two steps."""
     run_dir = tmp_path_factory.mktemp("export") / "my run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flaxgan.convolutions.on_cpu", lambda: False)
-        main(
-            ["--dataset", str(pictures), "--run-dir", str(run_dir), "--max-steps", "4"]
-            + ["--conditional", "--checkpoint-every", "2 steps", *TINY]
-        )
+    main(
+        ["--dataset", str(pictures), "--run-dir", str(run_dir), "--max-steps", "4", "--conditional"]
+        + ["--checkpoint-every", "2 steps", *TINY]
+    )
     return run_dir
 
 
@@ -268,6 +276,7 @@ def test_the_card_has_the_head_that_the_hub_reads(exported):
         assert part in body
 
 
+@pytest.mark.slow
 def test_the_python_in_the_card_runs(exported):
     blocks = (exported[0] / "README.md").read_text().split("```python\n")[1:]
     assert len(blocks) == 3
@@ -297,7 +306,7 @@ def test_a_card_that_somebody_filled_in_stays(exported, run_dir, printed, tmp_pa
     assert flaxgan.load(tmp_path / "out" / "generator.safetensors").step == 2
 
 
-def test_python_exports_beside_the_run_or_where_it_is_told(exported, tmp_path, plain_convolutions):
+def test_python_exports_beside_the_run_or_where_it_is_told(exported, tmp_path):
     shutil.copy(exported[0] / "generator.safetensors", tmp_path)
     model = flaxgan.load(tmp_path / "generator.safetensors")
     files = model.export(format=["jax", "onnx"])
