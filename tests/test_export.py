@@ -245,7 +245,7 @@ def test_the_command_says_what_it_wrote_and_how_to_publish_it(exported):
     assert [Path(line.partition(" (")[0]).name for line in lines[:-1]] == names
     assert {path.name for path in folder.iterdir()} == {*names}
     assert all("checked on 64 z" in line for line in lines[:3])
-    assert lines[-1].endswith(f"hf upload YOUR_NAME/'my run' {folder}")
+    assert lines[-1].endswith(f"hf upload YOUR_NAME/my-run {folder}")
 
 
 def test_the_file_samples_as_the_run_does(exported, run_dir, tmp_path):
@@ -254,6 +254,12 @@ def test_the_file_samples_as_the_run_does(exported, run_dir, tmp_path):
     assert (model.sample(2, labels="squares") == run.sample(2, labels="squares")).all()
     sample_main([str(exported[0] / "generator.safetensors"), "--output", f"{tmp_path}/a.png"])
     assert size_of(tmp_path / "a.png") == size_of(exported[0] / "samples.png")
+
+
+def test_a_file_has_no_discriminator(exported):
+    model = flaxgan.load(exported[0] / "generator.safetensors")
+    with pytest.raises(UserError, match="holds the generator alone"):
+        flaxgan.discriminator_accuracy(model, (model.sample(2), [0, 1]), (model.sample(2), [0, 1]))
 
 
 def test_what_is_shared_says_nothing_of_this_machine(exported, pictures):
@@ -400,6 +406,9 @@ def test_a_strangers_file_with_anything_wrong_is_one_line(wrong, exported, tmp_p
 def test_what_is_no_file_is_one_line(tmp_path, refused):
     os.mkfifo(tmp_path / "pipe.safetensors")
     assert "it is no file" in refused(tmp_path / "pipe.safetensors", command=export_main)
+    assert "leave --checkpoint out" in refused(
+        tmp_path / "none.safetensors", "--checkpoint", "best", command=export_main
+    )
     assert "there is no file" in refused(tmp_path / "none.safetensors", command=export_main)
 
 
