@@ -14,9 +14,9 @@ from pathlib import Path
 
 from docs.curves import CURVES, Curve
 from docs.views import CODE, HEADINGS, TABLES, Row, Table
+from flaxgan.__main__ import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("main", "sample", "translate", "evaluate", "compare")
 TRANSLATIONS = ("pix2pix", "cyclegan", "cut", "srgan")  # whose own flags are shown
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -109,7 +109,7 @@ def documents() -> dict[Path, str]:
         texts[path] = MARKED.sub(
             lambda m, at=path.parent: m[1] + rendered(TABLES[m[2]], at) + m[3], text
         )
-    sections = [f"## {command}\n\n```\n{_help(command)}```\n" for command in COMMANDS]
+    sections = [f"## {command}\n\n```\n{_help(command)}```\n" for command in COMMANDS.values()]
     for method in TRANSLATIONS:
         own = _help("main", "--method", method).partition("\ntranslation:\n")[2]
         sections.append(f"## main --method {method}\n\nIts own flags:\n\n```\n{own}```\n")

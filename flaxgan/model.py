@@ -1,6 +1,7 @@
 """A trained generator, loaded to sample from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,18 @@ from flaxgan.config import Config
 from flaxgan.data.array import checked
 from flaxgan.data.derived import grey
 from flaxgan.data.forms import source_channels
+from flaxgan.formats import safetensors
+from flaxgan.formats.exporting import Export, File
+from flaxgan.formats.folder import fill, formats_of
 from flaxgan.methods import method_of, to_sample, translates
 from flaxgan.methods.filled import translated
-from flaxgan.methods.sampling import between, first_latents, random_classes
+from flaxgan.methods.sampling import between, draw, first_latents, random_classes
+from flaxgan.methods.state import Network
+from flaxgan.methods.translation import translate
 from flaxgan.request import Label, Request, class_ids
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
-from flaxgan.runs.trained import load_run
+from flaxgan.runs.trained import TrainedRun, load_run
 from flaxgan.system.devices import explaining_out_of_memory, set_up_devices
 from flaxgan.system.errors import UserError
 
@@ -42,18 +48,23 @@ class Model:
     ):
         """Load it: see flaxgan.load.
 
-        Raises UserError if the folder is no run, or has no such checkpoint.
+        Raises UserError if it is no run, or has no such checkpoint.
         """
-        self.run = load_run(Path(run_dir).expanduser())
+        path, name = Path(run_dir).expanduser(), checkpoint_name(checkpoint)
+        self.run: TrainedRun
+        self.step: int  # of the checkpoint
+        self.generators: dict[str, Network]  # "result" and, of a cyclegan, "back"
+        if path.suffix == safetensors.SUFFIX and not path.is_dir():
+            if name:
+                raise UserError(f"{path} holds one state alone; leave --checkpoint out")
+            self.device = set_up_devices(device)[0]
+            self.run, self.step, self.generators = safetensors.read(path, self.device)
+            return
+        self.run = load_run(path)
         self.device = set_up_devices(device)[0]
-        config = self.run.config
-        state = load(self.run, checkpoint_name(checkpoint), self.device, to_sample(config))
-        self.step = int(state.step)  # of the checkpoint
-        self._images_of, self._translators = None, {}
-        if translates(config):
-            self._translators = method_of(config).translators(state, config)
-        else:
-            self._images_of = method_of(config).sampler(state, config, self.run.class_counts)
+        state = load(self.run, name, self.device, to_sample(self.config))
+        self.step = int(state.step)
+        self.generators = method_of(self.config).generators(state, self.run.class_counts)
 
     @property
     def config(self) -> Config:
@@ -100,7 +111,7 @@ class Model:
 
         Raises UserError for what contradicts itself, or for classes that the run does not have.
         """
-        if self._images_of is None:
+        if translates(self.config):
             raise UserError(
                 f"{self.config.run_dir} translates pictures, and draws none of its own; give it"
                 " some: python -m flaxgan.translate RUN PICTURE ..., in Python model.translate"
@@ -122,8 +133,7 @@ class Model:
         else:
             z = first_latents(seed, request.each, latent_dim, truncation=truncation)
         rows = self._rows(labels, seed, len(z), interpolate is not None)
-        batches = [{"z": z} if row is None else {"z": z, "label": row} for row in rows]
-        return np.concatenate([self._images_of(batch) for batch in batches])
+        return np.concatenate([draw(self.generators["result"], z, row) for row in rows])
 
     def _rows(
         self, labels: Label | Sequence[Label] | np.ndarray | None, seed: int, each: int, one: bool
@@ -156,12 +166,12 @@ class Model:
         not translate, or not back.
         """
         asked = "back" if backwards else "result"
-        if not self._translators:
+        if not translates(self.config):
             raise UserError(
                 f"{self.config.run_dir} makes pictures of noise, and translates none; to sample:"
                 " python -m flaxgan.sample RUN, in Python model.sample"
             )
-        if asked not in self._translators:
+        if asked not in self.generators:
             raise UserError(
                 f"--backwards is for --method cyclegan, and {self.config.run_dir} is"
                 f" {self.config.method}; leave it out"
@@ -169,7 +179,35 @@ class Model:
         images = checked(images, where="what is to be translated").images
         channels = self.config.channels if backwards else source_channels(self.config)
         images = grey(images) if channels == 1 else images.repeat(channels // images.shape[-1], -1)
-        return translated(self._translators[asked], images, self.config)
+        return translated(partial(translate, self.generators[asked]), images, self.config)
+
+    def export(
+        self,
+        output: str | Path | None = None,
+        format: str | Sequence[str] = "all",
+        uint8: bool = False,
+    ) -> list[Path]:
+        """Write the generator as files that run elsewhere, and a model card; return their paths.
+
+        `output`: a folder (default: export in the run's). `format`: "onnx", "safetensors", which
+        flaxgan.load reads, "jax", which JAX loads without flaxgan, a list of them, or "all".
+        `uint8`, of onnx: pictures from 0 to 255 instead of float32 from -1 to 1. Each file is
+        compared with this model before it is there. Raises UserError if a package that a format
+        takes is missing, if a file can't be written, or if it would compute something else.
+        """
+        return [file.path for file in self.exporting(output, format, uint8)]
+
+    def exporting(
+        self, output: str | Path | None, format: str | Sequence[str], uint8: bool
+    ) -> Iterator[File]:
+        """Export, and yield each file when it is there: see export."""
+        place = self.run.folder if self.run.folder.is_dir() else self.run.folder.parent
+        folder = place / "export" if output is None else Path(output).expanduser()
+        export = Export(self.generators, self.run, self.step, folder, self.device, uint8)
+        formats = formats_of(format)
+        samples = None if translates(self.config) else self.sample(64)
+        with explaining_out_of_memory():
+            yield from fill(export, formats, samples)
 
     def __repr__(self) -> str:
         return (

@@ -24,6 +24,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"runs"},
     {"resolve", "recipes", "flags"},
     {"summary"},
+    {"formats"},
     {"loop", "model"},
     {"training"},
     {"measure", "standings"},
@@ -31,7 +32,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"starting"},
     {"api"},
     {"__init__"},
-    {"main", "sample", "translate", "evaluate", "compare", "__main__"},
+    {"main", "sample", "translate", "evaluate", "compare", "export", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
