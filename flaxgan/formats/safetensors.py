@@ -12,6 +12,7 @@ import numpy as np
 import flaxgan
 from flaxgan.methods import generator_shapes
 from flaxgan.methods.state import Network
+from flaxgan.runs.digests import Damaged, digests, require_equal
 from flaxgan.runs.schema import LARGEST
 from flaxgan.runs.trained import TrainedRun, parsed_config, run_of
 from flaxgan.system.errors import UserError
@@ -27,6 +28,7 @@ def write(path: Path, generators: dict[str, Network], run: TrainedRun, step: int
     networks = {name: network.replace(opt_state=()) for name, network in generators.items()}
     arrays = {key: np.asarray(leaf, order="C") for key, leaf in _leaves(networks).items()}
     metadata = {"config": json.dumps(shared(run)), "step": str(step)}
+    metadata["sha256"] = json.dumps(digests(arrays))
     path.write_bytes(module.save(arrays, metadata))
 
 
@@ -63,7 +65,7 @@ def read(path: Path, device: jax.Device) -> tuple[TrainedRun, int, dict[str, Net
             raise ValueError("it is no file")
         with library.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            if missing := {"config", "step"} - metadata.keys():
+            if missing := {"config", "step", "sha256"} - metadata.keys():
                 raise ValueError(f"it does not say its {' and '.join(sorted(missing))}")
             if len(metadata["config"]) > LARGEST:
                 raise ValueError(f"its configuration has more than {LARGEST} bytes")
@@ -72,14 +74,26 @@ def read(path: Path, device: jax.Device) -> tuple[TrainedRun, int, dict[str, Net
                 raise ValueError("its step is no whole number")
             saved, config = parsed_config(metadata["config"], path)
             run = run_of(saved, config, path)
-            return run, step, _networks(file, run, device)
+            networks = _networks(file, run, device)
+            require_equal(_leaves(networks), _digests(metadata["sha256"]))
+            return run, step, networks
     except FileNotFoundError as error:
         raise UserError(f"there is no file {path}; name a run's folder, or a file") from error
-    except (OSError, ValueError, OverflowError, library.SafetensorError) as error:
+    except (OSError, ValueError, OverflowError, Damaged, library.SafetensorError) as error:
         raise UserError(
             f"{path} is no generator that flaxgan can read: {error}; fetch it again, or have it"
             " exported anew"
         ) from error
+
+
+def _digests(text: str) -> dict[str, str]:
+    try:
+        written = json.loads(text)
+    except RecursionError:
+        raise ValueError("its digests are nested too deeply") from None
+    if not isinstance(written, dict):
+        raise ValueError("its digests are no object")
+    return written
 
 
 def _networks(file: Any, run: TrainedRun, device: jax.Device) -> dict[str, Network]:

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 from PIL import Image
 
+import flaxgan
 from flaxgan.data.array import read_arrays
 from flaxgan.data.cache import prepare
 from flaxgan.data.folder import open_folder
@@ -114,6 +116,20 @@ def arrays(rng: Rng, house: House, folder: Path) -> None:
         assert read_arrays(path).images.dtype == np.uint8
 
 
+def shared_file(rng: Rng, house: House, folder: Path) -> None:
+    """A damaged generator.safetensors is refused in a line, or is the one that was written."""
+    whole = house.run.parent / "generator.safetensors"
+    if not whole.exists():
+        flaxgan.load(house.run).export(whole.parent, "safetensors")
+    path = folder / whole.name
+    shutil.copy(whole, path)
+    damage(path, rng)
+    with contextlib.suppress(UserError):
+        found, wanted = (flaxgan.load(file).generators["result"] for file in (path, whole))
+        leaves = zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True)
+        assert all(np.array_equal(a, b) for a, b in leaves)
+
+
 def _wait_a_while(process: subprocess.Popen[str], rng: Rng) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(rng.uniform(0.5, 12))
@@ -195,7 +211,7 @@ def lost_process(rng: Rng, house: House, folder: Path) -> None:
 KINDS: dict[str, Callable[[Rng, House, Path], None]] = {
     kind.__name__: kind
     for kind in (
-        *(checkpoint, picture_cache, log, configuration, pictures, arrays),
+        *(checkpoint, picture_cache, log, configuration, pictures, arrays, shared_file),
         *(killed, signalled, file_size, open_files, lost_process),
     )
 }
