@@ -1,5 +1,6 @@
 """Evaluate a run while it trains, and keep the best checkpoint."""
 
+import json
 import math
 from typing import Any, Self
 
@@ -9,9 +10,11 @@ from flaxgan.pretrained.extractor import Extractor
 from flaxgan.runs.checkpoint import BEST, Checkpoints
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.runs.trained import REFERENCES_FILE
 from flaxgan.system.devices import on_one_device
 from flaxgan.system.distributed import agreed
 from flaxgan.system.errors import say
+from flaxgan.system.files import replacing
 from flaxgan.system.signals import Abandoned, Interrupt
 
 
@@ -34,6 +37,7 @@ class Selection:
         """Go on after `step` steps; `extractor` and `log` are the first process's, else None."""
         self.references: dict[str, float] = {}  # of the last evaluation: what real images have
         self.config, self.log, self.interrupt = run.config, log, interrupt
+        self.folder = run.folder
         self.caveats: set[str] = set()
         self.judge = judge_of(run.config, dataset, extractor) if extractor else None
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
@@ -96,6 +100,9 @@ class Selection:
             if entry.get("reference") is not None
         }
         values = {name: entry["value"] for name, entry in measured.items()}
+        beside = {"references": self.references, "caveats": [*comparison.caveats]}
+        with replacing(self.folder / REFERENCES_FILE) as temporary:
+            temporary.write_text(json.dumps(beside, indent=2) + "\n")
         for caveat in set(comparison.caveats) - self.caveats:
             say(f"note: {caveat}", flush=True)
         self.caveats.update(comparison.caveats)
