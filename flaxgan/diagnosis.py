@@ -124,11 +124,12 @@ def diagnoses(evidence: Evidence) -> list[str]:
     """Return a line on each illness, the worst first: what is wrong, and which flags help."""
     found = [words for has, words in ILLNESSES if has(evidence)]
     few = [caveat for caveat in evidence.caveats if any(words in caveat for words in FEW)]
-    return found + [
-        f"too few pictures for a metric: {caveat} (python -m flaxgan.evaluate RUN --num 10000, or"
-        " --evaluate-num in a new run, takes more)"
-        for caveat in few
-    ]
+    if few:
+        found.append(
+            f"too few pictures for some metrics: {'; '.join(dict.fromkeys(few))}. More of them:"
+            " --num of flaxgan.evaluate, --evaluate-num in a new run, or more data"
+        )
+    return found
 
 
 def diagnose(

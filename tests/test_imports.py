@@ -22,7 +22,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"outputs", "inputs", "trainer", "diagnosis", "tables"},
     {"metrics"},
     {"runs"},
-    {"resolve", "recipes", "flags"},
+    {"reports", "resolve", "recipes", "flags"},
     {"summary"},
     {"loop", "model"},
     {"training"},
@@ -31,7 +31,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"starting"},
     {"api"},
     {"__init__"},
-    {"main", "sample", "translate", "evaluate", "__main__"},
+    {"main", "sample", "translate", "evaluate", "report", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -21,7 +21,7 @@ from flaxgan.system.errors import UserError
 from flaxgan.system.files import in_use, read_text
 
 RECENT = 20  # rows, of which the speed is taken
-MOST_NAMES = 200  # of classes
+MOST_NAMES = 12  # of classes
 MOST_STARTS = 50
 
 
@@ -51,12 +51,17 @@ class RunContent:
         starts, ips = self.saved.get("starts", []), self.config.images_per_step
         seconds = [seconds_trained(part, starts) for part in (trained, evaluations)]
         half = self.room.numbers // 2
-        known, evaluation = read_references(self.folder), self._shown.evaluation()
-        caveats = [*known["caveats"], *of_evaluation(evaluation).get("caveats", [])]
+        known = read_references(self.folder)
+        measured = of_evaluation(self._shown.evaluation())
+        caveats = [*known["caveats"], *measured.get("caveats", [])]
+        later = {line["name"]: line["reference"] for line in measured.get("lines", [])}
+        references = {name: x for name, x in later.items() if x is not None} | known["references"]
         snapshots, of = self._shown.snapshots(self.config, self.per_epoch, drawn)
-        samples = [] if self.translates else [*self._shown.samples(self.config, drawn)]
-        nothing = np.zeros((0, 1, 1, 1), np.uint8)
-        evidence = Evidence(*(samples or (nothing, nothing)), rows, known["references"], caveats)
+        real, generated = self._shown.samples(self.config, drawn, not self.translates)
+        evidence = Evidence(real, generated, rows, references, caveats)
+        notes = []
+        if lost > 0:
+            notes.append(f"{lost:,} lines of {METRICS_FILE} can't be read and are left out")
         return {
             "name": self.folder.absolute().name,
             "folder": str(self.folder),
@@ -71,10 +76,10 @@ class RunContent:
             "all_snapshots": of,
             "real": None if self.translates else self._shown.real(),
             "figures": self._shown.figures(),
-            "metrics": of_log(evaluations, known["references"]),
-            "evaluation": of_evaluation(evaluation),
+            "metrics": of_log(evaluations, references),
+            "evaluation": measured,
             "warnings": diagnoses(evidence),
-            "notes": self._notes(lost, known["caveats"]),
+            "notes": notes,
             "configuration": self._configuration(),
             "starts": starts[-MOST_STARTS:],
             "changes": self.saved.get("changes", [])[-MOST_STARTS:],
@@ -134,13 +139,6 @@ class RunContent:
             "left": (total - step) * ips / speed if is_known and total and speed else None,
         }
 
-    def _notes(self, lost: int, caveats: list[str]) -> list[str]:
-        """Return what one should know of the numbers on the page."""
-        notes = [*dict.fromkeys(caveats)]
-        if lost > 0:
-            notes.append(f"{lost:,} lines of {METRICS_FILE} can't be read and are left out")
-        return notes
-
     def _configuration(self) -> list[dict[str, Any]]:
         """Return the fields with their defaults, and why they are what they are."""
         chosen = self.saved.get("chosen", {})
@@ -172,8 +170,14 @@ class RunContent:
 
 
 def _worded(value: Any) -> str:
-    return "" if value is None else "yes" if value is True else "no" if value is False else (
-        typed(value)
+    return (
+        ""
+        if value is None
+        else "yes"
+        if value is True
+        else "no"
+        if value is False
+        else (typed(value))
     )
 
 

@@ -15,8 +15,9 @@ import flaxgan
 from flaxgan.curves import PANELS
 from flaxgan.reports.content import RunContent
 from flaxgan.reports.shown import Room
+from flaxgan.runs.trained import RUN_FILES
 from flaxgan.system.errors import UserError, visible
-from flaxgan.system.files import replacing
+from flaxgan.system.files import replacing, require_outside, require_writable
 
 CHARACTERS, NUMBERS = 3_600_000, 50_000  # of all pictures, of all curves: about 4 MB together
 LONGEST_TEXT = 5_000  # letters of a name or a value, of which there may be a hundred
@@ -54,9 +55,7 @@ def data_of(runs: Sequence[dict[str, Any]]) -> str:
         "written": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "panels": [*PANELS.items()],
         "runs": runs,
-        "differing": [
-            name for name in names if len({each.get(name) for each in settings}) > 1
-        ],
+        "differing": [name for name in names if len({each.get(name) for each in settings}) > 1],
     }
     text = json.dumps(_shown(content, LONGEST_TEXT // len(runs)), ensure_ascii=False)
     return text.replace("<", "\\u003c")
@@ -107,3 +106,20 @@ class Report:
         with replacing(path) as temporary:
             temporary.write_text(page, encoding="utf-8")
         return page, data
+
+
+def write_report(runs: Sequence[Path], output: Path | None = None) -> Path:
+    """Write the page on one or several runs, whole or not at all; return where it is.
+
+    `output`: a .html (default: report.html in the run, of several in the working folder). Raises
+    UserError if a run can't be read, or the page can't be written there.
+    """
+    report = Report(runs)
+    output = output or (runs[0] / NAME if len(runs) == 1 else Path(NAME))
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"--output {output} must be a .html file")
+    files = [run / name for run in runs for name in RUN_FILES if name != NAME]
+    require_outside(output, files, "which belongs to the run")
+    require_writable(output)
+    report.write(output)
+    return output

@@ -1,4 +1,4 @@
-"""Pictures of a run for a page: shrunk to a number of bytes, as data URLs, and grids taken apart."""
+"""Pictures for a page: shrunk to a number of bytes, as data URLs; and grids taken apart."""
 
 import base64
 import io

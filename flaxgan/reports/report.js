@@ -11,7 +11,7 @@ const fact = (name, value, more) => h("div", {class: "fact"}, h("dt", {}, name),
 const place = (step, epoch) => `step ${rounded(step)}${epoch ? ` · epoch ${rounded(epoch)}` : ""}`;
 
 function image(picture, alt) {
-  const attributes = {src: picture.src, alt, width: picture.width, height: picture.height, decoding: "async"};
+  const attributes = {src: picture.src, alt, width: picture.width, height: picture.height};
   return h("img", {...attributes, class: picture.width < 300 ? "small" : null});
 }
 
@@ -52,6 +52,7 @@ function warnings(run) {
 function snapshots(run, id) {
   const all = run.snapshots, last = all.length - 1;
   if (last < 0) return h("p", {class: "muted"}, "No pictures have been drawn yet.");
+  const other = run.real ?? (last ? all[0] : null);
   const box = h("div", {class: "shown"}), words = h("output", {for: `slider${id}`, class: "where"});
   const show = (i) => {
     const at = all[i];
@@ -77,9 +78,10 @@ function snapshots(run, id) {
   show(kept < 0 ? last : kept);
   return h("div", {class: "snapshots"},
     h("div", {class: "controls"}, last ? [play, slider] : null, words),
-    h("div", {class: run.real ? "beside" : "alone"},
-      h("figure", {}, run.real ? h("figcaption", {}, "Generated") : null, box),
-      run.real ? h("figure", {}, h("figcaption", {}, "Real"), h("div", {class: "shown"}, image(run.real, "Training pictures"))) : null),
+    h("div", {class: run.real ? "beside" : "beside tall"},
+      h("figure", {}, h("figcaption", {}, run.real ? "Generated" : "Translated"), box),
+      other && h("figure", {}, h("figcaption", {}, run.real ? "Real" : `The same at ${place(all[0].step, all[0].epoch)}`),
+        h("div", {class: "shown"}, image(other, run.real ? "Training pictures" : "The first snapshot")))),
     run.all_snapshots > all.length ? h("p", {class: "muted"}, `${all.length} of ${rounded(run.all_snapshots)} snapshots, evenly spaced; all are in generated_images/.`) : null);
 }
 
@@ -90,16 +92,17 @@ function series(run, name, label, colour) {
 
 function curves(runs) {
   const known = new Set(["step", "images_seen", "seconds"]), names = (run) => [...Object.keys(run.training), ...Object.keys(run.evaluations)];
-  const logged = new Set(runs.flatMap(names)), charts = [], panels = [...data.panels];
+  const logged = new Set(runs.flatMap(names)), charts = [], panels = [...data.panels], usual = panels.length;
   for (const [, members] of panels) members.forEach((name) => known.add(name));
   for (const name of logged) if (!known.has(name)) panels.push([name.replaceAll("_", " "), [name]]);
-  const add = (title, found, share) => found.length && charts.push(new Chart(title, found, view, share));
+  const rest = [], add = (title, found, share, shown) => found.length && shown.push(new Chart(title, found, view, share));
   view.charts = [];
-  for (const [title, members] of panels) {
+  panels.forEach(([title, members], place) => {
+    const shown = place < usual || !charts.length ? charts : rest;
     const share = title.startsWith("share"), present = members.filter((name) => logged.has(name));
-    if (runs.length === 1) add(title, present.flatMap((name, i) => series(runs[0], name, name, i)), share);
-    else for (const name of present) add(name, runs.flatMap((run, i) => series(run, name, label(run, i), i)), share);
-  }
+    if (runs.length === 1) add(title, present.flatMap((name, i) => series(runs[0], name, name, i)), share, shown);
+    else for (const name of present) add(name, runs.flatMap((run, i) => series(run, name, label(run, i), i)), share, shown);
+  });
   if (!charts.length) return section("Curves", h("p", {class: "muted"}, "Nothing has been logged yet."));
   const reset = h("button", {type: "button", id: "all", onclick: () => view.change({range: null})}, "Show all");
   view.onchange = () => { reset.disabled = view.range === null; };
@@ -111,6 +114,7 @@ function curves(runs) {
     h("div", {class: "toolbar"}, h("fieldset", {}, h("legend", {}, "Over"), Object.keys(AXES).map(axis)), reset,
       h("span", {class: "muted"}, "Drag over a chart to zoom; a double click shows all again.")),
     h("div", {class: "charts"}, charts.map((chart) => chart.element)),
+    rest.length ? h("details", {id: "more"}, h("summary", {}, `${rest.length} more`), h("div", {class: "charts"}, rest.map((chart) => chart.element))) : null,
     thinned.length ? h("p", {class: "muted"}, `Each point is the mean of several logged rows (${thinned.map((run) => `${rounded(run.rows)} rows as ${rounded(run.training.step.length)} points`).join("; ")}).`) : null);
 }
 
@@ -142,7 +146,7 @@ function commands(run) {
 }
 
 function configuration(run) {
-  const row = (line) => [h("code", {}, line.name), bdi(line.value || "–"), bdi(line.default || "–"), h("span", {}, bdi(line.why || ""), h("small", {}, line.help))];
+  const row = (line) => [h("code", {}, line.name), bdi(line.value || "–"), bdi(line.default || "–"), h("span", {}, line.why && bdi(line.why), h("small", {}, line.help))];
   const differs = run.configuration.filter((line) => line.differs);
   const heads = ["flag", "value", "default", "why it is so, and what it is"];
   return [h("p", {class: "muted"}, `${differs.length} of ${run.configuration.length} fields differ from the defaults.`),

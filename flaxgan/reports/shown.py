@@ -72,7 +72,9 @@ class Shown:
         known already. The newest is always shown.
         """
         files = [*(self.folder / "generated_images").glob("*_*.png")]
-        by_step = {step_of(file, per_epoch): file for file in files + ([drawn.path] if drawn else [])}
+        by_step = {
+            step_of(file, per_epoch): file for file in files + ([drawn.path] if drawn else [])
+        }
         by_step.pop(None, None)
         ordered = sorted((step, file) for step, file in by_step.items() if step is not None)
         stride = 1
@@ -102,13 +104,19 @@ class Shown:
         }
         return [{"title": title, **picture} for title, picture in found.items() if picture]
 
-    def samples(self, config: Config, drawn: Grid | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return real and generated images, uint8 (N, H, W, C), of the grids; none if they lack."""
-        nothing = np.zeros((0, *config.image_size, config.channels), np.uint8)
+    def samples(
+        self, config: Config, drawn: Grid | None, are_grids: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return real and generated images, uint8 (N, H, W, C), if the snapshots `are_grids`.
+
+        There are none where the pictures lack.
+        """
         with contextlib.suppress(OSError, ValueError, SyntaxError):
-            newest = drawn.pixels if drawn else _pixels(self._newest())
-            real = _pixels(self.folder / "real_images.png")
-            return cells(real, config.image_size), cells(newest, config.image_size)
+            if are_grids:
+                newest = drawn.pixels if drawn else _pixels(self._newest())
+                real = _pixels(self.folder / "real_images.png")
+                return cells(real, config.image_size), cells(newest, config.image_size)
+        nothing = np.zeros((0, *config.image_size, config.channels), np.uint8)
         return nothing, nothing
 
     def _newest(self) -> Path:
