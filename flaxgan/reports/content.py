@@ -16,6 +16,7 @@ from flaxgan.reports.shown import Grid, Room, Shown
 from flaxgan.runs.caller import COMMAND_LINE
 from flaxgan.runs.history import SPEED
 from flaxgan.runs.metrics_log import METRICS_FILE, logged
+from flaxgan.runs.provenance import require_this_version
 from flaxgan.runs.trained import read_config, read_references
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import in_use, read_text
@@ -60,6 +61,10 @@ class RunContent:
         real, generated = self._shown.samples(self.config, drawn, not self.translates)
         evidence = Evidence(real, generated, rows, references, caveats)
         notes = []
+        try:
+            require_this_version(self.saved)
+        except UserError as error:
+            notes.append(str(error))
         if lost > 0:
             notes.append(f"{lost:,} lines of {METRICS_FILE} can't be read and are left out")
         return {

@@ -19,7 +19,7 @@ from flaxgan.runs.trained import RUN_FILES
 from flaxgan.system.errors import UserError, visible
 from flaxgan.system.files import replacing, require_outside, require_writable
 
-CHARACTERS, NUMBERS = 3_600_000, 50_000  # of all pictures, of all curves: about 4 MB together
+CHARACTERS, NUMBERS = 4_200_000, 40_000  # of all pictures, of all curves: below 5 MB together
 LONGEST_TEXT = 5_000  # letters of a name or a value, of which there may be a hundred
 MOST_RUNS = 50
 NAME = "report.html"

@@ -78,13 +78,14 @@ def _read(path: Path, most: int) -> Encoded | None:
         return None
 
 
-def cells(sheet: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def cells(sheet: np.ndarray, size: tuple[int, int], columns: int | None = None) -> np.ndarray:
     """Return the pictures of a grid, uint8 (N, H, W, C), as plots.grid laid them out.
 
-    A margin with names on the left, and white cells at the end, are left out.
+    `columns` are those on the right, beside a margin with names (default: as many as there is room
+    for). White cells at the end are left out.
     """
     h, w = size[0] + GAP, size[1] + GAP
-    rows, columns = (sheet.shape[0] - GAP) // h, (sheet.shape[1] - GAP) // w
+    rows, columns = (sheet.shape[0] - GAP) // h, columns or (sheet.shape[1] - GAP) // w
     left = sheet.shape[1] - GAP - columns * w
     cut = sheet[GAP : GAP + rows * h, GAP + left :]
     cut = cut.reshape(rows, h, columns, w, -1).swapaxes(1, 2).reshape(rows * columns, h, w, -1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,9 +10,10 @@ import numpy as np
 
 from flaxgan.config import Config
 from flaxgan.reports.pictures import Encoded, Pictures, cells, opened
+from flaxgan.runs.views import NUM_IMAGES
 from flaxgan.system.files import read_text
 
-BYTES_OF_A_SNAPSHOT = 90_000  # on average, as text
+BYTES_OF_A_SNAPSHOT = 70_000  # on average, as text
 MOST_SNAPSHOTS = 40
 LARGEST = 2**24  # bytes of an evaluation.json
 FIGURES = {
@@ -40,7 +42,7 @@ class Room(NamedTuple):
     @property
     def for_another(self) -> int:
         """Return what of the characters is for each picture beside the snapshots."""
-        return self.characters // 10
+        return self.characters // 14
 
 
 class Grid(NamedTuple):
@@ -115,7 +117,9 @@ class Shown:
             if are_grids:
                 newest = drawn.pixels if drawn else _pixels(self._newest())
                 real = _pixels(self.folder / "real_images.png")
-                return cells(real, config.image_size), cells(newest, config.image_size)
+                columns = math.isqrt(NUM_IMAGES) if config.conditional else None
+                generated = cells(newest, config.image_size, columns)
+                return cells(real, config.image_size), generated
         nothing = np.zeros((0, *config.image_size, config.channels), np.uint8)
         return nothing, nothing
 
