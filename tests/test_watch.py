@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -110,7 +111,24 @@ def test_it_ends_at_once_though_somebody_is_still_connected():
         held.close()
 
 
+def test_a_page_that_looks_gets_the_end_of_the_run():
+    with Watch("127.0.0.1", 0) as watch:
+        watch.show(PAGE, '{"runs": [1]}')
+        get(watch, "/status.json")
+        later = threading.Timer(0.5, lambda: fetched.append(get(watch, "/report.json")[2]))
+        fetched = []
+        later.start()
+        began = time.monotonic()
+    assert 0.4 < time.monotonic() - began < 2 and fetched == ['{"runs": [1]}']
+    began = time.monotonic()
+    with Watch("127.0.0.1", 0) as watch:
+        watch.show(PAGE, "{}")
+    assert time.monotonic() - began < 1, "where nobody looks"
+
+
 def test_the_fields():
     assert Config.make(watch=0).watch == 0 and "watch" not in Config.make(watch=0).to_dict()
     with pytest.raises(UserError, match="--watch must lie in"):
         Config.make(watch=65536)
+    with pytest.raises(UserError, match="--watch-host says"):
+        Config.make(watch_host="0.0.0.0")

@@ -1,6 +1,7 @@
 """What follows a training: its report, who watches it, and TensorBoard's event files."""
 
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,15 +12,16 @@ from flaxgan.reports.watching import Watch
 from flaxgan.runs.folder import Run
 from flaxgan.runs.snapshots import Drawn, Followers
 
+SHARE_OF_TIME = 0.01  # at most, for the report, beside the figures
 OnLog = Callable[[dict[str, Any]], None]
 
 
 class Following:
-    """Write a run's report with its figures, show it, and write event files, as its flags say."""
+    """Write a run's report, with its figures or sooner, show it, and write event files."""
 
     def __init__(self, run: Run, stack: contextlib.ExitStack):
         """Listen where --watch says, until `stack` is left; raise UserError if that can't be."""
-        config = run.config
+        config, self._next = run.config, 0.0
         if config.tensorboard:
             require_installed()
         self.watch = None if config.watch is None else Watch(config.watch_host, config.watch)
@@ -44,7 +46,8 @@ class Following:
         return both, followers | {"TensorBoard's event files": events.drawn}
 
     def _write(self, drawn: Drawn) -> None:
-        if not drawn.figures:
+        began = time.monotonic()
+        if not drawn.figures and began < self._next:
             return
         grid = None
         if drawn.path is not None and drawn.pixels is not None:
@@ -53,3 +56,5 @@ class Following:
         shown = self.report.write(self.folder / NAME, content)
         if self.watch:
             self.watch.show(*shown)
+        now = time.monotonic()
+        self._next = now + (now - began) / SHARE_OF_TIME

@@ -25,21 +25,22 @@ function progress(run) {
       run.next_evaluation ? ` · next evaluation in ${duration(run.next_evaluation)}` : "")];
 }
 
+const words = {training: "time left", stopped: "time it would take", "not begun": "time it would take"};
+
 function overview(run) {
-  const words = {training: "time left", stopped: "time it would take", "not begun": "time it would take"};
-  const metric = run.metrics.lines?.[0];
   return h("header", {},
     h("div", {class: "title"}, h("h1", {}, bdi(run.name)), h("span", {class: `state ${run.state.replace(" ", "-")}`}, run.state)),
     h("p", {class: "what"}, run.what.map((phrase) => h("span", {}, bdi(phrase)))),
     h("div", {id: "progress"}, progress(run)),
-    h("dl", {class: "facts", id: "facts"}, facts(run, words[run.state]),
-      metric ? fact("best " + metric.name, number(metric.best ?? metric.value),
-        metric.best_step ? `at step ${rounded(metric.best_step)}` : "") : null));
+    h("dl", {class: "facts", id: "facts"}, facts(run)));
 }
 
-function facts(run, left) {
+function facts(run) {
+  const left = words[run.state], metric = run.metrics.lines?.[0];
   return [fact("pictures seen", compact(run.images_seen)), fact("pictures a second", number(run.speed)),
-    fact("time trained", duration(run.seconds)), left ? fact(left, run.left === null ? "–" : `about ${duration(run.left)}`) : null];
+    fact("time trained", duration(run.seconds)), left ? fact(left, run.left === null ? "–" : `about ${duration(run.left)}`) : null,
+    metric && fact(`best ${metric.name}`, number(metric.best ?? metric.value), metric.best_step ? `at step ${rounded(metric.best_step)}` : "")]
+    .filter(Boolean);
 }
 
 function warnings(run) {
@@ -206,6 +207,7 @@ async function follow(version) {  // a page that is served while its run trains
     }
     const run = Object.assign(data.runs[0], status.now);
     document.getElementById("progress").replaceChildren(...progress(run).filter(Boolean));
+    document.getElementById("facts").replaceChildren(...facts(run));
     document.body.classList.remove("gone");
     setTimeout(follow, 2000, status.version);
   } catch {  // it has ended, or is away

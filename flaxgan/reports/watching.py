@@ -3,8 +3,10 @@
 import http.server
 import ipaddress
 import json
+import math
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -20,7 +22,11 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-WAIT = "<!doctype html><meta http-equiv='refresh' content='2'><p>The training is starting …</p>"
+WAIT = (
+    "<!doctype html><meta charset='utf-8'><meta http-equiv='refresh' content='2'>"
+    "<link rel='icon' href='data:,'><p>The training is starting …</p>"
+)
+SECONDS_FOR_THE_LAST = 3  # in which a page that looked as lately can fetch the end of the run
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -97,6 +103,7 @@ class Watch:
         self.host, self.is_open = host, host not in ("127.0.0.1", "localhost", "::1")
         self._now: Callable[[], dict[str, Any]] = dict
         self._page, self._data, self._version = WAIT.encode(), b"", 0
+        self._asked, self._fetched = -math.inf, 0  # when last, by time.monotonic; which version
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         kind = type("_Server", (_Server,), {"address_family": family})
         try:
@@ -128,8 +135,10 @@ class Watch:
         if path == "/":
             return HTML, self._page
         if path == "/report.json" and self._data:
+            self._fetched = self._version
             return JSON, self._data
         if path == "/status.json":
+            self._asked = time.monotonic()
             return JSON, json.dumps({"version": self._version, "now": self._now()}).encode()
         return None
 
@@ -138,6 +147,9 @@ class Watch:
         say(f"watch it at {self.address}", flush=True)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
+        end = self._asked + SECONDS_FOR_THE_LAST
+        while kind is None and self._fetched < self._version and time.monotonic() < end:
+            time.sleep(0.05)
         self._server.shutdown()
         self._server.server_close()

@@ -171,6 +171,7 @@ class Reporter:
             "step": step,
             "total": total,
             "epoch": step / self.per_epoch,
+            "images_seen": step * self.config.images_per_step,
             "speed": speed or None,
             "left": min(by_deadline, (total - step) / per_second) if per_second else None,
             "next_evaluation": left / per_second if left and per_second else None,

@@ -133,6 +133,7 @@ def test_a_chart_is_read_and_zoomed_with_keys_and_is_a_table_too(opened, run):
     page.keyboard.press("Escape")
     assert page.evaluate("view.range") is None
     figure.get_by_text("As a table").click()
+    figure.locator("tbody tr").nth(11).wait_for()
     assert figure.locator("tbody tr").count() == 12
     assert figure.locator("tbody tr").first.inner_text().split() == ["8", "1", "0.9"]
 
