@@ -45,6 +45,8 @@ class Config(SharedOptions):
         check(self)
         divides = self.batch_size % self.accumulate == 0
         require(self, "accumulate", divides, f"must divide --batch-size {self.batch_size}")
+        if self.watch is None and self.watch_host != SHARED["watch_host"].default:
+            raise UserError("--watch-host says where to --watch; give that too")
         self._check_processes()
 
     def _check_processes(self) -> None:

@@ -9,6 +9,10 @@ LEAST_SHARE = 0.4  # of what real images have: less contrast or variety than thi
 MOST_ROUGHNESS = 3.0  # times that of real images: more is noise
 WINNING = 0.995  # accuracy of a discriminator that has nothing left to learn
 FEWEST_ROWS = 20  # of the log, to judge a discriminator by
+MOST_MEMORISED = 5.0  # times the share that real pictures have
+WORSE = 1.25  # times the lowest distance, over two evaluations at least
+DISTANCES = ("fd_", "fid", "kid_")  # of which metrics the best checkpoint is chosen by
+FEW = ("covariance is singular", "instead of", "fewer than")  # in caveats: too small a sample
 
 
 class Evidence(NamedTuple):
@@ -18,6 +22,15 @@ class Evidence(NamedTuple):
     generated: np.ndarray  # uint8 (M, H, W, C)
     rows: Sequence[Mapping[str, Any]]  # of metrics.jsonl
     references: Mapping[str, float]  # of the last evaluation: what real images have
+    caveats: Sequence[str] = ()  # of that evaluation
+
+
+def _shown(e: Evidence) -> bool:
+    return len(e.generated) > 0 and len(e.real) > 0
+
+
+def _logged(e: Evidence, name: str) -> list[float]:
+    return [row[name] for row in e.rows if name in row]
 
 
 def _contrast(images: np.ndarray) -> float:
@@ -37,17 +50,17 @@ def _roughness(images: np.ndarray) -> float:
 
 
 def _flat(e: Evidence) -> bool:
-    return _contrast(e.generated) < LEAST_SHARE * _contrast(e.real)
+    return _shown(e) and _contrast(e.generated) < LEAST_SHARE * _contrast(e.real)
 
 
 def _noisy(e: Evidence) -> bool:
-    return _roughness(e.generated) > MOST_ROUGHNESS * _roughness(e.real)
+    return _shown(e) and _roughness(e.generated) > MOST_ROUGHNESS * _roughness(e.real)
 
 
 def _collapsed(e: Evidence) -> bool:
-    if _variety(e.generated) < LEAST_SHARE * _variety(e.real):
+    if _shown(e) and _variety(e.generated) < LEAST_SHARE * _variety(e.real):
         return True
-    distances = [row["feature_distance"] for row in e.rows if "feature_distance" in row]
+    distances = _logged(e, "feature_distance")
     return bool(distances) and distances[-1] < LEAST_SHARE * e.references.get("feature_distance", 0)
 
 
@@ -58,6 +71,18 @@ def _discriminator_wins(e: Evidence) -> bool:
     ]
     late = accuracies[len(accuracies) // 2 :]
     return len(accuracies) >= FEWEST_ROWS and float(np.mean(late)) >= WINNING
+
+
+def _memorised(e: Evidence) -> bool:
+    shares = _logged(e, "memorised")
+    return bool(shares) and shares[-1] > MOST_MEMORISED * e.references.get("memorised", 0.01)
+
+
+def _worse(e: Evidence) -> bool:
+    names = {name for row in e.rows for name in row if name.startswith(DISTANCES)}
+    first = min(names, default="")  # fd before kid: the same pictures, and less noise
+    late = _logged(e, first)[-2:]
+    return len(late) == 2 and min(late) > max(0.0, WORSE * min(_logged(e, first)))
 
 
 LONGER = "train longer (--images, --epochs or --hours), with small batches (--batch-size 8)"
@@ -81,7 +106,30 @@ ILLNESSES: tuple[tuple[Callable[[Evidence], bool], str], ...] = (
         "the discriminator was right about every picture throughout, so there was nothing left"
         " to learn from: --augment translation, or more pictures",
     ),
+    (
+        _memorised,
+        "many generated pictures are copies of training pictures (overfitting): more pictures,"
+        " --augment translation, or an earlier checkpoint (--checkpoint best, epoch:N)",
+    ),
+    (
+        _worse,
+        "the distance to the real pictures has risen again since its lowest value (overfitting, or"
+        " collapse): --checkpoint best is better than the newest; --augment translation or a lower"
+        " --learning-rate for more",
+    ),
 )
+
+
+def diagnoses(evidence: Evidence) -> list[str]:
+    """Return a line on each illness, the worst first: what is wrong, and which flags help."""
+    found = [words for has, words in ILLNESSES if has(evidence)]
+    few = [caveat for caveat in evidence.caveats if any(words in caveat for words in FEW)]
+    if few:
+        found.append(
+            f"too few pictures for some metrics: {'; '.join(dict.fromkeys(few))}. More of them:"
+            " --num of flaxgan.evaluate, --evaluate-num in a new run, or more data"
+        )
+    return found
 
 
 def diagnose(
@@ -97,5 +145,4 @@ def diagnose(
     """
     if not len(generated):  # drawing them failed
         return None
-    evidence = Evidence(real, generated, rows, references or {})
-    return next((words for has, words in ILLNESSES if has(evidence)), None)
+    return next(iter(diagnoses(Evidence(real, generated, rows, references or {}))), None)

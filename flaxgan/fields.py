@@ -100,12 +100,14 @@ def option(
     saved: bool = True,
     flag: bool = True,
     extensible: bool = False,
+    alone: Any = None,
 ) -> Any:
     """Declare a field that is a flag too, unless `flag` is False.
 
     `fixed`: a resumed run can't change it (see open_run). `saved`: in the run's config.json; not so
     what says where the run or a file is, and which processes train it. `extensible`: it also takes
-    names that code outside the package has added to a Registry.
+    names that code outside the package has added to a Registry. `alone`: the value of its flag
+    where none follows it.
     """
     metadata = {
         "help": help,
@@ -115,7 +117,7 @@ def option(
         "saved": saved,
         "flag": flag,
     }
-    metadata["extensible"] = extensible
+    metadata |= {"extensible": extensible, "alone": alone}
     return dataclasses.field(default=default, metadata=metadata)
 
 

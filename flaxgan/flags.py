@@ -119,6 +119,8 @@ def add_flag(
         options["metavar"] = (
             None if choices else METAVARS.get(field.metadata["parse"], hint.__name__.upper())
         )
+        if field.metadata["alone"] is not None:
+            options |= {"nargs": "?", "const": field.metadata["alone"]}
     parser.add_argument(flag(name), **options)
 
 

@@ -1,6 +1,10 @@
 """A run as a program has it: what flaxgan.train returns."""
 
+import contextlib
+import dataclasses
 import functools
+import html
+import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +12,30 @@ import flaxgan
 from flaxgan.config import Config
 from flaxgan.curves import curves, png
 from flaxgan.model import Model
+from flaxgan.reports.page import write_report
 from flaxgan.runs.history import History
 from flaxgan.runs.trained import load_run
+from flaxgan.system.errors import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """Say where a report was written; a notebook shows it as a link."""
+
+    path: Path
+
+    def _repr_html_(self) -> str:
+        with contextlib.suppress(ValueError):  # it is elsewhere: a browser may open that
+            near = self.path.resolve().relative_to(Path.cwd()).as_posix()
+            return _link(urllib.parse.quote(near), near)
+        return _link(self.path.resolve().as_uri(), str(self.path))
+
+
+def _link(address: str, text: str) -> str:
+    return f'<a href="{html.escape(address)}" target="_blank">{html.escape(visible(text))}</a>'
 
 
 class Run:
@@ -65,6 +88,14 @@ class Run:
         # a notebook asks for it, whatever matplotlib's backend is
         figure.__dict__["_repr_png_"] = functools.partial(png, figure)
         return figure
+
+    def report(self, output: str | Path | None = None) -> "Page":
+        """Write the run's report, a page that opens in any browser; a notebook shows a link to it.
+
+        `output`: a .html (default: report.html in the run's folder). Raises UserError if it can't
+        be written there.
+        """
+        return Page(write_report([self.folder], None if output is None else Path(output)))
 
     def load(self, checkpoint: str | int | None = None, device: str = "auto") -> Model:
         """Load a generator of the run: see flaxgan.load."""

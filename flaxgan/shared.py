@@ -126,6 +126,22 @@ class SharedOptions:
     )
     keep_checkpoints: int = option(3, "how many of the newest checkpoints to keep", rule=COUNT)
     log_every: int = option(10, "steps between lines of metrics.jsonl", rule=COUNT)
+    tensorboard: bool = option(
+        False, "write event files for TensorBoard into the run's folder tensorboard/"
+    )
+    watch: int | None = option(
+        None,
+        "show the run's report on this machine while it trains, at http://127.0.0.1:INT (alone:"
+        " 8000; 0: any free port)",
+        saved=False,
+        alone=8000,
+        rule=Rule(lambda value: 0 <= value < 2**16, "must lie in [0, 65535]"),
+    )
+    watch_host: str = option(
+        "127.0.0.1",
+        "show it to other machines, too, at this address of this one (0.0.0.0: at all of them)",
+        saved=False,
+    )
     evaluate_every: str | None = option(
         None,
         "epochs, or as '500 steps', between evaluations, which choose the best checkpoint (default:"

@@ -10,9 +10,11 @@ import jax
 from flaxgan.config import Config
 from flaxgan.data import Dataset, steps_per_epoch
 from flaxgan.data.around import blank
+from flaxgan.methods import translates
 from flaxgan.methods.state import Network, networks
 from flaxgan.presets import described
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, measured_speed, resolved
+from flaxgan.runs.caller import Caller
 from flaxgan.runs.folder import Run
 from flaxgan.trainer import Trainer, require_divisible
 
@@ -88,3 +90,48 @@ def describe(config: Config, dataset: Dataset, devices: list[jax.Device], state:
     sizes = [f"{name} {_parameters(net):,} parameters" for name, net in networks(state).items()]
     on = f"on {len(devices)} {devices[0].device_kind}"
     return f"{config.dataset}: {data}\n{', '.join([*sizes, on])}"
+
+
+def nothing_to_do(run: Run, done: int, total: int, per_epoch: int) -> str:
+    """Return why a run that is resumed has no step to do, and what to raise for more."""
+    ends = run.config.lengths(per_epoch).items()
+    limits = " and ".join(name for name, end in ends if end == total)
+    if done > total:
+        return (
+            f"{run.folder} has done {done} steps of {total}; to go on leave {limits} out, or raise"
+            " them"
+        )
+    return f"{run.folder} is finished: {done} of {total} steps done; for more, raise {limits}"
+
+
+def _resume(run: Run, caller: Caller) -> str:
+    return caller.resume(run.folder) + (" --distributed ..." if run.config.distributed else "")
+
+
+def stopped(run: Run, caller: Caller, by: str, done: int, total: int) -> str:
+    """Return what stopped a run, and how to go on."""
+    return (
+        f"stopped by {by} after step {done} of {total}, all saved; to resume:\n"
+        f"{_resume(run, caller)}"
+    )
+
+
+def ended(run: Run, caller: Caller, done: int, total: int | None, illness: str | None) -> str:
+    """Return what was reached, what is wrong with it if anything, and in three lines what is next.
+
+    `total`: the steps there were to be, if --hours ended the run before them.
+    """
+    lines = [f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"]
+    if total is not None:
+        lines.insert(
+            0,
+            f"--hours {run.config.hours} are over after step {done} of {total}; to go on:"
+            f" {_resume(run, caller)}",
+        )
+    use = ("translate", caller.translate) if translates(run.config) else ("sample", caller.sample)
+    lines += [
+        f"to look:      {run.folder / 'report.html'}",
+        f"to {use[0] + ':':10} {use[1](run.folder)}",
+        f"to measure:   {caller.evaluate(run.folder)}",
+    ]
+    return "\n".join(lines)

@@ -17,6 +17,7 @@ from flaxgan.loop import Loop
 from flaxgan.methods import frozen, translates
 from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
 from flaxgan.pretrained.extractor import Extractor, open_extractors
+from flaxgan.reports.following import Following
 from flaxgan.resolve import cut_to_time, facts_of, is_cut_to_time, resolved, without_classes
 from flaxgan.runs.best import Selection
 from flaxgan.runs.caller import COMMAND_LINE, Caller
@@ -25,7 +26,7 @@ from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
 from flaxgan.runs.progress import Reporter
 from flaxgan.runs.snapshots import Gallery, grid_after, remove_grids_after
-from flaxgan.summary import describe
+from flaxgan.summary import describe, ended, nothing_to_do, stopped
 from flaxgan.system.devices import explaining_out_of_memory, on_cpu, on_one_device, set_up_devices
 from flaxgan.system.distributed import agreed, ending_together, from_first, is_first, require_equal
 from flaxgan.system.errors import UserError, say
@@ -88,6 +89,7 @@ def _train(run: Run, start: Start) -> None:
 
     with contextlib.ExitStack() as stack:
         if first:
+            following = Following(run, stack)
             stack.enter_context(run.held())
         interrupt = stack.enter_context(Interrupt.watch(exits=caller.owns_process))
         checkpoints = stack.enter_context(Checkpoints(run.folder, run.config.keep_checkpoints))
@@ -107,7 +109,7 @@ def _train(run: Run, start: Start) -> None:
         is_drawn = grid_after(done, run.folder, per_epoch).exists()
         undone = done == total and (not is_drawn or run.lacks_evaluation(done))
         if done >= total and not agreed(undone):
-            _tell(_nothing_to_do(run, done, total, per_epoch))
+            _tell(nothing_to_do(run, done, total, per_epoch))
             return
         if first:
             run.require_writable()
@@ -118,13 +120,20 @@ def _train(run: Run, start: Start) -> None:
         if first:
             if run.resumed:
                 run.write_config(dataset, done, caller.command)
-            log = stack.enter_context(MetricsLog(run.folder, done, caller.on_log, config.log_every))
-            gallery = stack.enter_context(Gallery(run, dataset, log, per_epoch, caller.on_snapshot))
+            on_log, followers = following.begin(run, done, stack, caller.on_log)
+            log = stack.enter_context(MetricsLog(run.folder, done, on_log, config.log_every))
+            gallery = stack.enter_context(
+                Gallery(run, dataset, log, per_epoch, caller.on_snapshot, followers)
+            )
             if jax.process_count() == 1:
                 _draw_missing(gallery, trainer, checkpoints, done)
             if done < total and not on_cpu():
                 gallery.rehearse(on_one_device(state))
-        reporter = stack.enter_context(Reporter(config, log, done, total, per_epoch))
+        reporter = stack.enter_context(
+            Reporter(config, log, done, total, per_epoch, start.deadline)
+        )
+        if first and following.watch:
+            following.watch.follow(reporter.now)
         if config.evaluate_every:
             selection = Selection(run, dataset, extractors, log, interrupt, done)
             stack.enter_context(selection)
@@ -134,11 +143,12 @@ def _train(run: Run, start: Start) -> None:
         done, whole = loop(state, done)
 
     if not whole and not loop.is_late:
-        _tell(_stopped(loop, caller, done))
+        _tell(stopped(run, caller, loop.interrupt.name or "another process", done, total))
     elif gallery and log:
         references = selection.references if selection else None
         illness = diagnose(gallery.reals, gallery.generated, log.rows, references)
-        _tell(_ended(loop, caller, done, whole, illness))
+        late = None if whole else total
+        _tell(ended(run, caller, done, late, illness))
 
 
 def _tell(text: str) -> None:
@@ -168,17 +178,6 @@ def _total_steps(config: Config, per_epoch: int) -> int:
     if total * config.images_per_step >= config.batch_size * 2**31:
         raise UserError(f"{flag} comes to {total} steps, more than can be counted; ask for fewer")
     return total
-
-
-def _nothing_to_do(run: Run, done: int, total: int, per_epoch: int) -> str:
-    ends = run.config.lengths(per_epoch).items()
-    limits = " and ".join(name for name, end in ends if end == total)
-    if done > total:
-        return (
-            f"{run.folder} has done {done} steps of {total}; to go on leave {limits} out, or raise"
-            " them"
-        )
-    return f"{run.folder} is finished: {done} of {total} steps done; for more, raise {limits}"
 
 
 def _tell_what_starts(run: Run, trainer: Trainer, facts: Facts, done: int) -> None:
@@ -217,31 +216,3 @@ def _draw_missing(gallery: Gallery, trainer: Trainer, checkpoints: Checkpoints, 
         if step < done and not grid_after(step, gallery.run.folder, trainer.per_epoch).exists():
             state = trainer.completed(checkpoints.restore(trainer.state_shape, step))
             gallery.add(on_one_device(state), step, last=False)
-
-
-def _resume(loop: Loop, caller: Caller) -> str:
-    run = loop.run
-    return caller.resume(run.folder) + (" --distributed ..." if run.config.distributed else "")
-
-
-def _stopped(loop: Loop, caller: Caller, done: int) -> str:
-    """Return what stopped the run, and how to go on."""
-    return (
-        f"stopped by {loop.interrupt.name or 'another process'} after step {done} of"
-        f" {loop.trainer.total_steps}, all saved; to resume:\n{_resume(loop, caller)}"
-    )
-
-
-def _ended(loop: Loop, caller: Caller, done: int, whole: bool, illness: str | None) -> str:
-    """Return what was reached, what is wrong with it if anything, and how to go on."""
-    end = f"ended after {done} steps, but {illness}" if illness else f"finished {done} steps"
-    if translates(loop.run.config):
-        end += f"; to translate: {caller.translate(loop.run.folder)}"
-    else:
-        end += f"; to sample: {caller.sample(loop.run.folder)}"
-    if whole:
-        return end
-    return (
-        f"--hours {loop.run.config.hours} are over after step {done} of"
-        f" {loop.trainer.total_steps}; to go on: {_resume(loop, caller)}\n{end}"
-    )

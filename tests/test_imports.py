@@ -22,7 +22,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"outputs", "inputs", "trainer", "diagnosis", "tables"},
     {"metrics"},
     {"runs"},
-    {"resolve", "recipes", "flags"},
+    {"reports", "resolve", "recipes", "flags"},
     {"summary"},
     {"formats"},
     {"loop", "model"},
@@ -32,7 +32,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"starting"},
     {"api"},
     {"__init__"},
-    {"main", "sample", "translate", "evaluate", "compare", "export", "__main__"},
+    {"main", "sample", "translate", "evaluate", "compare", "export", "report", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

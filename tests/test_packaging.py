@@ -58,6 +58,8 @@ def test_a_wheel_has_every_package_and_recipe(clone, tmp_path):
         f"recipes/{name}.py" for name in RECIPES
     }
     assert (installed / "flaxgan" / "py.typed").is_file()
+    page = "from flaxgan.reports.page import html_of; assert 'class Chart' in html_of('{}', 'a')"
+    run("-c", page, cwd=tmp_path, environment={"PYTHONPATH": str(installed)})
     assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"flaxgan"}
     where = {"cwd": tmp_path, "environment": {"PYTHONPATH": str(installed)}}
     assert "(default: 600)" in run(

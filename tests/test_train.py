@@ -1209,5 +1209,7 @@ def test_what_a_resumed_run_can_change():
         "num_processes",
         "process_id",
     }
+    shown = {"tensorboard", "watch", "watch_host"}
     changeable = {name for name, field in fields_of("gan").items() if not field.metadata["fixed"]}
-    assert changeable == trained_with | rates | how_long | how_often | how_computed | where
+    how = how_often | how_computed | where | shown
+    assert changeable == trained_with | rates | how_long | how

@@ -1,5 +1,6 @@
 """Evaluate a run while it trains, and keep the best checkpoint."""
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any, Self
@@ -10,9 +11,11 @@ from flaxgan.pretrained.extractor import Extractor
 from flaxgan.runs.checkpoint import BEST, Checkpoints
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
+from flaxgan.runs.trained import REFERENCES_FILE
 from flaxgan.system.devices import on_one_device
 from flaxgan.system.distributed import agreed
 from flaxgan.system.errors import say
+from flaxgan.system.files import replacing
 from flaxgan.system.signals import Abandoned, Interrupt
 
 
@@ -35,6 +38,7 @@ class Selection:
         """Go on after `step` steps; `extractors` and `log` are the first process's alone."""
         self.references: dict[str, float] = {}  # of the last evaluation: what real images have
         self.config, self.log, self.interrupt = run.config, log, interrupt
+        self.folder = run.folder
         self.caveats: set[str] = set()
         self.judge = judge_of(run.config, dataset, extractors) if extractors else None
         self.best = Checkpoints(run.folder, keep=1, folder=BEST)
@@ -97,6 +101,9 @@ class Selection:
             if entry.get("reference") is not None
         }
         values = {name: entry["value"] for name, entry in measured.items()}
+        beside = {"references": self.references, "caveats": [*comparison.caveats]}
+        with replacing(self.folder / REFERENCES_FILE) as temporary:
+            temporary.write_text(json.dumps(beside, indent=2) + "\n")
         for caveat in set(comparison.caveats) - self.caveats:
             say(f"note: {caveat}", flush=True)
         self.caveats.update(comparison.caveats)

@@ -16,7 +16,8 @@ class Caller:
 
     resume: Callable[[Path], str]  # folder of the run -> what to type to go on with it,
     sample: Callable[[Path], str]  # to sample from it,
-    translate: Callable[[Path], str]  # and to translate with it
+    translate: Callable[[Path], str]  # to translate with it,
+    evaluate: Callable[[Path], str]  # and to measure it
     command: str = ""  # as it was typed, for config.json
     owns_process: bool = False  # nothing else runs in it, so that it may end it
     on_log: Callable[[dict[str, Any]], None] | None = None  # is called with each row of the log,
@@ -32,9 +33,11 @@ COMMAND_LINE = Caller(
     _command("main --run-dir "),
     _command("sample "),
     lambda folder: f"{_command('translate ')(folder)} PICTURE --output FOLDER",
+    _command("evaluate "),
 )
 PYTHON = Caller(
     lambda folder: f"flaxgan.train(run_dir={str(folder)!r})",
     lambda folder: f"flaxgan.load({str(folder)!r}).sample(64)",
     lambda folder: f"flaxgan.load({str(folder)!r}).translate(images)",
+    lambda folder: f"flaxgan.evaluate({str(folder)!r})",
 )

@@ -1,5 +1,7 @@
 """Read what a run has logged, as columns."""
 
+import csv
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -7,6 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from flaxgan.runs.metrics_log import logged
+from flaxgan.system.errors import UserError
+from flaxgan.system.files import replacing
 
 SPEED = "images_per_second"  # is in each row of the training, and in none of an evaluation
 
@@ -53,6 +57,21 @@ class History(Mapping[str, np.ndarray]):
         if all(type(value) is int for value in values):
             return np.array(values, np.int64)
         return np.array([np.nan if value is None else value for value in values], np.float64)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write all columns as CSV, a line for each row, empty where it has no value; return where.
+
+        The file is replaced as a whole. Raises UserError if it can't be written.
+        """
+        path = Path(path).expanduser()
+        try:
+            with replacing(path) as temporary, temporary.open("w", newline="") as file:
+                writer = csv.DictWriter(file, self._names, restval="")
+                writer.writeheader()
+                writer.writerows(self.rows)
+        except OSError as error:
+            raise UserError(f"{path} can't be written: {error.strerror}") from error
+        return path
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

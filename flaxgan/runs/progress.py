@@ -45,14 +45,35 @@ def _listed(values: Any) -> list[float | None]:
     return values.tolist()
 
 
+def duration(seconds: float) -> str:
+    """Return a time in words: '45 s', '12 min', '3 h 20 min', '2 d 4 h'."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
 class Reporter:
     """Write the metrics of each step to the log and the screen, and look for divergence in them."""
 
     def __init__(
-        self, config: Config, log: MetricsLog | None, step: int, total: int, per_epoch: int
+        self,
+        config: Config,
+        log: MetricsLog | None,
+        step: int,
+        total: int,
+        per_epoch: int,
+        deadline: float = math.inf,
     ):
-        """Go on after `step` of `total` steps; `log`: of the process that writes, else None."""
+        """Go on after `step` of `total` steps, but not beyond `deadline`, by time.monotonic.
+
+        `log`: of the process that writes, else None.
+        """
         self.config, self.log, self.per_epoch = config, log, per_epoch
+        self.deadline, self.speed = deadline, 0.0  # pictures a second, of the last row
         self.step = step  # the last that was reported
         self.ahead = 0  # steps that may be unreported, beyond the newest dispatch
         self._printed = time.monotonic()
@@ -115,6 +136,7 @@ class Reporter:
             "epoch": epoch,
             "images_seen": self.step * self.config.images_per_step,
         }
+        self.speed = speed
         self.log.append(counts | metrics | {"images_per_second": round(speed, 2)})
 
         bar = self._bar
@@ -123,13 +145,37 @@ class Reporter:
             f"{name} {value:.3f}" for name, value in metrics.items() if name.endswith("loss")
         )
         numbers = f"{losses}  {speed:.1f} images/s"
+        now = self.now()
+        if now["next_evaluation"] is not None:
+            numbers += f"  evaluation in {duration(now['next_evaluation'])}"
         bar.set_description(where, refresh=False)
         bar.set_postfix_str(numbers)
         if bar.disable and (
             self.step == bar.total or time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES
         ):
-            say(f"{where}  step {self.step}/{bar.total}  {numbers}", flush=True)
+            left = "" if self.step == bar.total else f"  {duration(now['left'])} left"
+            say(f"{where}  step {self.step}/{bar.total}  {numbers}{left}", flush=True)
             self._printed = time.monotonic()
+
+    def now(self) -> dict[str, Any]:
+        """Return how far the training is, and the seconds left and to the next evaluation.
+
+        The evaluations' own time is not counted. May be called in any thread.
+        """
+        step, total, speed = self.step, self._bar.total, self.speed
+        per_second = speed / self.config.images_per_step
+        every = self.config.steps_every("evaluate_every", self.per_epoch)
+        left = min(total, step - step % every + every) - step if every and step < total else None
+        by_deadline = max(0.0, self.deadline - time.monotonic())
+        return {
+            "step": step,
+            "total": total,
+            "epoch": step / self.per_epoch,
+            "images_seen": step * self.config.images_per_step,
+            "speed": speed or None,
+            "left": min(by_deadline, (total - step) / per_second) if per_second else None,
+            "next_evaluation": left / per_second if left and per_second else None,
+        }
 
     def __enter__(self) -> Self:
         return self

@@ -2,6 +2,8 @@
 
 import datetime
 import importlib.metadata
+import os
+import platform
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,10 @@ def start_of(step: int, command: str) -> dict[str, Any]:
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": command,
         "device": jax.devices()[0].device_kind,
+        "devices": len(jax.devices()),
+        "processors": os.cpu_count(),
+        "system": platform.platform(terse=True),
+        "python_version": platform.python_version(),
         "jax_version": jax.__version__,
         "flax_version": importlib.metadata.version("flax"),
     }

@@ -6,10 +6,10 @@ matplotlib takes a second, for which no device should wait.
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -23,11 +23,25 @@ from flaxgan.runs.views import view_of
 from flaxgan.system.attempts import Attempts
 
 OnSnapshot = Callable[[np.ndarray, int], None]  # of images, uint8 (N, H, W, C), and their step
-SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces
+SHARE_OF_TIME = 0.02  # at most, for the figures that each epoch replaces, and the report
 # states to be drawn; on a GPU an epoch may be over sooner than its images are drawn
 MOST_WAITING = 8
 # seconds that drawing keeps Python from the thread that feeds the device; steps may be as short
 SWITCH_INTERVAL = 5e-4
+
+
+class Drawn(NamedTuple):
+    """Tell a follower what has been drawn, in the thread that draws."""
+
+    step: int
+    path: Path | None  # of the grid of images, which is about to be written
+    pixels: np.ndarray | None  # of that grid, uint8 (H, W, 1 or 3)
+    rows: list[dict[str, Any]]  # of the log
+    figures: bool  # whether the figures were drawn anew
+    last: bool  # whether the training ends
+
+
+Followers = Mapping[str, Callable[[Drawn], None]]  # by what they write
 
 
 def grid_after(step: int, run_dir: Path, per_epoch: int) -> Path:
@@ -62,10 +76,12 @@ class Gallery:
         log: MetricsLog,
         per_epoch: int,
         on_snapshot: OnSnapshot | None = None,
+        followers: Followers | None = None,
     ):
         """Save a grid of real images now.
 
-        `on_snapshot`: is called with what is drawn later, in the thread of `add`.
+        `on_snapshot`: is called with what is drawn later, in the thread of `add`; `followers` in
+        the thread that draws, now and later.
         """
         self.run, self.log, self.per_epoch, self._on_snapshot = run, log, per_epoch, on_snapshot
         self._attempt = Attempts(run.folder)
@@ -77,7 +93,10 @@ class Gallery:
         grid_after(0, run.folder, per_epoch).parent.mkdir(exist_ok=True)
         self._pool, self._switch_interval = ThreadPoolExecutor(1), sys.getswitchinterval()
         self._drawn: deque[Future[tuple[np.ndarray | None, int]]] = deque()
-        self._next_figures = 0.0
+        self._next_figures, self._followers = 0.0, followers or {}
+        rows = list(log.rows)
+        step = max((row["step"] for row in rows), default=0)
+        self._pool.submit(self._tell, Drawn(step, None, None, rows, figures=True, last=False))
         self.generated = np.zeros((0, *self.reals.shape[1:]), np.uint8)  # what was drawn last
 
     def rehearse(self, state: Any) -> None:
@@ -115,13 +134,17 @@ class Gallery:
         generated = None
         with self._attempt("generated pictures"):
             self.generated = generated = self._view.images(state)
+            sheet = self._view.sheet(state, generated, self._attempt)
+            path = grid_after(step, self.run.folder, self.per_epoch)
             began = time.monotonic()
-            if last or began >= self._next_figures:
+            due = last or began >= self._next_figures
+            if due:
                 self._draw_figures(generated, rows, step)
+            self._tell(Drawn(step, path, sheet, rows, due, last))
+            if due:
                 now = time.monotonic()
                 self._next_figures = now + (now - began) / SHARE_OF_TIME
-            sheet = self._view.sheet(state, generated, self._attempt)
-            save_image(grid_after(step, self.run.folder, self.per_epoch), sheet)
+            save_image(path, sheet)
         return generated, step
 
     def _draw_figures(self, generated: np.ndarray, rows: list[dict[str, Any]], step: int) -> None:
@@ -133,6 +156,11 @@ class Gallery:
             )
         with self._attempt("losses.png"):
             save_losses(self.run.folder / "losses.png", rows, title, self.per_epoch)
+
+    def _tell(self, drawn: Drawn) -> None:
+        for name, follower in self._followers.items():
+            with self._attempt(name):
+                follower(drawn)
 
     def __enter__(self) -> Self:
         sys.setswitchinterval(SWITCH_INTERVAL)

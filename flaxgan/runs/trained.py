@@ -1,5 +1,7 @@
 """Read what the folder of a trained run says of it: its configuration and its data."""
 
+import contextlib
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +13,11 @@ from flaxgan.runs.schema import LARGEST, parsed
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import read_text, require_outside
 
+REFERENCES_FILE = "references.json"  # what real pictures have, beside the log's evaluations
 RUN_FILES = (  # files and folders of a run, which it writes and reads alone
     *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
     *("generated_images", "real_images.png", "real_vs_generated.png", "losses.png"),
+    *("report.html", REFERENCES_FILE, "tensorboard"),
 )
 
 
@@ -54,14 +58,31 @@ def require_apart(output: Path, run_dir: Path, config: Config) -> None:
     require_outside(output, files, "which belongs to the run")
 
 
-def read_config(run_dir: Path) -> tuple[dict[str, Any], Config]:
+def read_references(run_dir: Path) -> dict[str, Any]:
+    """Return the references of a run's last evaluation, and its caveats; empty if not known."""
+    found: dict[str, Any] = {"references": {}, "caveats": []}
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        saved = json.loads(read_text(run_dir / REFERENCES_FILE, LARGEST))
+        if isinstance(saved, dict):
+            numbers, texts = saved.get("references"), saved.get("caveats")
+            if isinstance(numbers, dict):
+                found["references"] = {
+                    name: x for name, x in numbers.items() if type(x) in (int, float)
+                }
+            if isinstance(texts, list):
+                found["caveats"] = [text for text in texts if isinstance(text, str)]
+    return found
+
+
+def read_config(run_dir: Path, any_version: bool = False) -> tuple[dict[str, Any], Config]:
     """Return config.json as it is, and the configuration in it.
 
+    With `any_version` also that of a run whose checkpoints this version can't read.
     Raises UserError if there is none, or if it says what no run says.
     """
     path = run_dir / "config.json"
     try:
-        return parsed_config(read_text(path, LARGEST), run_dir)
+        return parsed_config(read_text(path, LARGEST), run_dir, any_version)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
             f"{run_dir} is no run of flaxgan: there is no {path}; name a run's folder"
@@ -74,17 +95,20 @@ def read_config(run_dir: Path) -> tuple[dict[str, Any], Config]:
         ) from error
 
 
-def parsed_config(text: str, run_dir: Path) -> tuple[dict[str, Any], Config]:
+def parsed_config(
+    text: str, run_dir: Path, any_version: bool = False
+) -> tuple[dict[str, Any], Config]:
     """Return the content of a config.json, and the configuration in it.
 
-    Raises UserError if another version wrote it, and ValueError, of which that is one, if it says
-    what no run says.
+    Raises UserError if another version wrote it, unless `any_version`; and ValueError, of which
+    that is one, if it says what no run says.
     """
     try:
         saved = parsed(text)
         if missing := {"dataset", "image_size", "channels"} - saved.keys():
             raise ValueError(f"it does not say {', '.join(sorted(missing))}")
-        require_this_version(saved)
+        if not any_version:
+            require_this_version(saved)
         return saved, Config.from_dict(saved, run_dir=str(run_dir))
     except (TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error

@@ -116,6 +116,27 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def in_use(folder: Path) -> bool:
+    """Tell whether a process holds `folder` (see `locked`); where there are no locks, never."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        return False
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
 def cache_dir() -> Path:
     """Return $FLAXGAN_CACHE, or else a folder flaxgan in the user's cache folder.
 
