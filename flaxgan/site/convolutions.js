@@ -1,6 +1,7 @@
+"use strict";
+
 // Convolutions of ONNX, (N, C, H, W), as products of matrices.
 function convolutions(products) {
-  "use strict";
 
   // Writes columns of a matrix whose number (i, j) is data[start + i * stepK + j * stepN].
   function filler(data, k, start, stepK, stepN) {
@@ -81,5 +82,42 @@ function convolutions(products) {
     return { shape: [n, m * group, h, w], data: out };
   }
 
-  return { filler, operators: { Conv: conv, ConvTranspose: convTranspose } };
+  function maxPool([x], { kernel_shape: [kh, kw], strides }) {
+    const [n, channels, H, W] = x.shape;
+    const h = Math.floor((H - kh) / strides[0]) + 1, w = Math.floor((W - kw) / strides[1]) + 1;
+    const out = new Float32Array(n * channels * h * w).fill(-Infinity);
+    for (let to = 0; to < out.length; to++) {
+      const plane = Math.floor(to / h / w) * H * W, column = (to % w) * strides[1];
+      const row = (Math.floor(to / w) % h) * strides[0];
+      for (let i = row; i < row + kh; i++)
+        for (let j = column; j < column + kw; j++)
+          out[to] = Math.max(out[to], x.data[plane + i * W + j]);
+    }
+    return { shape: [n, channels, h, w], data: out };
+  }
+
+  // So many times as large, between the middles of pixels (half_pixel).
+  function resize([x, , scales], { mode }) {
+    const [n, channels, H, W] = x.shape, [h, w] = [H * scales.data[2], W * scales.data[3]];
+    const weights = (side, from) => Array.from({ length: side }, (_, i) => {
+      const at = Math.min(Math.max((i + 0.5) * from / side - 0.5, 0), from - 1);
+      if (mode === "nearest") return [Math.ceil(at - 0.5), Math.ceil(at - 0.5), 0];
+      return [Math.floor(at), Math.min(Math.floor(at) + 1, from - 1), at % 1];
+    });
+    const [rows, columns] = [weights(h, H), weights(w, W)];
+    const out = new Float32Array(n * channels * h * w);
+    for (let plane = 0, to = 0; plane < n * channels * H * W; plane += H * W)
+      for (const [top, bottom, down] of rows)
+        for (const [left, right, along] of columns) {
+          const [a, b, c, d] = [top * W + left, top * W + right, bottom * W + left,
+            bottom * W + right].map((i) => x.data[plane + i]);
+          out[to++] = (a * (1 - along) + b * along) * (1 - down) + (c * (1 - along) + d * along) * down;
+        }
+    return { shape: [n, channels, h, w], data: out };
+  }
+
+  return {
+    filler,
+    operators: { Conv: conv, ConvTranspose: convTranspose, MaxPool: maxPool, Resize: resize },
+  };
 }

@@ -1,6 +1,7 @@
+"use strict";
+
 // What the worker does: reads the model once, then draws what it is asked for, one after the other.
 function engine(latents, { OPS, tensor }) {
-  "use strict";
   let model, constants, directions, lastUse;
 
   function bytes(base64) {
@@ -102,7 +103,7 @@ function engine(latents, { OPS, tensor }) {
 // A worker of the functions themselves, so that the page also runs from a disk, where a browser
 // opens no file for a worker.
 function startEngine() {
-  const source = `${products}${convolutions}${runner}${latents}${engine}
+  const source = `"use strict";${products}${convolutions}${runner}${latents}${engine}
     const matrices = products();
     engine(latents(), runner(matrices, convolutions(matrices)));`;
   const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));

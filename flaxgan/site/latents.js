@@ -1,7 +1,8 @@
+"use strict";
+
 // The z and the classes of a seed, as JAX draws them: threefry-2x32 (Salmon et al. 2011), a key for
 // each row, and the inverse error function as XLA has it. So a seed's pictures are Python's.
 function latents() {
-  "use strict";
   const SAMPLING = 2, NOT_A_ROW = 0xffffffff; // flaxgan/rng.py, flaxgan/methods/sampling.py
   const ROTATIONS = [[13, 15, 26, 6], [17, 29, 16, 24]];
   const bits = new DataView(new ArrayBuffer(4));

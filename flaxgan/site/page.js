@@ -1,6 +1,7 @@
+"use strict";
+
 // The page of a generator: its controls, and the pictures that they ask the engine for.
 (function page() {
-  "use strict";
   const TILES = 16, LONGEST_NAME = 60, NO_TRUNCATION = 3;
   const byId = (id) => document.getElementById(id);
   const listen = (id, event, action) => byId(id).addEventListener(event, action);

@@ -1,9 +1,10 @@
+"use strict";
+
 // Products of matrices, as WebAssembly with SIMD that is assembled here, byte by byte.
 //
 // A product C = A B is computed 4 rows by 8 columns at a time. A is packed as panels of 4 rows
 // (k, 4), B as panels of 8 columns (k, 8), so that the innermost loop reads both in order.
 function products() {
-  "use strict";
   const ROWS = 4, COLUMNS = 8, PAGE = 65536;
   const AT_ONCE = 1 << 16; // numbers of B that are packed at once; they stay in the second cache
   const code = assembled();

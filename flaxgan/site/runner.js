@@ -1,6 +1,7 @@
+"use strict";
+
 // Runs a graph of ONNX operators (flaxgan/formats/graph.py) on tensors { shape, data }.
 function runner(products, convolutions) {
-  "use strict";
   const size = (shape) => shape.reduce((a, b) => a * b, 1);
   const tensor = (shape, data) => ({ shape, data });
   const like = (data, n) => new data.constructor(n);
@@ -86,7 +87,7 @@ function runner(products, convolutions) {
     return tensor(keepdims ? kept : kept.filter((_, i) => !over.has(i)), out);
   };
 
-  function matMul([a, b], node) {
+  function matMul([a, b], _, node) {
     const shape = common(a.shape.slice(0, -2), b.shape.slice(0, -2));
     const [m, k] = a.shape.slice(-2), n = b.shape.at(-1), out = new Float32Array(size(shape) * m * n);
     const starts = [];
@@ -117,58 +118,32 @@ function runner(products, convolutions) {
     return tensor([...shape, m, n], out);
   }
 
-  const turned = (x) => read(x, [...x.shape].reverse(), stepsOf(x.shape).reverse());
-
-  function gemm([a, b, c], { transA, transB, alpha = 1, beta = 1 }, node) {
-    let y = matMul([transA ? turned(a) : a, transB ? turned(b) : b], transB ? undefined : node);
-    if (alpha !== 1) y = each((x) => x * alpha)([y]);
-    return c ? OPS.Add([y, beta === 1 ? c : each((x) => x * beta)([c])]) : y;
-  }
-
-  function slice([x, starts, ends, axes, steps]) {
-    const shape = [...x.shape], by = stepsOf(x.shape);
-    let start = 0;
-    numbers(starts).forEach((first, i) => {
-      const at = axis(axes ? axes.data[i] : i, shape.length), step = steps ? steps.data[i] : 1;
-      const side = x.shape[at], clamp = (index, low, high) =>
-        Math.min(Math.max(index < 0 ? index + side : index, low), high);
-      const from = clamp(first, 0, step < 0 ? side - 1 : side);
-      const to = ends.data[i] < -side ? (step < 0 ? -1 : 0)
-        : clamp(ends.data[i], step < 0 ? -1 : 0, side);
-      shape[at] = Math.max(0, Math.ceil((to - from) / step));
-      start += from * by[at];
-      by[at] *= step;
-    });
-    return read(x, shape, by, start);
-  }
-
-  const SOURCES = { // of a pixel that is added around a picture
-    edge: (i, side) => Math.min(Math.max(i, 0), side - 1),
-    reflect: (i, side) => (side === 1 ? 0 : side - 1 - Math.abs(side - 1 - (Math.abs(i) % (2 * side - 2)))),
-    constant: (i, side) => (i < 0 || i >= side ? -1 : i),
-  };
-
-  function pad([x, pads, value, axes], { mode = "constant" }) {
-    const named = axes ? numbers(axes).map((i) => axis(i, x.shape.length)) : [...x.shape.keys()];
-    return named.reduce((y, at, i) => {
-      const side = y.shape[at], before = pads.data[i], after = pads.data[i + named.length];
+  // Continues x along its axes, mirrored at its edges, or by zeros.
+  function pad([x, pads], { mode = "constant" }) {
+    const rank = x.shape.length, mirrored = (i, side) => {
+      const round = Math.max(1, 2 * side - 2), at = ((i % round) + round) % round;
+      return Math.min(at, round - at);
+    };
+    return x.shape.reduce((y, side, at) => {
+      const [before, after] = [pads.data[at], pads.data[at + rank]];
       if (!before && !after) return y;
-      const indices = Array.from({ length: side + before + after },
-        (_, j) => SOURCES[mode](j - before, side));
-      return gathered(y, indices, at, [indices.length], value ? value.data[0] : 0);
+      const indices = Array.from({ length: side + before + after }, (_, j) => j - before);
+      const sources = indices.map((i) =>
+        (mode === "reflect" ? mirrored(i, side) : i >= 0 && i < side ? i : -1));
+      return gathered(y, sources, at, [sources.length]);
     }, x);
   }
 
-  // Takes these indices along an axis; -1 is `empty`.
-  function gathered(x, indices, at, shape, empty = 0) {
+  // Takes these indices along an axis; -1 is 0.
+  function gathered(x, indices, at, shape) {
     const inner = size(x.shape.slice(at + 1)), outer = size(x.shape.slice(0, at));
     const out = like(x.data, outer * indices.length * inner);
     let to = 0;
     for (let i = 0; i < outer; i++)
       for (const index of indices) {
         const from = (i * x.shape[at] + index) * inner;
-        if (index < 0) out.fill(empty, to, to + inner);
-        else for (let j = 0; j < inner; j++) out[to + j] = x.data[from + j];
+        if (index >= 0)
+          for (let j = 0; j < inner; j++) out[to + j] = x.data[from + j];
         to += inner;
       }
     return tensor([...x.shape.slice(0, at), ...shape, ...x.shape.slice(at + 1)], out);
@@ -207,74 +182,53 @@ function runner(products, convolutions) {
     return read(x, order.map((i) => x.shape[i]), order.map((i) => steps[i]));
   }
 
+  // Each channel of each picture with mean 0 and variance 1, times a scale, plus a bias.
+  function instanceNorm([x, scale, bias], { epsilon = 1e-5 }) {
+    const [n, channels] = x.shape, pixels = x.data.length / n / channels;
+    const out = new Float32Array(x.data.length);
+    for (let plane = 0; plane < n * channels; plane++) {
+      const values = x.data.subarray(plane * pixels, (plane + 1) * pixels);
+      let mean = 0, variance = 0;
+      for (const value of values) mean += value / pixels;
+      for (const value of values) variance += (value - mean) ** 2 / pixels;
+      const factor = scale.data[plane % channels] / Math.sqrt(variance + epsilon);
+      const shift = bias.data[plane % channels] - mean * factor;
+      for (let i = 0; i < pixels; i++) out[plane * pixels + i] = values[i] * factor + shift;
+    }
+    return tensor(x.shape, out);
+  }
+
   function softmax([x], { axis: at = -1 }) {
     const axes = tensor([1], [at]), highest = OPS.ReduceMax([x, axes]);
     const y = OPS.Exp([OPS.Sub([x, highest])]);
     return OPS.Div([y, OPS.ReduceSum([y, axes])]);
   }
 
-  function squeezed([x, axes], { axes: named }) {
-    const gone = (numbers(axes) ?? named)?.map((i) => axis(i, x.shape.length));
-    return tensor(x.shape.filter((side, i) => (gone ? !gone.includes(i) : side !== 1)), x.data);
-  }
-
-  function unsqueezed([x, axes], { axes: named }) {
-    const added = numbers(axes) ?? named, rank = x.shape.length + added.length;
-    const places = new Set(added.map((i) => axis(i, rank))), sides = [...x.shape];
-    return tensor(Array.from({ length: rank }, (_, i) => (places.has(i) ? 1 : sides.shift())), x.data);
-  }
-
-  const ARRAYS = { 1: Float32Array, 2: Uint8Array, 6: Int32Array, 7: Int32Array, 9: Uint8Array };
-  const even = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
   const power = (a, b) => (b === 2 ? a * a : a ** b);
 
   const OPS = {
     ...convolutions.operators,
     Add: both((a, b) => a + b), Sub: both((a, b) => a - b), Mul: both((a, b) => a * b),
-    Div: both((a, b) => a / b), Pow: both(power),
-    Max: both(Math.max), Min: both(Math.min),
-    Less: both((a, b) => a < b, true), Greater: both((a, b) => a > b, true),
-    GreaterOrEqual: both((a, b) => a >= b, true), LessOrEqual: both((a, b) => a <= b, true),
-    Equal: both((a, b) => a === b, true), And: both((a, b) => a && b, true),
+    Div: both((a, b) => a / b), Pow: both(power), Max: both(Math.max), Min: both(Math.min),
+    Less: both((a, b) => a < b, true), LessOrEqual: both((a, b) => a <= b, true),
+    Greater: both((a, b) => a > b, true), GreaterOrEqual: both((a, b) => a >= b, true),
     Where: ([test, a, b]) => {
       const shape = common(test.shape, common(a.shape, b.shape));
       const [t, x, y] = [test, a, b].map((z) => read(z, shape, spread(z.shape, shape)).data);
       return tensor(shape, x.map((value, i) => (t[i] ? value : y[i])));
     },
-    Relu: each((x) => (x > 0 ? x : 0)), Tanh: each(Math.tanh), Exp: each(Math.exp),
-    Sigmoid: each((x) => 1 / (1 + Math.exp(-x))), Sqrt: each(Math.sqrt), Neg: each((x) => -x),
-    Abs: each(Math.abs), Log: each(Math.log), Reciprocal: each((x) => 1 / x),
-    Round: each(even), Floor: each(Math.floor), Not: each((x) => (x ? 0 : 1)),
-    Identity: ([x]) => x,
+    Abs: each(Math.abs), Cos: each(Math.cos), Exp: each(Math.exp), Floor: each(Math.floor),
+    Log: each(Math.log), Neg: each((x) => -x), Reciprocal: each((x) => 1 / x),
+    Relu: each((x) => (x > 0 ? x : 0)), Sigmoid: each((x) => 1 / (1 + Math.exp(-x))),
+    Sin: each(Math.sin), Sqrt: each(Math.sqrt), Tanh: each(Math.tanh),
     LeakyRelu: ([x], { alpha = 0.01 }) => each((y) => (y > 0 ? y : alpha * y))([x]),
-    PRelu: both((x, slope) => (x > 0 ? x : slope * x)),
-    Clip: ([x, low, high]) => {
-      const [least, most] = [low?.data[0] ?? -Infinity, high?.data[0] ?? Infinity];
-      return each((y) => Math.min(Math.max(y, least), most))([x]);
-    },
     ReduceSum: reduced((a, b) => a + b, 0), ReduceMax: reduced(Math.max, -Infinity),
-    ReduceMin: reduced(Math.min, Infinity),
-    ReduceMean: reduced((a, b) => a + b, 0, (sum, count) => sum / count),
-    ReduceSumSquare: reduced((a, b) => a + b * b, 0),
-    ReduceL2: reduced((a, b) => a + b * b, 0, Math.sqrt),
-    Softmax: softmax, MatMul: (inputs, _, node) => matMul(inputs, node),
-    Gemm: gemm, Slice: slice, Pad: pad,
-    Gather: ([x, at], { axis: along = 0 }) => {
-      const by = axis(along, x.shape.length);
-      return gathered(x, numbers(at).map((i) => axis(i, x.shape[by])), by, at.shape);
-    },
+    Softmax: softmax, MatMul: matMul, Pad: pad, InstanceNormalization: instanceNorm,
+    Gather: ([x, at], { axis: along = 0 }) =>
+      gathered(x, numbers(at), axis(along, x.shape.length), at.shape),
     Concat: (xs, { axis: at }) => concat(xs, axis(at, xs[0].shape.length)),
-    Reshape: reshape, Squeeze: squeezed, Unsqueeze: unsqueezed, DepthToSpace: depthToSpace,
-    Flatten: ([x], { axis: at = 1 }) =>
-      tensor([size(x.shape.slice(0, at)), size(x.shape.slice(at))], x.data),
-    Expand: ([x, wanted]) => {
-      const shape = common(x.shape, numbers(wanted));
-      return read(x, shape, spread(x.shape, shape));
-    },
-    Transpose: ([x], { perm }) => transposed(x, perm ?? [...x.shape.keys()].reverse()),
-    Cast: ([x], { to }) => tensor(x.shape, to === 9 ? Uint8Array.from(x.data, (y) => (y ? 1 : 0))
-      : ARRAYS[to].from(x.data)),
-    Shape: ([x]) => tensor([x.shape.length], Int32Array.from(x.shape)),
+    Reshape: reshape, DepthToSpace: depthToSpace, Identity: ([x]) => x,
+    Transpose: ([x], { perm }) => transposed(x, perm),
   };
   return { OPS, tensor };
 }

@@ -1,10 +1,11 @@
+"use strict";
+
 // What is shown, and how an address says it.
 //
 // A point is { seed, picture, label, truncation, sliders }: picture i of a seed, of a class (null:
 // as in training), moved along the directions. What is shown is { from, to, mix }: a point, and how
 // far it is on the way to another.
 function states(model) {
-  "use strict";
   const SLIDERS = model.directions?.shape[0] ?? 0, LARGEST_SEED = 2 ** 32 - 1;
 
   const within = (low, high) => (text) => {

@@ -1,6 +1,7 @@
+"use strict";
+
 // The page of a network that translates pictures: one is chosen, and its translation is shown.
 function translation(model, ask, { byId, listen, put, save, tell }) {
-  "use strict";
   const [height, width] = model.size;
 
   // The middle of a picture, as large as fits, in the size of those that the network was trained on.
