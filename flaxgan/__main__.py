@@ -11,7 +11,10 @@ from flaxgan.recipes import summaries
 from flaxgan.system.errors import exit_on_user_error
 
 # of the program flaxgan, and their modules
-COMMANDS = {"train": "main", "sample": "sample", "translate": "translate", "evaluate": "evaluate"}
+COMMANDS = {
+    "train": "main",
+    **{name: name for name in ("sample", "translate", "evaluate", "page", "video")},
+}
 
 
 def _listed(lines: dict[str, str]) -> str:

@@ -18,9 +18,10 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"pretrained"},
     {"data", "models"},
     {"methods", "presets", "plots", "request"},
+    {"formats"},
     {"curves"},
     {"outputs", "inputs", "trainer", "diagnosis", "tables"},
-    {"metrics"},
+    {"film", "metrics"},
     {"runs"},
     {"resolve", "recipes", "flags"},
     {"summary"},
@@ -31,7 +32,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"starting"},
     {"api"},
     {"__init__"},
-    {"main", "sample", "translate", "evaluate", "__main__"},
+    {"main", "sample", "translate", "evaluate", "page", "video", "__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,4 +1,4 @@
-"""A folder with a page in which a browser runs a network: flaxgan/site, and the network beside it."""
+"""A folder with a page in which a browser runs a network: flaxgan/site, and the network."""
 
 import base64
 import importlib.resources
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from flaxgan.formats.graph import Graph
+
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import TEMPORARY
 
@@ -20,10 +20,13 @@ SLIDERS = 16
 SMALL = 1024  # numbers of a constant that is never rounded: it would hardly be smaller
 # The operators of flaxgan/site/runner.js and convolutions.js.
 OPERATORS = frozenset(
-    "Abs Add Concat Conv ConvTranspose Cos DepthToSpace Div Exp Floor Gather Greater GreaterOrEqual"
-    " Identity InstanceNormalization LeakyRelu Less LessOrEqual Log MatMul Max MaxPool Min Mul Neg"
-    " Pad Pow Reciprocal ReduceMax ReduceSum Relu Reshape Resize Sigmoid Sin Softmax Sqrt Sub Tanh"
-    " Transpose Where Pow".split()
+    (
+        *("Abs", "Add", "Concat", "Conv", "ConvTranspose", "Cos", "DepthToSpace", "Div", "Exp"),
+        *("Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "InstanceNormalization"),
+        *("LeakyRelu", "Less", "LessOrEqual", "Log", "MatMul", "Max", "MaxPool", "Min", "Mul"),
+        *("Neg", "Pad", "Pow", "Reciprocal", "ReduceMax", "ReduceSum", "Relu", "Reshape", "Resize"),
+        *("Sigmoid", "Sin", "Softmax", "Sqrt", "Sub", "Tanh", "Transpose", "Where"),
+    )
 )
 
 
@@ -84,7 +87,9 @@ def require_new(folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            raise UserError(f"--output {folder} is there already; name another folder, or remove it")
+            raise UserError(
+                f"--output {folder} is there already; name another folder, or remove it"
+            )
         trial = _beside(folder)
         trial.mkdir()
         trial.rmdir()

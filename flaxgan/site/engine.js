@@ -63,7 +63,7 @@ function engine(latents, { OPS, tensor }) {
   function draw({ from, to, mix }) {
     const z = mix ? latents.between(point(from), point(to), mix) : point(from);
     const inputs = { z: tensor([1, z.length], z) };
-    const label = model.classCounts && classOf(mix >= 0.5 ? to : from);
+    const label = model.classCounts ? classOf(mix >= 0.5 ? to : from) : null;
     if (model.classCounts) inputs.label = tensor([1], Int32Array.of(label));
     return { ...pixels(run(inputs)), label };
   }

@@ -67,7 +67,7 @@
     const still = (from) => ({ from, to: from, mix: 0 });
     let shown = parse(location.hash), tiles = "", address;
 
-    const nameOf = (label) => (label === undefined ? "" : cut(model.classNames[label]));
+    const nameOf = (label) => (label === null ? "" : cut(model.classNames[label]));
     function caption({ label }) {
       const { from, to, mix } = shown, name = nameOf(label);
       const where = mix
@@ -230,6 +230,7 @@
       shown = parse(location.hash);
       show();
     });
+    byId("shape").hidden = !SLIDERS;
     byId("grow").hidden = false;
     show();
   }
