@@ -1,6 +1,7 @@
 """A trained generator, loaded to sample from."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from flaxgan.data.derived import grey
 from flaxgan.data.forms import source_channels
 from flaxgan.methods import method_of, to_sample, translates
 from flaxgan.methods.filled import translated
-from flaxgan.methods.sampling import between, first_latents, random_classes
+from flaxgan.methods.sampling import between, draw, first_latents, random_classes
+from flaxgan.methods.translation import translate
 from flaxgan.request import Label, Request, class_ids
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
@@ -49,11 +51,8 @@ class Model:
         config = self.run.config
         state = load(self.run, checkpoint_name(checkpoint), self.device, to_sample(config))
         self.step = int(state.step)  # of the checkpoint
-        self._images_of, self._translators = None, {}
-        if translates(config):
-            self._translators = method_of(config).translators(state, config)
-        else:
-            self._images_of = method_of(config).sampler(state, config, self.run.class_counts)
+        # "result" and, of a cyclegan, "back"
+        self.generators = method_of(config).generators(state, self.run.class_counts)
 
     @property
     def config(self) -> Config:
@@ -100,7 +99,7 @@ class Model:
 
         Raises UserError for what contradicts itself, or for classes that the run does not have.
         """
-        if self._images_of is None:
+        if translates(self.config):
             raise UserError(
                 f"{self.config.run_dir} translates pictures, and draws none of its own; give it"
                 " some: python -m flaxgan.translate RUN PICTURE ..., in Python model.translate"
@@ -122,8 +121,7 @@ class Model:
         else:
             z = first_latents(seed, request.each, latent_dim, truncation=truncation)
         rows = self._rows(labels, seed, len(z), interpolate is not None)
-        batches = [{"z": z} if row is None else {"z": z, "label": row} for row in rows]
-        return np.concatenate([self._images_of(batch) for batch in batches])
+        return np.concatenate([draw(self.generators["result"], z, row) for row in rows])
 
     def _rows(
         self, labels: Label | Sequence[Label] | np.ndarray | None, seed: int, each: int, one: bool
@@ -156,12 +154,12 @@ class Model:
         not translate, or not back.
         """
         asked = "back" if backwards else "result"
-        if not self._translators:
+        if not translates(self.config):
             raise UserError(
                 f"{self.config.run_dir} makes pictures of noise, and translates none; to sample:"
                 " python -m flaxgan.sample RUN, in Python model.sample"
             )
-        if asked not in self._translators:
+        if asked not in self.generators:
             raise UserError(
                 f"--backwards is for --method cyclegan, and {self.config.run_dir} is"
                 f" {self.config.method}; leave it out"
@@ -169,7 +167,7 @@ class Model:
         images = checked(images, where="what is to be translated").images
         channels = self.config.channels if backwards else source_channels(self.config)
         images = grey(images) if channels == 1 else images.repeat(channels // images.shape[-1], -1)
-        return translated(self._translators[asked], images, self.config)
+        return translated(partial(translate, self.generators[asked]), images, self.config)
 
     def __repr__(self) -> str:
         return (

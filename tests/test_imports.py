@@ -25,6 +25,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"runs"},
     {"resolve", "recipes", "flags"},
     {"summary"},
+    {"formats"},
     {"loop", "model"},
     {"training"},
     {"measure"},

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from flaxgan.convolutions import stride1, thin, winograd3x3
+from flaxgan.convolutions import plain, stride1, thin, winograd3x3
 from flaxgan.convolutions.im2col import IM2COL
 from flaxgan.convolutions.lowering import Lowering
 from flaxgan.convolutions.winograd import F2, F4
@@ -74,12 +74,16 @@ def conv4x4(x: Array, kernel: Array) -> Array:
 
     (N, H, W, I), (4, 4, I, O) -> (N, ceil(H/2), ceil(W/2), O).
     """
+    if plain.is_asked():
+        return plain.conv(x, kernel)
     n, h, w, c = x.shape
     return _conv(_lowering(n, -(-h // 2), -(-w // 2), c, x.dtype), x, kernel)
 
 
 def conv4x4_transpose(x: Array, kernel: Array) -> Array:
     """Apply lax.conv_transpose, stride 2, 'SAME': (N, H, W, I), (4, 4, I, O) -> (N, 2H, 2W, O)."""
+    if plain.is_asked():
+        return plain.conv_transpose(x, kernel)
     n, h, w, _ = x.shape
     return _conv_transpose(_lowering(n, h, w, kernel.shape[3], x.dtype), x, kernel)
 
@@ -90,7 +94,7 @@ def conv_stride1(x: Array, kernel: Array, padding: int | None = None) -> Array:
     (N, H, W, I), (S, S, I, O) -> (N, H + 2 * padding - S + 1, W + 2 * padding - S + 1, O).
     """
     padding = len(kernel) // 2 if padding is None else padding
-    if not on_cpu():
+    if plain.is_asked() or not on_cpu():
         return stride1.xla_conv(x, kernel, padding)
     return _stride1(x, kernel, padding).conv(x, kernel, padding)
 
@@ -112,8 +116,14 @@ def _stride1(x: Array, kernel: Array, padding: int) -> ModuleType:
 
 def conv_reflected(x: Array, kernel: Array) -> Array:
     """Convolve a picture that is mirrored at its edges: (N, H, W, I), (odd, odd, I, O) -> O."""
-    sides = (len(kernel) // 2,) * 2
-    return conv_stride1(jnp.pad(x, ((0, 0), sides, sides, (0, 0)), "reflect"), kernel, 0)
+    return conv_stride1(_mirrored(x, len(kernel) // 2), kernel, 0)
+
+
+@plain.named
+def _mirrored(x: Array, side: int) -> Array:
+    """Continue a picture by so many pixels at each side, mirrored at those of its edges."""
+    sides = (side, side)
+    return jnp.pad(x, ((0, 0), sides, sides, (0, 0)), "reflect")
 
 
 def conv3x3_down(x: Array, kernel: Array) -> Array:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.convolutions import conv4x4, conv4x4_transpose, conv_stride1
+from flaxgan.convolutions.plain import named
 
 
 def conv_up(x: Array, kernel: Array) -> Array:
@@ -22,10 +23,15 @@ def conv_up(x: Array, kernel: Array) -> Array:
         return conv4x4_transpose(x, taps)
     # In a row, pixels 2i and 2i + 1 both see x[i - 1], x[i] and x[i + 1], by taps 1, 3, 5 and 0, 2,
     # 4: so they can be channels.
-    n, h, w, channels = x.shape
     taps = taps.reshape(3, 2, 3, 2, *kernel.shape[2:])[:, ::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5)
-    y = conv_stride1(x, taps.reshape(3, 3, channels, -1))
-    return y.reshape(n, h, w, 2, 2, -1).swapaxes(2, 3).reshape(n, 2 * h, 2 * w, -1)
+    return _apart(conv_stride1(x, taps.reshape(3, 3, x.shape[3], -1)))
+
+
+@named
+def _apart(x: Array) -> Array:
+    """Turn channels into 2x2 pixels: (N, H, W, 4 * C) -> (N, 2H, 2W, C), C the inner axis."""
+    n, h, w, _ = x.shape
+    return x.reshape(n, h, w, 2, 2, -1).swapaxes(2, 3).reshape(n, 2 * h, 2 * w, -1)
 
 
 def conv_down(x: Array, kernel: Array) -> Array:

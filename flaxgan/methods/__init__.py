@@ -9,6 +9,9 @@ A method is a module with
                                         -> (State, Metrics): uint8 images in, random keys from
                                         state.seed and state.step
 
+    generators(state, class_counts)     -> dict of Networks as they are used once trained, with
+                                        averaged weights: "result" and, if there is one, "back"
+
 and either, if it makes pictures of noise,
 
     inputs(config, class_counts, seed, num, **asked)

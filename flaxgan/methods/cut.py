@@ -13,7 +13,6 @@ from flaxgan.config import Config
 from flaxgan.methods.nce import Projector, features_at, patch_nce, places
 from flaxgan.methods.state import Network, adam, create_network
 from flaxgan.methods.translation import (
-    Translate,
     adversarial_loss,
     averaged,
     check,
@@ -22,14 +21,23 @@ from flaxgan.methods.translation import (
     create_translator,
     cut_and_mirrored,
     discriminator_gradients,
+    generators,
     step_rng,
-    translate,
+    translators,
 )
 from flaxgan.methods.updates import Batch, Metrics, accumulate_gradients, accumulate_with_outputs
 from flaxgan.options import CUTOptions as Options
 from flaxgan.rng import INITIALISING, Rng, random_key
 
-__all__ = ["Options", "check", "create_state", "to_sample", "train_step", "translators"]
+__all__ = [
+    "Options",
+    "check",
+    "create_state",
+    "generators",
+    "to_sample",
+    "train_step",
+    "translators",
+]
 
 
 Maps = tuple[Array, ...]  # of a network, (N, h, w, C) each
@@ -168,8 +176,3 @@ def to_sample(state: Any) -> Any:
     """Return a state with the generator alone."""
     generator = state.generator.replace(opt_state=())
     return state.replace(generator=generator, discriminator=None, projector=None)
-
-
-def translators(state: Any, config: Config) -> dict[str, Translate]:
-    """Return what translates sources: "result"."""
-    return {"result": lambda images: translate(state.generator, state.ema_params, images)}

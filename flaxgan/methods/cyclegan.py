@@ -16,7 +16,6 @@ from flaxgan.config import Config
 from flaxgan.methods.image_pool import ImagePool, exchanged
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import (
-    Translate,
     adversarial_loss,
     averaged,
     check,
@@ -25,15 +24,24 @@ from flaxgan.methods.translation import (
     create_translator,
     cut_and_mirrored,
     discriminator_gradients,
+    generators,
     l1,
     step_rng,
-    translate,
+    translators,
 )
 from flaxgan.methods.updates import Batch, Metrics, accumulate_gradients, accumulate_with_outputs
 from flaxgan.options import CycleGANOptions as Options
 from flaxgan.rng import INITIALISING, Rng, random_key
 
-__all__ = ["Options", "check", "create_state", "to_sample", "train_step", "translators"]
+__all__ = [
+    "Options",
+    "check",
+    "create_state",
+    "generators",
+    "to_sample",
+    "train_step",
+    "translators",
+]
 
 
 class CycleGANState(struct.PyTreeNode):
@@ -163,11 +171,3 @@ def to_sample(state: Any) -> Any:
     there, back = (x.replace(opt_state=()) for x in (state.generator, state.generator_back))
     without = dict.fromkeys(("discriminator", "discriminator_back", "pool", "pool_back"))
     return state.replace(generator=there, generator_back=back, **without)
-
-
-def translators(state: Any, config: Config) -> dict[str, Translate]:
-    """Return what makes images of sources, "result", and sources of images, "back"."""
-    return {
-        "result": lambda images: translate(state.generator, state.ema_params, images),
-        "back": lambda images: translate(state.generator_back, state.ema_params_back, images),
-    }

@@ -20,7 +20,7 @@ from flaxgan.methods.augment import adapted_probability, augmented
 from flaxgan.methods.gan_state import GANState, check, create_state
 from flaxgan.methods.losses import LOSSES, feature_matching
 from flaxgan.methods.penalties import PENALTIES
-from flaxgan.methods.sampling import inputs, sampler, to_sample
+from flaxgan.methods.sampling import generators, inputs, sampler, to_sample
 from flaxgan.methods.updates import (
     Batch,
     Forward,
@@ -38,6 +38,7 @@ __all__ = [
     "Options",
     "check",
     "create_state",
+    "generators",
     "inputs",
     "sampler",
     "to_sample",

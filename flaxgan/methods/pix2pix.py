@@ -13,7 +13,6 @@ from flaxgan.config import Config
 from flaxgan.data.forms import source_channels
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import (
-    Translate,
     adversarial_loss,
     averaged,
     check,
@@ -22,15 +21,24 @@ from flaxgan.methods.translation import (
     create_translator,
     cut_and_mirrored,
     discriminator_gradients,
+    generators,
     l1,
     step_rng,
-    translate,
+    translators,
 )
 from flaxgan.methods.updates import Batch, Forward, Metrics, accumulate_gradients, forward
 from flaxgan.options import Pix2PixOptions as Options
 from flaxgan.rng import INITIALISING, Rng, random_key
 
-__all__ = ["Options", "check", "create_state", "to_sample", "train_step", "translators"]
+__all__ = [
+    "Options",
+    "check",
+    "create_state",
+    "generators",
+    "to_sample",
+    "train_step",
+    "translators",
+]
 
 
 class Pix2PixState(struct.PyTreeNode):
@@ -109,8 +117,3 @@ def to_sample(state: Any) -> Any:
     """Return a state with the generator alone."""
     generator = state.generator.replace(opt_state=())
     return state.replace(generator=generator, discriminator=None)
-
-
-def translators(state: Any, config: Config) -> dict[str, Translate]:
-    """Return what translates sources: "result"."""
-    return {"result": lambda images: translate(state.generator, state.ema_params, images)}

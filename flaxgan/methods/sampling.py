@@ -234,12 +234,14 @@ def to_sample(state: Any) -> Any:
     return state.replace(generator=generator, discriminator=None, augment_probability=None)
 
 
+def generators(state: Any, class_counts: dict[str, int]) -> dict[str, Network]:
+    """Return what makes images of z, "result": averaged, with batch statistics of its own."""
+    return {"result": averaged_generator(state.generator, state.ema_params, class_counts)}
+
+
 def sampler(
     state: Any, config: Config, class_counts: dict[str, int]
 ) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """Return what makes images, uint8 (N, H, W, C), of inputs.
-
-    That is the averaged generator with batch statistics of its own.
-    """
-    generator = averaged_generator(state.generator, state.ema_params, class_counts)
+    """Return what makes images, uint8 (N, H, W, C), of inputs."""
+    generator = generators(state, class_counts)["result"]
     return lambda batch: draw(generator, batch["z"], batch.get("label"))

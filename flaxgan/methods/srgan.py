@@ -13,7 +13,6 @@ from jax import Array
 from flaxgan.config import Config
 from flaxgan.methods.state import FrozenNetwork, Network, adam, create_network
 from flaxgan.methods.translation import (
-    Translate,
     adversarial_loss,
     averaged,
     check,
@@ -21,9 +20,10 @@ from flaxgan.methods.translation import (
     create_discriminator,
     cut_and_mirrored,
     discriminator_gradients,
+    generators,
     l1,
     step_rng,
-    translate,
+    translators,
 )
 from flaxgan.methods.updates import Batch, Forward, Metrics, accumulate_gradients, forward
 from flaxgan.models import srresnet
@@ -36,6 +36,7 @@ __all__ = [
     "check",
     "create_state",
     "frozen",
+    "generators",
     "stage",
     "to_sample",
     "train_step",
@@ -159,8 +160,3 @@ def to_sample(state: Any) -> Any:
     """Return a state with the generator alone."""
     generator = state.generator.replace(opt_state=())
     return state.replace(generator=generator, discriminator=None)
-
-
-def translators(state: Any, config: Config) -> dict[str, Translate]:
-    """Return what enlarges small pictures: "result"."""
-    return {"result": lambda images: translate(state.generator, state.ema_params, images)}

@@ -200,14 +200,29 @@ def _translated(network: Network, images: Array) -> Array:
     return to_uint8(network.eval_mode(preprocess(images)))
 
 
-def translate(
-    network: Network, ema_params: Any, images: np.ndarray, whole_batches: bool = True
-) -> np.ndarray:
-    """Translate uint8 (N, H, W, C) by the averaged weights, if any: uint8 (N, H', W', C').
+def generators(state: Any, class_counts: dict[str, int]) -> dict[str, Network]:
+    """Return what makes images of sources, "result", and perhaps sources of images, "back".
 
-    Waits for the device. In `whole_batches` one program does whatever the number of pictures is.
+    They have the averaged weights, if there are any.
     """
-    network = network.replace(params=network.params if ema_params is None else ema_params)
+
+    def with_average(network: Network, ema_params: Any) -> Network:
+        return network if ema_params is None else network.replace(params=ema_params)
+
+    made = {"result": with_average(state.generator, state.ema_params)}
+    if hasattr(state, "generator_back"):
+        made["back"] = with_average(state.generator_back, state.ema_params_back)
+    return made
+
+
+def translators(state: Any, config: Config) -> "dict[str, Translate]":
+    """Return what translates pictures by each of a state's generators."""
+    made = generators(state, {})
+    return {name: partial(translate, network) for name, network in made.items()}
+
+
+def translate(network: Network, images: np.ndarray) -> np.ndarray:
+    """Translate uint8 (N, H, W, C): uint8 (N, H', W', C'). Waits for the device."""
     most = PIXELS_AT_ONCE_ON_CPU if on_cpu() else PIXELS_AT_ONCE
     pixels = images.shape[1] * images.shape[2] * getattr(network.module, "scale", 1) ** 2
     batch = max(1, min(len(images), most // pixels))
@@ -215,7 +230,7 @@ def translate(
     starts = range(0, len(images), batch)
     for start in progress_bar(starts, desc="translating", unit="batch", hidden=len(starts) < 2):
         x = np.asarray(images[start : start + batch])
-        x = np.resize(x, (batch, *x.shape[1:])) if whole_batches else x
+        x = np.resize(x, (batch, *x.shape[1:]))  # one program does, however many there are
         results.append(np.asarray(_translated(network, x)))
     return np.concatenate(results)[: len(images)]
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from flaxgan.convolutions.plain import is_asked, named
 from flaxgan.models.layers import Dense
 from flaxgan.system.devices import on_cpu
 
@@ -42,9 +43,11 @@ class SelfAttention(nn.Module):
             max_pool(dense(channels // 2, "values")(x)),
         )
         rows = (
-            features.reshape(len(x), -1, features.shape[-1]) for features in (queries, keys, values)
+            features.reshape(x.shape[0], -1, features.shape[-1])
+            for features in (queries, keys, values)
         )
-        attended = dense(channels, "output")((attend if on_cpu() else plainly_attend)(*rows))
+        fast = on_cpu() and not is_asked()
+        attended = dense(channels, "output")((attend if fast else plainly_attend)(*rows))
         gamma = self.param("gamma", nn.initializers.zeros, ()).astype(self.dtype)
         return x + gamma * attended.reshape(x.shape)
 
@@ -54,6 +57,8 @@ def max_pool(x: Array) -> Array:
 
     XLA's own pooling has slow gradients on the CPU.
     """
+    if is_asked():
+        return nn.max_pool(x, (2, 2), (2, 2))
     n, h, w, channels = x.shape
     x = x.reshape(n, h // 2, 2, w // 2, 2, channels)
     return functools.reduce(jnp.maximum, (x[:, :, i, :, j] for i in (0, 1) for j in (0, 1)))
@@ -64,8 +69,14 @@ def plainly_attend(queries: Array, keys: Array, values: Array) -> Array:
 
     (N, Q, C), (N, K, C), (N, K, V) -> (N, Q, V). Scores are not scaled; the weights are float32.
     """
-    weights = nn.softmax(jnp.einsum("nqc,nkc->nqk", queries, keys).astype(jnp.float32))
+    weights = _softmax(jnp.einsum("nqc,nkc->nqk", queries, keys).astype(jnp.float32))
     return weights.astype(values.dtype) @ values
+
+
+@named
+def _softmax(scores: Array) -> Array:
+    """Apply softmax along the last axis."""
+    return nn.softmax(scores)
 
 
 @jax.custom_vjp

@@ -11,6 +11,7 @@ from jax.typing import DTypeLike
 
 from flaxgan.convolutions import conv4x4, conv4x4_transpose, conv_stride1
 from flaxgan.convolutions.matmul import matrix
+from flaxgan.convolutions.plain import is_asked, named
 from flaxgan.rng import Rng, average
 
 MOMENTUM = 0.9  # what batch norm's running statistics keep of themselves each time
@@ -66,6 +67,8 @@ class Dense(Kernel):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        if is_asked():
+            return x.astype(self.dtype) @ self.kernel(x.shape[-1])
         # for the kernel's gradient, which is slow on the CPU with more axes
         rows = matrix(x.astype(self.dtype))
         return (rows @ self.kernel(x.shape[-1])).reshape(*x.shape[:-1], self.features)
@@ -199,6 +202,7 @@ class Embedding(Kernel):
         return self.kernel(num_classes)
 
 
+@named
 def twice(x: Array) -> Array:
     """Repeat each pixel as 2x2."""
     return x.repeat(2, 1).repeat(2, 2)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from flaxgan.convolutions.plain import named
 from flaxgan.models.layers import Conv
 from flaxgan.models.translator import Translator, pixel_shuffle
 from flaxgan.rng import Rng
@@ -30,7 +31,6 @@ class Generator(Translator):
         def conv(width: int, y: Array) -> Array:
             return Conv(width, self.dtype, kernel_init=INIT)(y)
 
-        n, h, w, _ = x.shape
         y = nn.leaky_relu(conv(self.features, x), 0.1)
         for _ in range(self.blocks):
             y = y + conv(self.features, nn.relu(conv(self.features, y)))
@@ -39,4 +39,11 @@ class Generator(Translator):
             y = nn.leaky_relu(pixel_shuffle(conv(step**2 * self.features, y), step), 0.1)
         y = nn.leaky_relu(conv(self.features, y), 0.1)
         y = conv(self.channels, y).astype(jnp.float32)
-        return y + jax.image.resize(x, (n, self.scale * h, self.scale * w, x.shape[-1]), "bilinear")
+        return y + enlarged(x, self.scale)
+
+
+@named
+def enlarged(x: Array, scale: int) -> Array:
+    """Enlarge pictures bilinearly: (N, H, W, C) -> (N, scale * H, scale * W, C)."""
+    n, h, w, channels = x.shape
+    return jax.image.resize(x, (n, scale * h, scale * w, channels), "bilinear")

@@ -6,6 +6,7 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 
 from flaxgan.convolutions import conv_reflected
+from flaxgan.convolutions.plain import named
 from flaxgan.models.layers import EPSILON, Conv
 
 
@@ -22,6 +23,7 @@ class Translator(nn.Module):
     axis: str | None = None  # of pmap; nothing here is shared among devices
 
 
+@named
 def instance_norm(x: Array) -> Array:
     """Normalise each channel of each picture by its own mean and variance, in float32.
 
@@ -46,6 +48,7 @@ class ResidualBlock(nn.Module):
         return x + instance_norm(conv(nn.relu(instance_norm(conv(x)))))
 
 
+@named
 def halved(x: Array) -> Array:
     """Halve height and width, blurred by [1, 2, 1] (Zhang 2019, arXiv:1904.11486).
 
@@ -61,6 +64,7 @@ def halved(x: Array) -> Array:
     return x
 
 
+@named
 def doubled(x: Array) -> Array:
     """Double height and width bilinearly, the edge pixels repeated: (N, 2H, 2W, C)."""
     for axis in (1, 2):
@@ -72,6 +76,7 @@ def doubled(x: Array) -> Array:
     return x
 
 
+@named
 def pixel_shuffle(x: Array, scale: int) -> Array:
     """Turn channels into pixels: (N, H, W, C * scale²) -> (N, scale * H, scale * W, C).
 

@@ -1,0 +1,40 @@
+"""A network as a list of operations: what ONNX files and the page in a browser are made of."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+OPSET = 18  # of ONNX, whose operators the nodes are
+BATCH = "N"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """Describe an input or output of a graph: a dtype of NumPy, and sizes, named where any fits."""
+
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """One operation: an operator of ONNX, the names of what goes in and out, its attributes."""
+
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """Operations in an order in which each finds its inputs: inputs, constants, or outputs before.
+
+    Constants are float32, or int64 where they are sizes and numbers of classes.
+    """
+
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    nodes: list[Node]
+    constants: dict[str, np.ndarray]
