@@ -2,10 +2,8 @@
 
 import jax
 import numpy as np
-import pytest
 
 from flaxgan.config import Config
-from flaxgan.formats.networks import graph_of, inputs_of
 from flaxgan.methods import method_of
 
 KINDS = {

@@ -18,7 +18,6 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"pretrained"},
     {"data", "models"},
     {"methods", "presets", "plots", "request"},
-    {"formats"},
     {"curves"},
     {"outputs", "inputs", "trainer", "diagnosis", "tables"},
     {"film", "metrics"},

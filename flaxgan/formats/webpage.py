@@ -1,6 +1,7 @@
 """A folder with a page in which a browser runs a network: flaxgan/site, and the network."""
 
 import base64
+import dataclasses
 import importlib.resources
 import json
 import secrets
@@ -9,40 +10,70 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
-from flaxgan.formats.graph import Graph
 
+from flaxgan.config import Config
+from flaxgan.formats.graph import Graph
+from flaxgan.formats.networks import graph_of, inputs_of
+from flaxgan.methods import translates
+from flaxgan.methods.filled import unit_of
+from flaxgan.methods.sampling import draw, first_latents
+from flaxgan.methods.state import Network
+from flaxgan.methods.translation import translate
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import TEMPORARY
 
 MODEL = "model.js"
 SLIDERS = 16
+TRIED = 64  # pictures that float16 is tried with
 SMALL = 1024  # numbers of a constant that is never rounded: it would hardly be smaller
 # The operators of flaxgan/site/runner.js and convolutions.js.
-OPERATORS = frozenset(
-    (
-        *("Abs", "Add", "Concat", "Conv", "ConvTranspose", "Cos", "DepthToSpace", "Div", "Exp"),
-        *("Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "InstanceNormalization"),
-        *("LeakyRelu", "Less", "LessOrEqual", "Log", "MatMul", "Max", "MaxPool", "Min", "Mul"),
-        *("Neg", "Pad", "Pow", "Reciprocal", "ReduceMax", "ReduceSum", "Relu", "Reshape", "Resize"),
-        *("Sigmoid", "Sin", "Softmax", "Sqrt", "Sub", "Tanh", "Transpose", "Where"),
-    )
-)
+OPERATORS = {
+    *("Abs", "Add", "Concat", "Conv", "ConvTranspose", "Cos", "DepthToSpace", "Div", "Exp"),
+    *("Floor", "Gather", "Gemm", "Greater", "GreaterOrEqual", "Identity", "LeakyRelu", "Less"),
+    *("InstanceNormalization", "LessOrEqual", "Log", "MatMul", "Max", "MaxPool", "Min", "Mul"),
+    *("Neg", "Pad", "Pow", "Reciprocal", "ReduceMax", "ReduceSum", "Relu", "Reshape", "Resize"),
+    *("Sigmoid", "Sin", "Softmax", "Sqrt", "Sub", "Tanh", "Transpose", "Where"),
+}
 
 
-def rounded(array: np.ndarray) -> np.ndarray:
+def _half(array: Any) -> Any:
     """Return a large array as float16, which a page stores; a small one as it is."""
     return array.astype(np.float16) if array.size > SMALL and array.dtype == np.float32 else array
+
+
+def _pictures(network: Network, config: Config, name: str) -> np.ndarray:
+    """Return pictures that a generator makes, to compare with: uint8 (N, H, W, C)."""
+    if translates(config):
+        shape = inputs_of(config, name)["source"].shape[1:]
+        noise = np.random.default_rng(0).integers(256, size=(8, *shape), dtype=np.uint8)
+        return translate(network, noise)
+    labels = np.arange(TRIED, dtype=np.int32) % config.num_classes if config.num_classes else None
+    return draw(network, first_latents(0, TRIED, config.options.latent_dim), labels)
+
+
+def _holds_in_half(network: Network, config: Config, name: str) -> bool:
+    """Tell whether pictures stay as they are, to a grey level, if weights are stored as float16.
+
+    Batch norm is folded into a page's weights only afterwards, which leaves each error as large.
+    """
+    halved = jax.tree.map(lambda x: _half(x).astype(x.dtype), network.params)
+    exact, near = (
+        _pictures(generator, config, name).astype(np.int16)
+        for generator in (network, network.replace(params=halved))
+    )
+    return int(np.abs(exact - near).max()) <= 1
 
 
 def strongest_directions(graph: Graph, latent_dim: int) -> np.ndarray:
     """Return the directions of z that change what comes next the most: (at most 16, latent_dim).
 
-    They are of length 1, and eigenvectors of W W^T where W is the first dense layer's kernel (Shen
-    & Zhou 2021, arXiv:2007.06600, section 3.2). There are none if z goes elsewhere first.
+    They are of length 1, and eigenvectors of W W^T where W is the first dense layer's kernel, batch
+    norm folded in (Shen & Zhou 2021, arXiv:2007.06600, section 3.2). A network without has none.
     """
-    kernels = [graph.constants.get(node.inputs[1]) for node in graph.nodes if node.op == "MatMul"]
-    kernel = kernels[0] if kernels else None
+    dense = next((node for node in graph.nodes if node.op in ("Gemm", "MatMul")), None)
+    kernel = graph.constants.get(dense.inputs[1]) if dense else None
     if kernel is None or kernel.ndim != 2 or len(kernel) < latent_dim:
         return np.zeros((0, latent_dim), np.float32)
     kernel = kernel[:latent_dim].astype(np.float64)  # below it is what an embedding is times
@@ -54,8 +85,8 @@ def strongest_directions(graph: Graph, latent_dim: int) -> np.ndarray:
 def script(graph: Graph, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     """Return the JavaScript that holds a network: its operations, and its weights in base64.
 
-    Large weights are stored as `rounded` has them if those of the `graph` are so. `facts` and
-    `arrays` are added as they are. Raises UserError if the page's runner lacks an operator.
+    `facts` and `arrays` are added as they are. Raises UserError if the page's runner lacks an
+    operator.
     """
     if unknown := sorted({node.op for node in graph.nodes} - OPERATORS):
         raise UserError(f"a page can't run this network: it has no {', '.join(unknown)}")
@@ -82,6 +113,30 @@ def script(graph: Graph, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarr
     return f"const MODEL = {json.dumps({**model, 'weights': weights})};\n"
 
 
+def write_page(
+    folder: Path, network: Network, config: Config, name: str, facts: Mapping[str, Any]
+) -> None:
+    """Write a folder with a page that runs a generator of a run, whole or not at all.
+
+    `name`: of the generator, "result" or "back". `facts`: what the page knows beside: "title",
+    "facts" for its last line, and of a conditional run "classNames" and "classCounts". Raises
+    UserError if something is there already, or if a page can't run the network.
+    """
+    require_new(folder)
+    graph = graph_of(network, config, name)
+    ((taken, given), *_), arrays = graph.inputs.items(), {}
+    about = {**facts, "input": taken, "size": config.image_size}
+    if translates(config):
+        about |= {"size": given.shape[1:3], "channelsIn": given.shape[3], "unit": unit_of(config)}
+    else:
+        about["latentSize"] = given.shape[1]
+        arrays["directions"] = strongest_directions(graph, config.options.latent_dim)
+    if _holds_in_half(network, config, name):
+        halved = {name: _half(array) for name, array in graph.constants.items()}
+        graph = dataclasses.replace(graph, constants=halved)
+    _write_site(folder, script(graph, about, arrays))
+
+
 def require_new(folder: Path) -> None:
     """Raise UserError unless a page can be written there: nothing is there, or an empty folder."""
     try:
@@ -101,12 +156,11 @@ def _beside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name[:200]}.{secrets.token_hex(8)}{TEMPORARY}")
 
 
-def write_site(folder: Path, model: str) -> None:
+def _write_site(folder: Path, model: str) -> None:
     """Write the page's folder, whole or not at all: its files, and the network's script.
 
     Raises UserError if it can't be.
     """
-    require_new(folder)
     temporary = _beside(folder)
     try:
         temporary.mkdir()

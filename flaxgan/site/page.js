@@ -47,6 +47,7 @@
       try {
         const drawn = await ask("draw", shown);
         put(canvas, drawn);
+        byId("pace").textContent = `, drawn in ${drawn.milliseconds.toFixed(0)} ms`;
         done?.(drawn);
       } catch (error) {
         tell(`This picture can't be drawn: ${error.message}`);

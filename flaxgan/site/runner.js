@@ -118,6 +118,12 @@ function runner(products, convolutions) {
     return tensor([...shape, m, n], out);
   }
 
+  // As the tracing has it: x W + b, nothing transposed.
+  function gemm([x, weights, bias], _, node) {
+    const y = matMul([x, weights], {}, node);
+    return bias ? OPS.Add([y, bias]) : y;
+  }
+
   // Continues x along its axes, mirrored at its edges, or by zeros.
   function pad([x, pads], { mode = "constant" }) {
     const rank = x.shape.length, mirrored = (i, side) => {
@@ -223,7 +229,7 @@ function runner(products, convolutions) {
     Sin: each(Math.sin), Sqrt: each(Math.sqrt), Tanh: each(Math.tanh),
     LeakyRelu: ([x], { alpha = 0.01 }) => each((y) => (y > 0 ? y : alpha * y))([x]),
     ReduceSum: reduced((a, b) => a + b, 0), ReduceMax: reduced(Math.max, -Infinity),
-    Softmax: softmax, MatMul: matMul, Pad: pad, InstanceNormalization: instanceNorm,
+    Softmax: softmax, MatMul: matMul, Gemm: gemm, Pad: pad, InstanceNormalization: instanceNorm,
     Gather: ([x, at], { axis: along = 0 }) =>
       gathered(x, numbers(at), axis(along, x.shape.length), at.shape),
     Concat: (xs, { axis: at }) => concat(xs, axis(at, xs[0].shape.length)),

@@ -2,44 +2,63 @@
 
 // The page of a network that translates pictures: one is chosen, and its translation is shown.
 function translation(model, ask, { byId, listen, put, save, tell }) {
-  const [height, width] = model.size;
+  const least = Math.max(model.unit, model.unit > 1 ? 8 : 1);
+  const trained = Math.max(...model.size);
+  let chosen;
 
-  // The middle of a picture, as large as fits, in the size of those that the network was trained on.
+  // A picture with its longer side as chosen, its sides multiples of what the network takes.
   function fitted(image) {
     const canvas = byId("source"), context = canvas.getContext("2d", { willReadFrequently: true });
-    [canvas.width, canvas.height] = [width, height];
+    const shrink = Number(byId("longest").value) / Math.max(image.width, image.height);
+    const [width, height] = [image.width, image.height].map((side) =>
+      Math.max(least, Math.round(side * shrink / model.unit) * model.unit));
     const scale = Math.max(width / image.width, height / image.height);
     const [w, h] = [image.width * scale, image.height * scale];
+    [canvas.width, canvas.height] = [width, height];
     context.imageSmoothingQuality = "high";
     context.fillStyle = "white";
     context.fillRect(0, 0, width, height);
     context.drawImage(image, (width - w) / 2, (height - h) / 2, w, h);
-    return context.getImageData(0, 0, width, height).data;
+    return { rgba: context.getImageData(0, 0, width, height).data, width, height };
   }
 
-  async function show(file) {
+  async function open(file) {
     if (!file) return;
-    let image;
     try {
-      image = await createImageBitmap(file);
+      chosen = await createImageBitmap(file);
     } catch {
       return tell("This file is no picture that your browser can read; choose another.");
     }
+    show();
+  }
+
+  async function show() {
+    if (!chosen) return;
     tell("Translating …");
+    byId("file").disabled = byId("longest").disabled = true;
     try {
-      put(byId("result"), await ask("translate", { rgba: fitted(image), width, height }));
+      const made = await ask("translate", fitted(chosen));
+      put(byId("result"), made);
       byId("save").disabled = false;
-      tell("");
+      tell(`Translated in ${(made.milliseconds / 1000).toFixed(1)} s.`);
     } catch (error) {
       tell(`This picture can't be translated: ${error.message}`);
     }
+    byId("file").disabled = byId("longest").disabled = false;
   }
 
-  listen("file", "change", () => show(byId("file").files[0]));
+  for (const times of [1, 2, 4]) {
+    const option = document.createElement("option");
+    option.value = times * trained;
+    option.textContent = `${times * trained} pixels${times === 1 ? ", as in training" : ""}`;
+    byId("longest").append(option);
+  }
+  listen("longest", "change", show);
+  listen("file", "change", () => open(byId("file").files[0]));
   for (const event of ["dragover", "drop"])
     document.addEventListener(event, (at) => {
       at.preventDefault();
-      if (event === "drop") show(at.dataTransfer.files[0]);
+      if (event === "drop" && !byId("file").disabled) open(at.dataTransfer.files[0]);
     });
   listen("save", "click", () => save(byId("result"), "translated", 1));
   byId("about").textContent = "A neural network translates your picture here in your browser."
