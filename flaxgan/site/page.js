@@ -12,7 +12,12 @@
     return element;
   }
 
-  const tell = (text) => { byId("status").textContent = text; };
+  let fading;
+  function tell(text, lasting = false) {
+    byId("status").textContent = text;
+    clearTimeout(fading);
+    if (!lasting) fading = setTimeout(() => { byId("status").textContent = ""; }, 6000);
+  }
   const cut = (name) => (name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name);
 
   function put(canvas, { rgba, width, height }) {
@@ -34,9 +39,9 @@
   }
 
   // Asks the engine for one thing at a time, for the large picture first; of two wishes for one
-  // canvas the older is forgotten.
+  // canvas the older is forgotten, and what a canvas shows already is not drawn again.
   function drawer(ask) {
-    const wishes = new Map();
+    const wishes = new Map(), last = new WeakMap();
     let busy = false;
     async function next() {
       if (busy || !wishes.size) return;
@@ -50,13 +55,16 @@
         byId("pace").textContent = `, drawn in ${drawn.milliseconds.toFixed(0)} ms`;
         done?.(drawn);
       } catch (error) {
-        tell(`This picture can't be drawn: ${error.message}`);
+        tell(`This picture can't be drawn: ${error.message}`, true);
       }
       busy = false;
       document.documentElement.toggleAttribute("data-busy", wishes.size > 0);
       next();
     }
     return (canvas, shown, done) => {
+      const said = JSON.stringify(shown);
+      if (last.get(canvas) === said) return;
+      last.set(canvas, said);
       wishes.set(canvas, { shown: structuredClone(shown), done });
       document.documentElement.toggleAttribute("data-busy", true);
       next();
@@ -66,7 +74,7 @@
   function grow(model, ask) {
     const { SLIDERS, LARGEST_SEED, parse, format } = states(model), wish = drawer(ask);
     const still = (from) => ({ from, to: from, mix: 0 });
-    let shown = parse(location.hash), tiles = "", address;
+    let shown = parse(location.hash), address;
 
     const nameOf = (label) => (label === null ? "" : cut(model.classNames[label]));
     function caption({ label }) {
@@ -103,12 +111,10 @@
 
     function showTiles() {
       const origin = { ...shown.from, picture: 0, sliders: shown.from.sliders.map(() => 0) };
-      const asked = JSON.stringify(origin);
       byId("grid").querySelectorAll(".tile").forEach((tile, picture) => {
         tile.setAttribute("aria-pressed", String(picture === shown.from.picture));
-        if (asked !== tiles) wish(tile.firstChild, still({ ...origin, picture }));
+        wish(tile.firstChild, still({ ...origin, picture }));
       });
-      tiles = asked;
     }
 
     function change(changes) {
@@ -171,7 +177,7 @@
     }
     for (const times of [1, 4, 8]) {
       const [height, width] = model.size.map((side) => side * times);
-      byId("scale").append(make("option", { value: times, textContent: `${width} × ${height}` }));
+      byId("scale").append(make("option", { value: times, textContent: `${Math.max(width, height)} px` }));
     }
 
     listen("seed", "input", () => {
@@ -238,7 +244,7 @@
 
   addEventListener("DOMContentLoaded", async () => {
     if (typeof MODEL === "undefined")
-      return tell("model.js is not beside this page, or could not be read; copy the whole folder.");
+      return tell("model.js is not beside this page, or could not be read; copy the whole folder.", true);
     const { title, facts } = MODEL, ask = startEngine();
     document.title = cut(title);
     byId("title").textContent = title;
@@ -252,7 +258,7 @@
       if (MODEL.latentSize) grow(MODEL, ask);
       else translation(MODEL, ask, { byId, listen, put, save, tell });
     } catch (error) {
-      tell(`This page can't run here: ${error.message}. A newer browser may help.`);
+      tell(`This page can't run here: ${error.message}. A newer browser may help.`, true);
     }
   });
 })();
