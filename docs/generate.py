@@ -16,7 +16,7 @@ from docs.curves import CURVES, Curve
 from docs.views import CODE, HEADINGS, TABLES, Row, Table
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("main", "sample", "translate", "evaluate", "page", "video")
+COMMANDS = ("main", "sample", "translate", "evaluate", "export", "page", "video")
 TRANSLATIONS = ("pix2pix", "cyclegan", "cut", "srgan")  # whose own flags are shown
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -13,7 +13,7 @@ from flaxgan.system.errors import exit_on_user_error
 # of the program flaxgan, and their modules
 COMMANDS = {
     "train": "main",
-    **{name: name for name in ("sample", "translate", "evaluate", "page", "video")},
+    **{name: name for name in ("sample", "translate", "evaluate", "export", "page", "video")},
 }
 
 

@@ -1,6 +1,6 @@
 """A trained generator, loaded to sample from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,14 +11,18 @@ from flaxgan.config import Config
 from flaxgan.data.array import checked
 from flaxgan.data.derived import grey
 from flaxgan.data.forms import source_channels
+from flaxgan.formats import safetensors
+from flaxgan.formats.exporting import Export, File
+from flaxgan.formats.folder import fill, formats_of
 from flaxgan.methods import method_of, to_sample, translates
 from flaxgan.methods.filled import translated
 from flaxgan.methods.sampling import between, draw, first_latents, random_classes
+from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
 from flaxgan.request import Label, Request, class_ids
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
-from flaxgan.runs.trained import load_run, require_apart
+from flaxgan.runs.trained import TrainedRun, load_run, require_apart
 from flaxgan.system.devices import explaining_out_of_memory, set_up_devices
 from flaxgan.system.errors import UserError
 
@@ -47,13 +51,21 @@ class Model:
 
         Raises UserError if the folder is no run, or has no such checkpoint.
         """
-        self.run = load_run(Path(run_dir).expanduser())
+        path, name = Path(run_dir).expanduser(), checkpoint_name(checkpoint)
+        self.run: TrainedRun
+        self.step: int  # of the checkpoint
+        self.generators: dict[str, Network]  # "result" and, of a cyclegan, "back"
+        if path.suffix == safetensors.SUFFIX and not path.is_dir():
+            if name:
+                raise UserError(f"{path} holds one state alone; leave --checkpoint out")
+            self.device = set_up_devices(device)[0]
+            self.run, self.step, self.generators = safetensors.read(path, self.device)
+            return
+        self.run = load_run(path)
         self.device = set_up_devices(device)[0]
-        config = self.run.config
-        state = load(self.run, checkpoint_name(checkpoint), self.device, to_sample(config))
-        self.step = int(state.step)  # of the checkpoint
-        # "result" and, of a cyclegan, "back"
-        self.generators = method_of(config).generators(state, self.run.class_counts)
+        state = load(self.run, name, self.device, to_sample(self.config))
+        self.step = int(state.step)
+        self.generators = method_of(self.config).generators(state, self.run.class_counts)
 
     @property
     def config(self) -> Config:
@@ -194,6 +206,34 @@ class Model:
             counts = self.run.class_counts
             facts |= {"classNames": [*counts], "classCounts": [*counts.values()]}
         write_page(output, self.generators[name], config, name, facts)
+
+    def export(
+        self,
+        output: str | Path | None = None,
+        format: str | Sequence[str] = "all",
+        uint8: bool = False,
+    ) -> list[Path]:
+        """Write the generator as files that run elsewhere, and a model card; return their paths.
+
+        `output`: a folder (default: export in the run's). `format`: "onnx", "safetensors", which
+        flaxgan.load reads, "jax", which JAX loads without flaxgan, a list of them, or "all".
+        `uint8`, of onnx: pictures from 0 to 255 instead of float32 from -1 to 1. Each file is
+        compared with this model before it is there. Raises UserError if a package that a format
+        takes is missing, if a file can't be written, or if it would compute something else.
+        """
+        return [file.path for file in self.exporting(output, format, uint8)]
+
+    def exporting(
+        self, output: str | Path | None, format: str | Sequence[str], uint8: bool
+    ) -> Iterator[File]:
+        """Export, and yield each file when it is there: see export."""
+        place = self.run.folder if self.run.folder.is_dir() else self.run.folder.parent
+        folder = place / "export" if output is None else Path(output).expanduser()
+        export = Export(self.generators, self.run, self.step, folder, self.device, uint8)
+        formats = formats_of(format)
+        samples = None if translates(self.config) else self.sample(64)
+        with explaining_out_of_memory():
+            yield from fill(export, formats, samples)
 
     def __repr__(self) -> str:
         return (

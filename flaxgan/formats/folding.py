@@ -20,14 +20,13 @@ def folded(graph: Graph) -> Graph:
     uses.update([*graph.outputs])
     renamed: dict[str, str] = {}  # what is gone
     for node in graph.nodes:
-        inputs = tuple(renamed.get(name, name) for name in node.inputs)
-        node, output = dataclasses.replace(node, inputs=inputs), node.outputs[0]
-        numbers = [name for name in inputs if name in constants]
+        node, output = node.renamed(renamed), node.outputs[0]
+        numbers = [name for name in node.inputs if name in constants]
         if node.op in ("Add", "Mul") and len(numbers) == 1 and output not in graph.outputs:
-            before = inputs[1 - inputs.index(numbers[0])]
+            before = node.inputs[1 - node.inputs.index(numbers[0])]
             layer, shape = _layer(before, kept, uses, constants)
-            vector = layer and _spread(constants[numbers[0]], shape)
-            if layer and vector is not None:
+            vector = _spread(constants[numbers[0]], shape)
+            if layer is not None and vector is not None:
                 kept[layer.outputs[0]] = _changed(layer, node.op, vector, constants)
                 renamed[output], uses[before] = before, uses[output]
                 continue

@@ -26,6 +26,14 @@ class Node:
     outputs: tuple[str, ...]
     attributes: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    def renamed(self, names: dict[str, str]) -> "Node":
+        """Return the operation with other names of what goes in and out."""
+        inputs, outputs = (
+            tuple(names.get(name, name) for name in before)
+            for before in (self.inputs, self.outputs)
+        )
+        return dataclasses.replace(self, inputs=inputs, outputs=outputs)
+
 
 @dataclasses.dataclass(frozen=True)
 class Graph:

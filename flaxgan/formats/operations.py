@@ -33,9 +33,8 @@ def _short(stored: str | np.ndarray) -> str | np.ndarray:
     """Leave out the first axes of a constant that are of size 1."""
     if isinstance(stored, str):
         return stored
-    while stored.ndim and stored.shape[0] == 1:
-        stored = stored[0]
-    return np.asarray(stored)
+    kept = next((i for i, size in enumerate(stored.shape) if size != 1), stored.ndim)
+    return stored.reshape(stored.shape[kept:])
 
 
 def _same(b: Builder, values: list[Value], shape: Shape, **_: Any) -> Value:

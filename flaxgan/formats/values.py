@@ -133,16 +133,7 @@ class Builder:
     ) -> Graph:
         """Return the graph of all operations, whose outputs have these names so far."""
         renamed = dict(zip(names, outputs, strict=True))
-        nodes = [
-            dataclasses.replace(
-                node,
-                **{
-                    key: tuple(renamed.get(name, name) for name in getattr(node, key))
-                    for key in ("inputs", "outputs")
-                },
-            )
-            for node in self.nodes
-        ]
+        nodes = [node.renamed(renamed) for node in self.nodes]
         return Graph(inputs, outputs, nodes, dict(self.constants))
 
 

@@ -43,7 +43,7 @@ import jax
 
 from flaxgan.config import Config
 from flaxgan.methods import cut, cyclegan, gan, pix2pix, srgan
-from flaxgan.methods.state import FrozenNetwork, without_optimisers
+from flaxgan.methods.state import FrozenNetwork, Network, without_optimisers
 
 METHODS: dict[str, ModuleType] = {
     "gan": gan,
@@ -93,3 +93,10 @@ def state_shape(config: Config, sharding: jax.sharding.Sharding | None = None) -
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes
     )
+
+
+def generator_shapes(config: Config) -> dict[str, Network]:
+    """Return a trained run's generators with shapes and dtypes for arrays. Computes nothing."""
+    method = method_of(config)
+    networks = method.generators(state_shape(config.replace(ema=0)), {})
+    return {name: network.replace(opt_state=()) for name, network in networks.items()}

@@ -37,7 +37,11 @@ class TrainedRun(NamedTuple):
 
 def load_run(run_dir: Path) -> TrainedRun:
     """Return what is known of the run in a folder. Raises UserError if it is no run."""
-    saved, config = read_config(run_dir)
+    return run_of(*read_config(run_dir), run_dir)
+
+
+def run_of(saved: dict[str, Any], config: Config, run_dir: Path) -> TrainedRun:
+    """Return what a config.json, and the configuration in it, say of a run."""
     data = saved.get("data", {})
     names = data.get("class_names", ())
     counts = dict(zip(names, data.get("class_counts", ()), strict=True))
@@ -57,18 +61,30 @@ def read_config(run_dir: Path) -> tuple[dict[str, Any], Config]:
     """
     path = run_dir / "config.json"
     try:
-        saved = parsed(read_text(path, LARGEST))
-        if missing := {"dataset", "image_size", "channels"} - saved.keys():
-            raise ValueError(f"it does not say {', '.join(sorted(missing))}")
-        require_this_version(saved)
-        return saved, Config.from_dict(saved, run_dir=str(run_dir))
+        return parsed_config(read_text(path, LARGEST), run_dir)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
             f"{run_dir} is no run of flaxgan: there is no {path}; name a run's folder"
         ) from error
     except UserError as error:
         raise UserError(f"{path} can't be read: {error}") from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{path} can't be read: {error}; bring it back as it was, or take another run"
         ) from error
+
+
+def parsed_config(text: str, run_dir: Path) -> tuple[dict[str, Any], Config]:
+    """Return the content of a config.json, and the configuration in it.
+
+    Raises UserError if another version wrote it, and ValueError, of which that is one, if it says
+    what no run says.
+    """
+    try:
+        saved = parsed(text)
+        if missing := {"dataset", "image_size", "channels"} - saved.keys():
+            raise ValueError(f"it does not say {', '.join(sorted(missing))}")
+        require_this_version(saved)
+        return saved, Config.from_dict(saved, run_dir=str(run_dir))
+    except (TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from error
