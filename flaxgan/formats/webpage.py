@@ -16,6 +16,7 @@ import numpy as np
 from flaxgan.config import Config
 from flaxgan.formats.graph import Graph
 from flaxgan.formats.networks import graph_of, inputs_of
+from flaxgan.formats.operations import Unsupported
 from flaxgan.methods import translates
 from flaxgan.methods.filled import unit_of
 from flaxgan.methods.sampling import draw, first_latents
@@ -123,8 +124,11 @@ def write_page(
     UserError if something is there already, or if a page can't run the network.
     """
     require_new(folder)
-    graph = graph_of(network, config, name)
-    ((taken, given), *_), arrays = graph.inputs.items(), {}
+    try:
+        graph = graph_of(network, config, name)
+    except Unsupported as error:
+        raise UserError(f"a page can't run this network, which computes {error}") from error
+    ((taken, given), *_), arrays = inputs_of(config, name).items(), {}
     about = {**facts, "input": taken, "size": config.image_size}
     if translates(config):
         about |= {"size": given.shape[1:3], "channelsIn": given.shape[3], "unit": unit_of(config)}
