@@ -58,6 +58,9 @@ def test_a_wheel_has_every_package_and_recipe(clone, tmp_path):
         f"recipes/{name}.py" for name in RECIPES
     }
     assert (installed / "flaxgan" / "py.typed").is_file()
+    site = {path.name: path.read_bytes() for path in (ROOT / "flaxgan" / "site").iterdir()}
+    there = {path.name: path.read_bytes() for path in (installed / "flaxgan" / "site").iterdir()}
+    assert there == site and "index.html" in site
     assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"flaxgan"}
     where = {"cwd": tmp_path, "environment": {"PYTHONPATH": str(installed)}}
     assert "(default: 600)" in run(

@@ -25,6 +25,7 @@ from flaxgan.methods.translation import translate
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import TEMPORARY
 
+SITE = importlib.resources.files("flaxgan").joinpath("site")
 MODEL = "model.js"
 SLIDERS = 16
 TRIED = 64  # pictures that float16 is tried with
@@ -168,7 +169,7 @@ def _write_site(folder: Path, model: str) -> None:
     temporary = _beside(folder)
     try:
         temporary.mkdir()
-        for file in importlib.resources.files("flaxgan").joinpath("site").iterdir():
+        for file in SITE.iterdir():
             (temporary / file.name).write_bytes(file.read_bytes())
         (temporary / MODEL).write_text(model, encoding="ascii")
         temporary.rename(folder)

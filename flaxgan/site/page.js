@@ -74,7 +74,14 @@
   function grow(model, ask) {
     const { SLIDERS, LARGEST_SEED, parse, format } = states(model), wish = drawer(ask);
     const still = (from) => ({ from, to: from, mix: 0 });
-    let shown = parse(location.hash), address;
+    let shown = parse(location.hash), written = location.hash, waiting;
+
+    // Says in the address what is shown, unless somebody has written another one there.
+    function write() {
+      if (location.hash !== written) return;
+      location.replace(format(shown));
+      written = location.hash;
+    }
 
     const nameOf = (label) => (label === null ? "" : cut(model.classNames[label]));
     function caption({ label }) {
@@ -103,10 +110,8 @@
       wish(byId("from"), still(from));
       wish(byId("to"), still(to));
       showTiles();
-      clearTimeout(address);
-      address = setTimeout(() => {
-        if (location.hash !== format(shown)) location.replace(format(shown));
-      }, 150);
+      clearTimeout(waiting);
+      waiting = setTimeout(write, 150);
     }
 
     function showTiles() {
@@ -224,7 +229,7 @@
     listen("download", "click", () => save(byId("picture"),
       `seed ${shown.from.seed}, picture ${shown.from.picture}`, Number(byId("scale").value)));
     listen("share", "click", async () => {
-      location.replace(format(shown));
+      write();
       try {
         await navigator.clipboard.writeText(location.href);
         tell("The link is copied.");
@@ -233,8 +238,9 @@
       }
     });
     addEventListener("hashchange", () => {
-      if (location.hash === format(shown)) return;
-      shown = parse(location.hash);
+      if (location.hash === written) return;
+      written = location.hash;
+      shown = parse(written);
       show();
     });
     byId("shape").hidden = !SLIDERS;

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import jax
 import numpy as np
 import pytest
+from conftest import TINY
 from PIL import Image
 
 import flaxgan
@@ -28,9 +29,8 @@ READ = """canvas =>
 def run_dir(tmp_path_factory, pictures):
     """A conditional run of two classes, whose folder has a hostile name."""
     run_dir = tmp_path_factory.mktemp("page") / "<b onclick=alert(3)>&amp;"
-    tiny = {"image-size": 16, "features": 4, "latent-dim": 8, "batch-size": 8, "epochs": 1}
-    flags = [f"--{name}={value}" for name, value in tiny.items()]
-    main(["--dataset", str(pictures), "--run-dir", str(run_dir), "--conditional", *flags])
+    flags = ["--dataset", pictures, "--run-dir", run_dir, "--epochs", 1, "--conditional", *TINY]
+    main([*map(str, flags)])
     return run_dir
 
 
