@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -200,8 +201,11 @@ class Model:
         output, config = Path(output).expanduser(), self.config
         require_apart(output, self.run.folder, config)
         name = self._translator(backwards)
-        title = title or self.run.folder.resolve().name
-        facts = {"title": title, "facts": f"flaxgan {flaxgan.__version__}, step {self.step:,}"}
+        folder = self.run.folder.resolve()
+        facts: dict[str, Any] = {
+            "title": title or (folder.stem if folder.is_file() else folder.name),
+            "facts": f"flaxgan {flaxgan.__version__}, step {self.step:,}",
+        }
         if config.num_classes:
             counts = self.run.class_counts
             facts |= {"classNames": [*counts], "classCounts": [*counts.values()]}

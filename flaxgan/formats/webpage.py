@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import importlib.resources
 import json
+import math
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -48,9 +49,10 @@ def _half(array: Any) -> Any:
 def _pictures(network: Network, config: Config, name: str) -> np.ndarray:
     """Return pictures that a generator makes, to compare with: uint8 (N, H, W, C)."""
     if translates(config):
-        shape = inputs_of(config, name)["source"].shape[1:]
-        noise = np.random.default_rng(0).integers(256, size=(8, *shape), dtype=np.uint8)
-        return translate(network, noise)
+        shape = inputs_of(config, name)["source"].shape
+        count = 8 * math.prod(int(side) for side in shape[1:])
+        noise = np.random.default_rng(0).integers(256, size=count).astype(np.uint8)
+        return translate(network, noise.reshape(8, *shape[1:]))
     labels = np.arange(TRIED, dtype=np.int32) % config.num_classes if config.num_classes else None
     return draw(network, first_latents(0, TRIED, config.options.latent_dim), labels)
 
