@@ -72,10 +72,11 @@ def train(
 def load(
     run_dir: PathLike, checkpoint: str | int | None = None, *, device: str = "auto"
 ) -> "Model":
-    """Load the generator of a run, to sample from.
+    """Load the generator of a run, or of a .safetensors that model.export wrote, to sample from.
 
     `checkpoint`: "best", which evaluation chose; a step, as 5000; an epoch, as "epoch:20"; None is
-    the newest. Raises UserError if the folder is no run, or has no such checkpoint.
+    the newest. Raises UserError if the folder is no run, or has no such checkpoint, and for a file
+    that is not what an export writes; no code in it can run.
     """
     from flaxgan.model import Model
 

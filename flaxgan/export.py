@@ -15,7 +15,9 @@ def _parser() -> Parser:
         description="Write a trained generator as files that run elsewhere, with a model card.",
     )
     add = parser.add_argument
-    add("run_dir", type=path, metavar="RUN", help="the run's folder, or a .safetensors of it")
+    add(
+        "run_dir", type=path, metavar="RUN", help="the run's folder, or a .safetensors of an export"
+    )
     add(
         "--format",
         choices=("onnx", "safetensors", "jax", "all"),
@@ -44,15 +46,15 @@ def _export(args: argparse.Namespace) -> None:
     """Write the files, and say what they are. Raises UserError if that can't be."""
     if args.uint8 and args.format not in ("onnx", "all"):
         raise UserError("--uint8 is for --format onnx; leave it out")
-    from flaxgan.formats.folder import publishing  # the heavy imports begin here
+    from flaxgan.formats.card import name_of  # the heavy imports begin here
+    from flaxgan.formats.folder import publishing
 
     model = flaxgan.load(args.run_dir, args.checkpoint, device=args.device)
     for file in model.exporting(args.output, args.format, args.uint8):
         size = file.path.stat().st_size / 1e6
         say(f"{file.path} ({size:.1f} MB): {file.note}", flush=True)
-    folder = file.path.parent
-    name = model.run.folder.stem
-    say(f"to publish it, once {file.path.name} is filled in: {publishing(folder, name)}")
+    command = publishing(file.path.parent, name_of(model.run))
+    say(f"to publish it, once {file.path.name} is filled in: {command}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -178,6 +178,10 @@ def discriminator_accuracy(model: Model, real: Any, generated: Any, seed: int) -
     """Ask the discriminator of a model's run about images: see flaxgan.discriminator_accuracy."""
     if translates(model.config):
         raise UserError(f"the discriminator of {model.run.folder} judges patches, not pictures")
+    if model.run.folder.is_file():
+        raise UserError(
+            f"{model.run.folder} holds the generator alone; load the run's folder instead"
+        )
     state = load(model.run, CheckpointName("step", model.step), model.device, without_optimisers)
     pairs = [x if isinstance(x, tuple) else (x, None) for x in (real, generated)]
     reals, fakes = (_judged(images, labels, model) for images, labels in pairs)

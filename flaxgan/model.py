@@ -50,7 +50,7 @@ class Model:
     ):
         """Load it: see flaxgan.load.
 
-        Raises UserError if the folder is no run, or has no such checkpoint.
+        Raises UserError if it is no run, or has no such checkpoint.
         """
         path, name = Path(run_dir).expanduser(), checkpoint_name(checkpoint)
         self.run: TrainedRun

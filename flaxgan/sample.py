@@ -17,7 +17,12 @@ def _parser() -> Parser:
         prog="python -m flaxgan.sample", description="Make pictures with a trained run."
     )
     add = parser.add_argument
-    add("run_dir", type=path, metavar="RUN_DIR", help="the run's folder")
+    add(
+        "run_dir",
+        type=path,
+        metavar="RUN_DIR",
+        help="the run's folder, or a .safetensors of an export",
+    )
     add(
         "--num",
         type=whole_number(1),

@@ -15,7 +15,12 @@ def _parser() -> Parser:
         prog="python -m flaxgan.translate", description="Translate pictures with a trained run."
     )
     add = parser.add_argument
-    add("run_dir", type=path, metavar="RUN_DIR", help="the run's folder")
+    add(
+        "run_dir",
+        type=path,
+        metavar="RUN_DIR",
+        help="the run's folder, or a .safetensors of an export",
+    )
     add("pictures", type=path, nargs="+", metavar="PATH", help="pictures, and folders of them")
     add(
         "--output",

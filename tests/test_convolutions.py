@@ -9,6 +9,7 @@ import pytest
 from jax import lax
 
 from flaxgan import convolutions
+from flaxgan.convolutions.plain import plain_convolutions
 
 SIZES = [(8, 8), (14, 20), (7, 7), (5, 6), (2, 2)]
 LOWERINGS = [
@@ -203,3 +204,18 @@ def test_the_kernels_gradient_is_differentiable_too():
     ours = functools.partial(convolutions._conv, convolutions.IM2COL)
     for got, want in zip(of_squared_gradient(ours), of_squared_gradient(xla_conv), strict=True):
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * float(abs(want).max()))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_exported_is_the_same_convolution(size, monkeypatch):
+    """As one operation of XLA each, whatever the lowering on a CPU is."""
+    monkeypatch.setattr(convolutions, "on_cpu", lambda: True)
+    x, kernel = inputs(size, (8, 8))
+    layers = convolutions.conv4x4, convolutions.conv4x4_transpose, convolutions.conv_stride1
+    fast = [layer(x, kernel[:3, :3] if layer is layers[-1] else kernel) for layer in layers]
+    with plain_convolutions():
+        plain = [layer(x, kernel[:3, :3] if layer is layers[-1] else kernel) for layer in layers]
+        operations = str(jax.make_jaxpr(convolutions.conv4x4_transpose)(x, kernel))
+    assert operations.count("conv_general_dilated[") == 1 and "dot_general" not in operations
+    for a, b in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=5e-6 * float(abs(b).max()))

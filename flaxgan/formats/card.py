@@ -3,12 +3,12 @@
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import flaxgan
 from flaxgan.fields import flag, typed
-from flaxgan.formats.safetensors import local_name, shared
+from flaxgan.formats.safetensors import SUFFIX, local_name, shared
 from flaxgan.methods import translates
 from flaxgan.metrics.results import MEANING
 from flaxgan.runs.metrics_log import logged
@@ -18,7 +18,7 @@ from flaxgan.system.files import read_text
 
 MOST_NAMES, LONGEST_NAME = 200, 100  # of classes, and letters
 MOST_BYTES = 2**24  # of an evaluation
-MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
+MARKS = re.compile(r"([\\`*_\[\]#|~$])")
 UNTOLD = {  # fields that are said elsewhere, or that say nothing of the result
     *("dataset", "image_size", "channels", "num_classes", "method", "device", "data_home"),
     *("data_dir", "checkpoint_every", "keep_checkpoints", "evaluate_every", "log_every", "hours"),
@@ -36,9 +36,19 @@ def text(name: str) -> str:
     return MARKS.sub(r"\\\1", html.escape(short))
 
 
-def card(run: TrainedRun, step: int, files: Iterable[str], has_samples: bool) -> str:
-    """Return a README.md for files of a run, with the head that the hub reads."""
-    config, name = run.config, text(run.folder.stem if run.folder.is_file() else run.folder.name)
+def name_of(run: TrainedRun) -> str:
+    """Return what a run is called: its folder, or the file that it was loaded from."""
+    return run.folder.stem if run.folder.suffix == SUFFIX else run.folder.resolve().name
+
+
+def card(
+    run: TrainedRun, step: int, files: Sequence[str], has_samples: bool, uint8: bool = False
+) -> str:
+    """Return a README.md for files of a run, with the head that the hub reads.
+
+    `uint8`: the ONNX files take and make pictures of that type.
+    """
+    config, name = run.config, text(name_of(run))
     kind = getattr(config.options, "architecture", config.method)
     task = "image-to-image" if translates(config) else "unconditional-image-generation"
     tags = ["gan", "jax", kind, *(["onnx"] if any(x.endswith(".onnx") for x in files) else [])]
@@ -52,7 +62,7 @@ def card(run: TrainedRun, step: int, files: Iterable[str], has_samples: bool) ->
     ]
     samples = "![generated pictures](samples.png)\n\n" if has_samples else ""
     sections = {
-        "Use": _use(run, [*files]),
+        "Use": _use(run, files, "uint8" if uint8 else "float32 in [-1, 1]"),
         "Measured": _measured(run, step),
         "Training": _training(run, step),
         "Data and licence": TO_FILL_IN,
@@ -73,11 +83,11 @@ def _what(run: TrainedRun, kind: str) -> str:
     )
 
 
-def _use(run: TrainedRun, files: list[str]) -> str:
-    """Return how the first file of each kind is used."""
+def _use(run: TrainedRun, files: Sequence[str], pixels: str) -> str:
+    """Return how the first file of each kind is used; `pixels` are those of ONNX."""
     config = run.config
     if translates(config):
-        inputs = 'inputs = {"source": pictures}  # (N, H, W, C), of the type that it returns'
+        inputs = 'inputs = {"source": sources}  # (N, H, W, C)'
         call = "pictures = model.translate(sources)  # uint8 (N, H, W, C) both"
     else:
         entries = [f'"z": numpy.random.normal(size=(8, {config.options.latent_dim})).astype("f")']
@@ -89,25 +99,25 @@ def _use(run: TrainedRun, files: list[str]) -> str:
         ".safetensors": ["import flaxgan", "", 'model = flaxgan.load("{file}")', call],
         ".onnx": [
             *("import numpy, onnxruntime", "", 'session = onnxruntime.InferenceSession("{file}")'),
-            *(inputs, "(pictures,) = session.run(None, inputs)  # (N, H, W, C)"),
+            *(inputs, "(pictures,) = session.run(None, inputs)  # {pixels} (N, H, W, C)"),
         ],
         ".jax": [
             *("import jax.export, numpy", "", 'data = bytearray(open("{file}", "rb").read())'),
             "generator = jax.export.deserialize(data)",
-            *(inputs, "pictures = generator.call(*inputs.values())  # float32 (N, H, W, C)"),
+            *(inputs, "pictures = generator.call(*inputs.values())  # float32 in [-1, 1]"),
         ],
     }
     parts = []
     for suffix, lines in ways.items():
         if file := next((name for name in files if name.endswith(suffix)), None):
-            code = "\n".join(lines).replace("{file}", file)
+            code = "\n".join(lines).replace("{file}", file).replace("{pixels}", pixels)
             parts.append(f"```python\n{code}\n```\n")
     return "\n".join(parts)
 
 
 def _measured(run: TrainedRun, step: int) -> str:
     """Return the metrics of this very checkpoint with their protocol; "" if there are none."""
-    if not run.folder.is_dir():
+    if run.folder.suffix == SUFFIX:
         return ""
     try:
         saved = json.loads(read_text(run.folder / "evaluation.json", MOST_BYTES))

@@ -13,9 +13,8 @@ from jax import Array
 
 from flaxgan.data.pixels import preprocess
 from flaxgan.formats import onnx, safetensors, stablehlo
-from flaxgan.formats.graph import OPSET
+from flaxgan.formats.graph import OPSET, Unsupported
 from flaxgan.formats.networks import function_of, graph_of, inputs_of
-from flaxgan.formats.operations import Unsupported
 from flaxgan.methods import translates
 from flaxgan.methods.state import Network
 from flaxgan.runs.trained import TrainedRun

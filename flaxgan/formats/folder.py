@@ -1,5 +1,6 @@
 """The folder that an export fills: its files, samples and a model card."""
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -45,11 +46,12 @@ def fill(export: Export, formats: Sequence[str], samples: np.ndarray | None) -> 
         yield File(path, "was there and stays as it is; remove it to have it written anew")
         return
     with replacing(path) as temporary:
-        text = card(export.run, export.step, names, samples is not None)
+        text = card(export.run, export.step, names, samples is not None, export.uint8)
         temporary.write_text(text, encoding="utf-8")
     yield File(path, "the model card: fill in data and licence")
 
 
 def publishing(folder: Path, name: str) -> str:
     """Return the command with which a user publishes a folder."""
-    return f"hf upload YOUR_NAME/{shlex.quote(name)} {shlex.quote(str(folder))}"
+    allowed = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "generator"
+    return f"hf upload YOUR_NAME/{allowed} {shlex.quote(str(folder))}"

@@ -9,6 +9,10 @@ OPSET = 18  # of ONNX, whose operators the nodes are
 BATCH = "N"
 
 
+class Unsupported(Exception):
+    """Says which operation of JAX has no operator here."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Tensor:
     """Describe an input or output of a graph: a dtype of NumPy, and sizes, named where any fits."""

@@ -8,14 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from flaxgan.formats.values import Builder, Shape, Value, differ_in_ones, of_pictures, reinterpreted
+from flaxgan.formats.graph import Unsupported
+from flaxgan.formats.values import (
+    Builder,
+    Shape,
+    Value,
+    differ_in_ones,
+    of_pictures,
+    reinterpreted,
+    solid,
+)
 
 Rule = Callable[..., Value]
 NHWC = {"lhs_spec": (0, 3, 1, 2), "rhs_spec": (3, 2, 0, 1), "out_spec": (0, 3, 1, 2)}
-
-
-class Unsupported(Exception):
-    """Says which operation of JAX is none of ONNX here."""
 
 
 def elementwise(op: str, b: Builder, values: list[Value], shape: Shape, **_: Any) -> Value:
@@ -92,7 +97,9 @@ def _reshape(b: Builder, values: list[Value], shape: Shape, **_: Any) -> Value:
 def _concatenate(
     b: Builder, values: list[Value], shape: Shape, *, dimension: int, **_: Any
 ) -> Value:
-    layout = next(x.layout for x in values if not x.is_constant)
+    values = [solid(x) for x in values]
+    whole = (x.layout for x in values if not x.is_constant and len(x.layout) == len(shape))
+    layout = next(whole, tuple(range(len(shape))))
     names = [b.stored(x, layout) for x in values]
     axes = tuple(layout.index(i) for i in range(len(shape)))
     return Value(b.node("Concat", *names, axis=layout.index(dimension)), shape, axes, len(layout))
@@ -111,25 +118,12 @@ def _dot(
 ) -> Value:
     """Multiply matrices, or stacks of them, in whatever order their axes are seen."""
     ((left_sum, right_sum), (left_batch, right_batch)) = dimension_numbers
-    left, right = values
-    if len(left_sum) != 1 or (left_batch and len(left_batch) + 2 < len(left.shape)):
-        raise Unsupported("dot_general of these axes")
+    left, right = map(solid, values)
     left_free, right_free = (
         [i for i in range(len(x.shape)) if i not in (*summed, *batch)]
         for x, summed, batch in ((left, left_sum, left_batch), (right, right_sum, right_batch))
     )
-    if left.is_constant:  # a weight is to be on the right
-        turned = ((right_sum, left_sum), (right_batch, left_batch))
-        before = len(left_batch)
-        order = [
-            *range(before),
-            *(before + i for i in range(len(right_free), len(right_free) + len(left_free))),
-            *(before + i for i in range(len(right_free))),
-        ]
-        inverse = [order.index(i) for i in range(len(order))]
-        product = _dot(b, [right, left], tuple(shape[i] for i in inverse), dimension_numbers=turned)
-        return _transpose(b, [product], shape, permutation=order)
-    if len(right_free) != 1:
+    if len(left_sum) != 1 or len(right_free) != 1 or (left_batch and len(left_free) != 1):
         raise Unsupported("dot_general of these axes")
     name = b.node(
         "Gemm" if right.is_constant and len(shape) == 2 else "MatMul",
@@ -145,38 +139,30 @@ def _convolution(
     x, kernel = values
     if any(getattr(dimension_numbers, name) != spec for name, spec in NHWC.items()):
         raise Unsupported("conv_general_dilated of other than NHWC pictures")
-    if (
-        not kernel.is_constant
-        or set(params["rhs_dilation"]) != {1}
-        or params["batch_group_count"] != 1
-    ):
-        raise Unsupported("conv_general_dilated of these settings")
-    weights, size = kernel.array(), kernel.shape[0]
     before, after = zip(*params["padding"], strict=True)
     groups, enlarging = params["feature_group_count"], [*params["lhs_dilation"]]
-    if set(enlarging) == {1}:
-        name = b.node(
-            "Conv",
-            b.pictures(x),
-            weights.transpose(3, 2, 0, 1),
-            kernel_shape=[*weights.shape[:2]],
-            strides=[*params["window_strides"]],
-            pads=[*before, *after],
-            group=groups,
-        )
-        return of_pictures(name, shape)
-    if set(params["window_strides"]) != {1} or groups != 1:
+    is_transposed = set(enlarging) != {1}
+    # ONNX's transposed convolution is that of a kernel the other way round, and cuts away what
+    # JAX's leaves off its padding.
+    pads = [*before, *after]
+    if is_transposed:
+        pads = [size - 1 - side for size, side in zip(kernel.shape[:2] * 2, pads, strict=True)]
+    if (
+        not kernel.is_constant
+        or {*params["rhs_dilation"], params["batch_group_count"]} != {1}
+        or min(pads) < 0
+        or (is_transposed and {*params["window_strides"], groups} != {1})
+    ):
         raise Unsupported("conv_general_dilated of these settings")
-    # ONNX's is the transpose of a convolution: its kernel is the other way round, and cuts away
-    # what JAX's leaves off padding.
-    name = b.node(
-        "ConvTranspose",
-        b.pictures(x),
-        weights[::-1, ::-1].transpose(2, 3, 0, 1),
-        kernel_shape=[*weights.shape[:2]],
-        strides=enlarging,
-        pads=[size - 1 - side for side in (*before, *after)],
-    )
+    weights = kernel.array()
+    shared = {"kernel_shape": [*weights.shape[:2]], "pads": pads}
+    if is_transposed:
+        turned = weights[::-1, ::-1].transpose(2, 3, 0, 1)
+        name = b.node("ConvTranspose", b.pictures(x), turned, strides=enlarging, **shared)
+    else:
+        strides = [*params["window_strides"]]
+        turned = weights.transpose(3, 2, 0, 1)
+        name = b.node("Conv", b.pictures(x), turned, strides=strides, group=groups, **shared)
     return of_pictures(name, shape)
 
 

@@ -25,7 +25,7 @@ def write(path: Path, generators: dict[str, Network], run: TrainedRun, step: int
     """Write the generators of a run, as they are used, with its configuration."""
     module = imported("safetensors.numpy", "export", "--format safetensors")
     networks = {name: network.replace(opt_state=()) for name, network in generators.items()}
-    arrays = {key: np.ascontiguousarray(leaf) for key, leaf in _leaves(networks).items()}
+    arrays = {key: np.asarray(leaf, order="C") for key, leaf in _leaves(networks).items()}
     metadata = {"config": json.dumps(shared(run)), "step": str(step)}
     path.write_bytes(module.save(arrays, metadata))
 

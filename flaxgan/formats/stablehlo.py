@@ -15,7 +15,7 @@ from flaxgan.methods.filled import unit_of
 from flaxgan.system.extras import imported
 
 PLATFORMS = ("cpu", "cuda", "tpu")
-LEAST = 8  # times the unit that a side is a multiple of: mirrored edges take some pixels
+LEAST = 8  # pixels, where edges are mirrored
 
 
 def write(path: Path, function: Function, inputs: dict[str, Tensor], config: Config) -> None:
@@ -26,7 +26,7 @@ def write(path: Path, function: Function, inputs: dict[str, Tensor], config: Con
     if translates(config):
         unit = unit_of(config)
         sides = [f"{unit}*{side}" if unit > 1 else side for side in ("H", "W")]
-        least = [f"{side} >= {max(1, LEAST // unit)}" for side in ("H", "W")]
+        least = [f"{side} >= {max(1, LEAST // unit) if unit > 1 else 1}" for side in ("H", "W")]
         batch, *sizes = export.symbolic_shape(", ".join([BATCH, *sides]), constraints=least)
     else:
         batch, *sizes = export.symbolic_shape(BATCH)
@@ -34,7 +34,8 @@ def write(path: Path, function: Function, inputs: dict[str, Tensor], config: Con
         jax.ShapeDtypeStruct((batch, *sizes, *tensor.shape[1 + len(sizes) :]), tensor.dtype)
         for tensor in inputs.values()
     ]
-    with plain_convolutions():
+    # in float32 on a GPU and a TPU, too, whose default is coarser
+    with plain_convolutions(), jax.default_matmul_precision("highest"):
         exported = export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
     path.write_bytes(exported.serialize())
 

@@ -11,8 +11,8 @@ from jax.extend import core
 from flaxgan.convolutions.plain import plain_convolutions
 from flaxgan.formats.composites import COMPOSITES
 from flaxgan.formats.folding import folded
-from flaxgan.formats.graph import BATCH, Graph, Tensor
-from flaxgan.formats.operations import PRIMITIVES, Unsupported
+from flaxgan.formats.graph import BATCH, Graph, Tensor, Unsupported
+from flaxgan.formats.operations import PRIMITIVES
 from flaxgan.formats.values import Builder, Value
 
 CALLS = ("jaxpr", "call_jaxpr", "fun_jaxpr")  # where an operation that is a function has it

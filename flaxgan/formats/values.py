@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flaxgan.formats.graph import Graph, Node, Tensor
+from flaxgan.formats.graph import Graph, Node, Tensor, Unsupported
 
 Shape = tuple[Any, ...]  # of numbers, and symbols of JAX
 
@@ -111,22 +111,17 @@ class Builder:
     def reshaped(self, name: str, shape: Sequence[Any]) -> str:
         """Add a Reshape; at most one size may be a symbol."""
         sizes = [size if isinstance(size, int) else -1 for size in shape]
-        assert sizes.count(-1) <= 1, shape
+        if sizes.count(-1) > 1:
+            raise Unsupported(f"a reshape to {tuple(shape)}")
         return self.node("Reshape", name, np.array(sizes, np.int64))
 
     def whole(self, value: Value) -> str | np.ndarray:
-        """Return what is stored of a value as it is seen, nothing repeated that is not there."""
-        name = self.stored(value, range(len(value.shape)))
-        sizes = [
-            1 if axis is None and size != 1 else 0
-            for axis, size in zip(value.axes, value.shape, strict=True)
-        ]
-        assert not any(sizes) or not isinstance(name, str), "nothing of ours repeats a result"
-        return value.array() if not isinstance(name, str) else name
+        """Return what is stored of a value as it is seen."""
+        return self.stored(solid(value), range(len(value.shape)))
 
     def pictures(self, value: Value) -> str | np.ndarray:
         """Return what is stored of (N, H, W, C) as ONNX has it: (N, C, H, W)."""
-        return self.stored(value, (0, 3, 1, 2))
+        return self.stored(solid(value), (0, 3, 1, 2))
 
     def graph(
         self, inputs: dict[str, Tensor], outputs: dict[str, Tensor], names: Sequence[str]
@@ -140,6 +135,15 @@ class Builder:
 def of_pictures(name: str, shape: Shape) -> Value:
     """Return the value (N, H, W, C) that is stored as (N, C, H, W)."""
     return Value(name, tuple(shape), (0, 2, 3, 1), 4)
+
+
+def solid(value: Value) -> Value:
+    """Return a value of which no row is repeated. Raises Unsupported for a result that is."""
+    if all(axis is not None or n == 1 for axis, n in zip(value.axes, value.shape, strict=True)):
+        return value
+    if value.is_constant and all(isinstance(size, int) for size in value.shape):
+        return Value.plain(value.array(), value.shape)
+    raise Unsupported("broadcast_in_dim of a result")
 
 
 def differ_in_ones(before: Shape, after: Shape) -> bool:
