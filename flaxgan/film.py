@@ -15,7 +15,6 @@ from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing, require_writable
 
 LONGEST = {".gif": 2**16 - 1, ".webp": 2**14 - 1, ".mp4": 2**14}  # side of a frame, in pixels
-MOST_FRAME_PIXELS = 4 * MOST_PIXELS  # of all frames, where they are in memory at once
 ENCODING = ("-c:v", "libx264", "-preset", "medium", "-crf", "18", "-pix_fmt", "yuv420p")
 
 
@@ -54,11 +53,7 @@ class Film:
         """Raise UserError if so many frames of size (height, width) are more than can be."""
         height, width = (side * self.scale for side in size)
         in_memory = 1 if self.suffix == ".mp4" else num
-        if (
-            max(height, width) > LONGEST[self.suffix]
-            or height * width > MOST_PIXELS
-            or in_memory * height * width > MOST_FRAME_PIXELS
-        ):
+        if max(height, width) > LONGEST[self.suffix] or in_memory * height * width > MOST_PIXELS:
             raise UserError(
                 f"--output {self.path} would have {num} frames of {height}x{width} pixels, which is"
                 " too much; take a smaller --scale, fewer --frames or --class, or an .mp4"

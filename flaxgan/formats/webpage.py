@@ -30,7 +30,7 @@ SITE = importlib.resources.files("flaxgan").joinpath("site")
 MODEL = "model.js"
 SLIDERS = 16
 TRIED = 64  # pictures that float16 is tried with
-SMALL = 1024  # numbers of a constant that is never rounded: it would hardly be smaller
+SMALL = 256  # numbers of a constant that is never rounded: it would hardly be smaller
 # The operators of flaxgan/site/runner.js and convolutions.js.
 OPERATORS = {
     *("Abs", "Add", "Concat", "Conv", "ConvTranspose", "Cos", "DepthToSpace", "Div", "Exp"),
