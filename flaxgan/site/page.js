@@ -256,11 +256,9 @@
     byId("title").textContent = title;
     byId("facts").textContent = facts;
     try {
-      const began = performance.now();
       await ask("load", MODEL);
       tell("");
       MODEL.weights = null;
-      document.documentElement.dataset.loaded = Math.round(performance.now() - began);
       if (MODEL.latentSize) grow(MODEL, ask);
       else translation(MODEL, ask, { byId, listen, put, save, tell });
     } catch (error) {
