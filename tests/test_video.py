@@ -53,7 +53,8 @@ def test_of_interpolation_goes_round_and_shows_classes_beside_each_other(run_dir
     frames, durations = film(tmp_path / "film.webp")
     images = flaxgan.load(run_dir).sample(interpolate=[1, 2, 1], frames=4, labels="all")
     wanted = [
-        grid(pair).repeat(2, 0).repeat(2, 1) for pair in zip(*np.split(images, 2), strict=True)
+        grid(np.stack(pair)).repeat(2, 0).repeat(2, 1)
+        for pair in zip(*np.split(images, 2), strict=True)
     ]
     assert frames.shape == np.shape(wanted[:8]) and durations == [42] * 8
     assert np.abs(frames.astype(int) - wanted[:8]).mean() < 5
@@ -72,10 +73,13 @@ def test_an_mp4_has_even_sides_and_all_frames(run_dir, tmp_path):
         save_image(path, np.full((33, 51, 1), 20 * epoch, np.uint8))
     video([str(odd), "--fps", "4", "--output", str(tmp_path / "film.mp4")])
     decode = ["ffmpeg", "-v", "error", "-i", tmp_path / "film.mp4", "-f", "rawvideo"]
-    raw = subprocess.run([*decode, "-pix_fmt", "gray", "-"], capture_output=True, check=True).stdout
-    frames = np.frombuffer(raw, np.uint8).reshape(-1, 34, 52)
+    decode += ["-pix_fmt", "rgb24", "-"]
+    raw = subprocess.run(
+        [*decode, "-pix_fmt", "rgb24", "-"], capture_output=True, check=True
+    ).stdout
+    frames = np.frombuffer(raw, np.uint8).reshape(-1, 34, 52, 3)
     brightness = [180, *[200] * 7]  # the last one stays for 1.5 s
-    assert np.abs(frames.mean((1, 2)) - brightness).max() < 4
+    assert np.abs(frames.mean((1, 2, 3)) - brightness).max() < 4
 
 
 def test_without_ffmpeg_a_line_says_so(run_dir, tmp_path, refused, monkeypatch):
