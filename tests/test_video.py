@@ -74,9 +74,7 @@ def test_an_mp4_has_even_sides_and_all_frames(run_dir, tmp_path):
     video([str(odd), "--fps", "4", "--output", str(tmp_path / "film.mp4")])
     decode = ["ffmpeg", "-v", "error", "-i", tmp_path / "film.mp4", "-f", "rawvideo"]
     decode += ["-pix_fmt", "rgb24", "-"]
-    raw = subprocess.run(
-        [*decode, "-pix_fmt", "rgb24", "-"], capture_output=True, check=True
-    ).stdout
+    raw = subprocess.run(decode, capture_output=True, check=True).stdout
     frames = np.frombuffer(raw, np.uint8).reshape(-1, 34, 52, 3)
     brightness = [180, *[200] * 7]  # the last one stays for 1.5 s
     assert np.abs(frames.mean((1, 2, 3)) - brightness).max() < 4
