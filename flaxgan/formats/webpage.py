@@ -15,9 +15,8 @@ import jax
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.formats.graph import Graph
+from flaxgan.formats.graph import Graph, Unsupported
 from flaxgan.formats.networks import graph_of, inputs_of
-from flaxgan.formats.operations import Unsupported
 from flaxgan.methods import translates
 from flaxgan.methods.filled import unit_of
 from flaxgan.methods.sampling import draw, first_latents
