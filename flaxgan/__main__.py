@@ -11,9 +11,12 @@ from flaxgan.recipes import summaries
 from flaxgan.system.errors import exit_on_user_error
 
 # of the program flaxgan, and their modules
-COMMANDS = {
-    "train": "main",
-    **{name: name for name in ("sample", "translate", "evaluate", "compare", "report", "export")},
+COMMANDS = {"train": "main"} | {
+    name: name
+    for name in (
+        *("sample", "translate", "evaluate", "compare", "report"),
+        *("export", "page", "video"),
+    )
 }
 
 

@@ -3,7 +3,7 @@
 import argparse
 import difflib
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,18 @@ def whole_number(least: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def seeds(text: str) -> list[int]:
+    """Read seeds with commas between them."""
+    return [whole_number(0)(seed) for seed in text.split(",")]
+
+
+def names(asked: str, known: Sequence[str]) -> str | list[str]:
+    """Split names with commas between; "all", and a name with a comma in it, are left whole."""
+    if asked in ("all", *known):
+        return asked
+    return [word if word in known else word.strip() for word in asked.split(",")]
 
 
 class Parser(argparse.ArgumentParser):

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+import flaxgan
 from flaxgan.config import Config
 from flaxgan.data.array import checked
 from flaxgan.data.derived import grey
@@ -21,7 +23,7 @@ from flaxgan.methods.translation import translate
 from flaxgan.request import Label, Request, class_ids
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
-from flaxgan.runs.trained import TrainedRun, load_run
+from flaxgan.runs.trained import TrainedRun, load_run, require_apart
 from flaxgan.system.devices import explaining_out_of_memory, set_up_devices
 from flaxgan.system.errors import UserError
 
@@ -165,21 +167,49 @@ class Model:
         --target to those like --dataset. Raises UserError for other arrays, and for a run that does
         not translate, or not back.
         """
-        asked = "back" if backwards else "result"
         if not translates(self.config):
             raise UserError(
                 f"{self.config.run_dir} makes pictures of noise, and translates none; to sample:"
                 " python -m flaxgan.sample RUN, in Python model.sample"
             )
-        if asked not in self.generators:
-            raise UserError(
-                f"--backwards is for --method cyclegan, and {self.config.run_dir} is"
-                f" {self.config.method}; leave it out"
-            )
+        asked = self._translator(backwards)
         images = checked(images, where="what is to be translated").images
         channels = self.config.channels if backwards else source_channels(self.config)
         images = grey(images) if channels == 1 else images.repeat(channels // images.shape[-1], -1)
         return translated(partial(translate, self.generators[asked]), images, self.config)
+
+    def _translator(self, backwards: bool) -> str:
+        """Return the name of a generator. Raises UserError if the run has no such one."""
+        if backwards and "back" not in self.generators:
+            raise UserError(
+                f"--backwards is for --method cyclegan, and {self.config.run_dir} is"
+                f" {self.config.method}; leave it out"
+            )
+        return "back" if backwards else "result"
+
+    @explaining_out_of_memory()
+    def page(
+        self, output: str | Path, *, title: str | None = None, backwards: bool = False
+    ) -> None:
+        """Write a folder with a web page in which a browser runs the generator: see docs/page.md.
+
+        `title`: its headline (default: the name of the run's folder). `backwards`: as in translate.
+        Raises UserError if something is there already, or if a page can't run the network.
+        """
+        from flaxgan.formats.webpage import write_page
+
+        output, config = Path(output).expanduser(), self.config
+        require_apart(output, self.run.folder, config)
+        name = self._translator(backwards)
+        folder = self.run.folder.resolve()
+        facts: dict[str, Any] = {
+            "title": title or (folder.stem if folder.is_file() else folder.name),
+            "facts": f"flaxgan {flaxgan.__version__}, step {self.step:,}",
+        }
+        if config.num_classes:
+            counts = self.run.class_counts
+            facts |= {"classNames": [*counts], "classCounts": [*counts.values()]}
+        write_page(output, self.generators[name], config, name, facts)
 
     def export(
         self,

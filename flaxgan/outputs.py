@@ -94,7 +94,9 @@ def _write_grid(
 
 def _write_animation(output: Output, images: np.ndarray, columns: int | None, _: object) -> None:
     rows = np.split(output.enlarged(images), len(images) // (columns or 1))
-    save_animation(output.path, np.concatenate(rows, 1))  # one above the other
+    frames = np.concatenate(rows, 1)  # one above the other
+    there_and_back = [*frames, *frames[-2:0:-1]]
+    save_animation(output.path, there_and_back, [83] * len(there_and_back))  # 12 a second
 
 
 def _write_array(output: Output, images: np.ndarray, *_: object) -> None:

@@ -81,19 +81,24 @@ def _squeezed(pixels: np.ndarray) -> np.ndarray:
     return pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
 
 
-def save_animation(path: Path, frames: np.ndarray) -> None:
-    """Write uint8 (N, H, W, C) as GIF or WebP, as the name says, forth and back, 12 a second."""
-    pictures = [Image.fromarray(_squeezed(frame)) for frame in [*frames, *frames[-2:0:-1]]]
+def save_animation(
+    path: Path, frames: Sequence[np.ndarray], durations: Sequence[int], lossless: bool = True
+) -> None:
+    """Write uint8 (H, W, C), each for so many milliseconds, as GIF or WebP, as the name says.
+
+    They begin again at the end. `lossless`: of WebP, which is else a fifth as large.
+    """
+    first, *others = (Image.fromarray(_squeezed(frame)) for frame in frames)
     with replacing(path) as temporary:
-        kind = path.suffix[1:].upper()
-        pictures[0].save(
+        first.save(
             temporary,
-            kind,
+            path.suffix[1:].upper(),
             save_all=True,
-            append_images=pictures[1:],
-            duration=83,
+            append_images=others,
+            duration=[*durations] if others else durations[0],
             loop=0,
-            lossless=True,
+            lossless=lossless,
+            quality=90,
         )
 
 

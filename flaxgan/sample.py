@@ -6,14 +6,10 @@ from pathlib import Path
 
 import flaxgan
 from flaxgan.fields import typed
-from flaxgan.flags import Parser, add_flags_of_a_reader, path, whole_number
+from flaxgan.flags import Parser, add_flags_of_a_reader, names, path, seeds, whole_number
 from flaxgan.registry import load_plugin
 from flaxgan.request import Request
 from flaxgan.system.errors import UserError, exit_on_user_error, visible
-
-
-def _seeds(text: str) -> list[int]:
-    return [whole_number(0)(seed) for seed in text.split(",")]
 
 
 def _parser() -> Parser:
@@ -51,7 +47,7 @@ def _parser() -> Parser:
     )
     add(
         "--interpolate",
-        type=_seeds,
+        type=seeds,
         metavar="SEEDS",
         help="from seed to seed, as in 1,2,3: a strip, or a .gif or .webp",
     )
@@ -108,7 +104,7 @@ def _sample(args: argparse.Namespace) -> None:
     if output.form.animated and not args.interpolate:
         raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
     model = flaxgan.load(args.run_dir, args.checkpoint, device=args.device)
-    ids = [] if args.labels is None else model.class_ids(_words(args.labels, model.class_names))
+    ids = [] if args.labels is None else model.class_ids(names(args.labels, model.class_names))
     each = request.each
     columns = each if ids or args.interpolate else None
     output.require_fit(each * max(1, len(ids)), model.config.image_size, columns)
@@ -118,20 +114,13 @@ def _sample(args: argparse.Namespace) -> None:
     images = model.sample(
         args.num, args.seed, ids or None, args.truncation, args.interpolate, args.frames
     )
-    names = [model.class_names[id] for id in ids]
-    output.write(images, columns, names)
+    rows = [model.class_names[id] for id in ids]
+    output.write(images, columns, rows)
     pictures = f"picture{'s' if len(images) > 1 else ''} of {typed(model.config.image_size)}"
     larger = f", {scale} times as large," if scale > 1 else ""
     print(visible(f"{len(images)} {pictures}{larger} in {args.output}"))
-    if names:
-        print(visible(f"classes, a row each: {', '.join(map(printable, names))}"))
-
-
-def _words(asked: str, names: Sequence[str]) -> str | list[str]:
-    """Split names with commas between; "all", and a name with a comma in it, are left whole."""
-    if asked in ("all", *names):
-        return asked
-    return [word if word in names else word.strip() for word in asked.split(",")]
+    if rows:
+        print(visible(f"classes, a row each: {', '.join(map(printable, rows))}"))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

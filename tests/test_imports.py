@@ -20,7 +20,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"methods", "presets", "plots", "request"},
     {"curves"},
     {"outputs", "inputs", "trainer", "diagnosis", "tables"},
-    {"metrics"},
+    {"film", "metrics"},
     {"runs"},
     {"reports", "resolve", "recipes", "flags"},
     {"summary"},
@@ -32,7 +32,8 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"starting"},
     {"api"},
     {"__init__"},
-    {"main", "sample", "translate", "evaluate", "compare", "export", "report", "__main__"},
+    {"main", "sample", "translate", "evaluate", "compare", "__main__"}
+    | {"export", "page", "report", "video"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

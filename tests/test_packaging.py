@@ -60,6 +60,9 @@ def test_a_wheel_has_every_package_and_recipe(clone, tmp_path):
     assert (installed / "flaxgan" / "py.typed").is_file()
     page = "from flaxgan.reports.page import html_of; assert 'class Chart' in html_of('{}', 'a')"
     run("-c", page, cwd=tmp_path, environment={"PYTHONPATH": str(installed)})
+    site = {path.name: path.read_bytes() for path in (ROOT / "flaxgan" / "site").iterdir()}
+    there = {path.name: path.read_bytes() for path in (installed / "flaxgan" / "site").iterdir()}
+    assert there == site and "index.html" in site
     assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == {"flaxgan"}
     where = {"cwd": tmp_path, "environment": {"PYTHONPATH": str(installed)}}
     assert "(default: 600)" in run(

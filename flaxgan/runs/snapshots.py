@@ -54,12 +54,27 @@ def grid_after(step: int, run_dir: Path, per_epoch: int) -> Path:
     return run_dir / "generated_images" / name
 
 
-def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
-    """Remove the grids of steps that were lost, as with a process that was killed."""
+def _steps_of_grids(run_dir: Path, per_epoch: int) -> dict[Path, int]:
+    """Return the grids of a run, and the step that each is of."""
+    steps = {}
     for file in (run_dir / "generated_images").glob("*_*.png"):
         unit, _, number = file.stem.partition("_")
-        steps = {"epoch": per_epoch, "step": 1}.get(unit)
-        if steps and number.isdecimal() and int(number) * steps > step:
+        each = {"epoch": per_epoch, "step": 1}.get(unit)
+        if each and number.isdecimal():
+            steps[file] = int(number) * each
+    return steps
+
+
+def grids(run_dir: Path, per_epoch: int | None) -> list[Path]:
+    """Return the grids of a run, the oldest first."""
+    steps = _steps_of_grids(run_dir, per_epoch or 1)
+    return sorted(steps, key=lambda file: (steps[file], file.name))
+
+
+def remove_grids_after(step: int, run_dir: Path, per_epoch: int) -> None:
+    """Remove the grids of steps that were lost, as with a process that was killed."""
+    for file, of in _steps_of_grids(run_dir, per_epoch).items():
+        if of > step:
             file.unlink()
 
 
