@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from flaxgan.outputs import MOST_PIXELS
-from flaxgan.plots import enlarged, save_animation
+from flaxgan.plots import enlarged, open_png, save_animation
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing, require_writable
 
@@ -49,14 +48,18 @@ class Film:
             )
         require_writable(self.path)
 
-    def require_fit(self, num: int, size: tuple[int, int]) -> None:
-        """Raise UserError if so many frames of size (height, width) are more than can be."""
+    def require_fit(self, num: int, size: tuple[int, int], streamed: bool = False) -> None:
+        """Raise UserError if so many frames of size (height, width) are more than can be.
+
+        `streamed`: they come one by one, so that an .mp4 may have any number.
+        """
         height, width = (side * self.scale for side in size)
-        in_memory = 1 if self.suffix == ".mp4" else num
+        in_memory = 1 if streamed and self.suffix == ".mp4" else num
         if max(height, width) > LONGEST[self.suffix] or in_memory * height * width > MOST_PIXELS:
             raise UserError(
                 f"--output {self.path} would have {num} frames of {height}x{width} pixels, which is"
-                " too much; take a smaller --scale, fewer --frames or --class, or an .mp4"
+                " too much; take a smaller --scale, fewer --frames or --class, or of a training an"
+                " .mp4"
             )
 
     def write(self, frames: Iterable[np.ndarray]) -> None:
@@ -114,8 +117,8 @@ class Film:
 def read_frame(path: Path) -> np.ndarray:
     """Return a PNG's pixels: uint8 (H, W, 1 or 3). Raises UserError if it can't be read."""
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            pixels = np.asarray(picture.convert("L" if picture.mode == "L" else "RGB"))
+        picture = open_png(path)
+        pixels = np.asarray(picture.convert("L" if picture.mode == "L" else "RGB"))
     except Exception as error:  # of damaged files anything is raised
         raise UserError(f"{path} can't be read: {error}; remove it, or bring it back") from error
     return pixels.reshape(*pixels.shape[:2], -1)

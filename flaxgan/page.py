@@ -15,7 +15,12 @@ def _parser() -> Parser:
         description="Write a folder with a web page in which a run's generator works.",
     )
     add = parser.add_argument
-    add("run_dir", type=path, metavar="RUN_DIR", help="the run's folder")
+    add(
+        "run_dir",
+        type=path,
+        metavar="RUN_DIR",
+        help="the run's folder, or a .safetensors of an export",
+    )
     add(
         "--output",
         type=path,

@@ -1,6 +1,7 @@
 """Pictures of a run: grids, and real beside generated. Each file is replaced whole."""
 
 import math
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MOST_READ = 2**26  # pixels of a file that is opened
 GAP = 2  # pixels between the pictures of a grid
 LONGEST_NAME = 32  # letters of a row's name
 
@@ -100,6 +102,20 @@ def save_animation(
             lossless=lossless,
             quality=90,
         )
+
+
+def open_png(path: Path) -> Image.Image:
+    """Return the picture in a PNG file of a run's folder, which may be a stranger's.
+
+    Raises OSError, ValueError or SyntaxError if it can't be read, or is no file but a link or pipe.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ValueError(f"{path} is no file of its own")
+    with Image.open(path, formats=["PNG"]) as picture:
+        if picture.width * picture.height > MOST_READ:
+            raise ValueError(f"{path} is too large")
+        picture.load()
+        return picture
 
 
 def save_image(path: Path, pixels: np.ndarray) -> None:

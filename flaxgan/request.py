@@ -72,8 +72,8 @@ def class_ids(asked: Label | Sequence[Label], counts: dict[str, int]) -> list[in
         return trained
     ids = []
     for word in [asked] if isinstance(asked, str | int) else asked:
-        if composed(str(word)) in names:
-            ids.append(names.index(composed(str(word))))
+        if isinstance(word, str) and composed(word) in names:
+            ids.append(names.index(composed(word)))
         elif str(word).isdecimal() and int(word) < len(names):
             ids.append(int(word))
         else:

@@ -95,7 +95,9 @@ class Run:
         `output`: a .html (default: report.html in the run's folder). Raises UserError if it can't
         be written there.
         """
-        return Page(write_report([self.folder], None if output is None else Path(output)))
+        return Page(
+            write_report([self.folder], None if output is None else Path(output).expanduser())
+        )
 
     def load(self, checkpoint: str | int | None = None, device: str = "auto") -> Model:
         """Load a generator of the run: see flaxgan.load."""

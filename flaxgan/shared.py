@@ -141,6 +141,7 @@ class SharedOptions:
         "127.0.0.1",
         "show it to other machines, too, at this address of this one (0.0.0.0: at all of them)",
         saved=False,
+        rule=Rule(bool, "must be an address of this machine"),
     )
     evaluate_every: str | None = option(
         None,

@@ -20,6 +20,7 @@ CONFIDENCE = 0.95
 APART = ("seed", "run_dir")
 # what has to be the same in evaluations that are compared
 PROTOCOL = ("extractor_sha256", "resize", "n_real", "n_generated")
+MADE_OF = ("samples", "results")  # of the run's own evaluations
 
 
 class Value(NamedTuple):
@@ -38,7 +39,7 @@ class Value(NamedTuple):
             return None
         error, gap = sum(variances), abs(self.mean - other.mean)
         if error == 0:
-            return gap > 0
+            return gap > 0 or None
         terms = (v**2 / (x.num - 1) for v, x in zip(variances, (self, other), strict=True))
         freedom = error**2 / sum(terms)
         return bool(gap > stdtrit(freedom, (1 + CONFIDENCE) / 2) * math.sqrt(error))
@@ -57,9 +58,11 @@ def _evaluation(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads(read_text(path, LARGEST))
         protocol, metrics = content["protocol"], content["metrics"]
-        if any(math.isnan(float(entry["value"])) for entry in metrics.values()):
-            raise ValueError("a value is no number")
-        {name: protocol[name] for name in PROTOCOL}
+        protocol = {name: protocol[name] for name in PROTOCOL}
+        protocol["set of real pictures"] = content["real"].get("sha256")
+        made_of = content["generated"].get("source")
+        for entry in metrics.values():
+            _value([entry])
     except FileNotFoundError as error:
         raise UserError(
             f"{printable(folder)} was not evaluated: python -m flaxgan.evaluate"
@@ -67,6 +70,8 @@ def _evaluation(folder: Path) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UserError(f"{printable(path)} can't be read: {error}; evaluate anew") from error
+    if made_of not in MADE_OF:
+        raise UserError(f"{printable(path)} measures other pictures than the run's; evaluate anew")
     return {"protocol": protocol, "metrics": metrics}
 
 
@@ -74,7 +79,13 @@ def _value(entries: Sequence[dict[str, Any]]) -> Value:
     """Return what several runs have, or one with the spread of its own samples."""
     values = [float(entry["value"]) for entry in entries]
     if len(values) == 1:
-        spread, num = entries[0].get("spread"), int(entries[0].get("repeats", 1))
+        spread, num = entries[0].get("spread"), entries[0].get("repeats", 1)
+        if (
+            not math.isfinite(values[0])
+            or type(num) is not int
+            or num < (1 if spread is None else 2)
+        ):
+            raise ValueError("a value is no number, or of no number of samples")
         return Value(values[0], math.nan if spread is None else float(spread), num, *2 * values)
     deviation = float(np.std(values, ddof=1))
     return Value(float(np.mean(values)), deviation, len(values), min(values), max(values))
@@ -86,10 +97,17 @@ def rows_of(folders: Sequence[Path]) -> list[Row]:
     Raises UserError if a folder is no run, was not evaluated, or by another protocol.
     """
     groups: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
-    for folder in folders:
+    seeds: dict[tuple[str, int], Path] = {}
+    for folder in {folder.resolve(): folder for folder in folders}.values():
         config = load_run(folder).config
         fields = {name: config[name] for name in config.fields if name not in APART}
-        groups.setdefault(repr(fields), []).append((folder, _evaluation(folder)))
+        recipe = repr(fields)
+        if (same := seeds.setdefault((recipe, config.seed), folder)) != folder:
+            raise UserError(
+                f"{printable(same)} and {printable(folder)} are one recipe of one --seed, which"
+                " tell nothing of chance; leave one out"
+            )
+        groups.setdefault(recipe, []).append((folder, _evaluation(folder)))
     rows = []
     for members in groups.values():
         names = ", ".join(printable(folder) for folder, _ in members)
@@ -98,8 +116,8 @@ def rows_of(folders: Sequence[Path]) -> list[Row]:
         values = {name: _value([each[name] for each in measured]) for name in shared}
         rows.append(Row(names, first["protocol"], values))
         for folder, evaluation in members:
-            for part in PROTOCOL:
-                if evaluation["protocol"][part] != rows[0].protocol[part]:
+            for part, value in evaluation["protocol"].items():
+                if value != rows[0].protocol[part]:
                     raise UserError(
                         f"{printable(folder)} was evaluated with another {part} than"
                         f" {rows[0].name}, so that numbers can't be compared; evaluate it anew"

@@ -85,6 +85,8 @@ def _translate(args: argparse.Namespace) -> None:
     require_apart(args.output, args.run_dir, model.config)
     require_writable(next(iter(results)))
     told = dataclasses.replace(model.config, range=args.range or model.config.range).values
+    if told is None and not args.backwards:
+        told = model.run.values
     black_and_white = told or values([*files.values()])
     done = 0
     for result, file in results.items():

@@ -81,16 +81,17 @@ def _of_training(args: argparse.Namespace, film: "Film") -> "Iterable[np.ndarray
     """Return the pictures of a run's folder, the oldest first."""
     from flaxgan.film import read_frame
     from flaxgan.runs.snapshots import grids
-    from flaxgan.runs.trained import load_run
+    from flaxgan.runs.trained import read_config, run_of
 
     if given := [name for name in OF_PICTURES if getattr(args, name) is not None]:
         flags = ", ".join(f"--{name.replace('labels', 'class')}" for name in given)
         raise UserError(f"{flags}: for --of interpolation; leave it out, or say that")
-    files = grids(args.run_dir, load_run(args.run_dir).per_epoch)
+    per_epoch = run_of(*read_config(args.run_dir, any_version=True), args.run_dir).per_epoch
+    files = grids(args.run_dir, per_epoch)
     if not files:
         raise UserError(f"{args.run_dir} has no pictures in generated_images/ yet; let it train")
     first = read_frame(files[0])
-    film.require_fit(len(files), first.shape[:2])
+    film.require_fit(len(files), first.shape[:2], streamed=True)
 
     def frames() -> "Iterable[np.ndarray]":
         for file in files:
@@ -130,12 +131,12 @@ def _film(args: argparse.Namespace) -> None:
     """Write the film that the arguments ask for; raise UserError before if it can't be."""
     from flaxgan.data.reading import printable  # the heavy imports begin here
     from flaxgan.film import Film
-    from flaxgan.runs.trained import load_run, require_apart
+    from flaxgan.runs.trained import read_config, require_apart
 
     output = args.output or Path(f"{args.of}.webp")
     hold = HOLD if args.of == "training" else 0
     film = Film(output, args.fps or FPS[args.of], hold, args.scale, args.resample == "smooth")
-    config = load_run(args.run_dir).config
+    config = read_config(args.run_dir, any_version=True)[1]
     require_apart(output, args.run_dir, config)
     film.require_writable()
     frames = {"training": _of_training, "interpolation": _of_interpolation}[args.of](args, film)

@@ -773,6 +773,9 @@ def test_colours_are_converted_by_the_profile_that_a_file_carries(tmp_path):
         colour = to_pixels(Image.open(tmp_path / "a.png"), (8, 8), 3)[0, 0]
         want = (0, 200, 0) if name == "exchanged" else (200, 0, 0)
         assert abs(colour.astype(int) - want).max() <= 2, name
+    png = Image.new("RGB", (8, 8), (200, 0, 0))
+    png.save(tmp_path / "a.png", icc_profile=bytes(profile), transparency=(200, 0, 0))
+    assert to_pixels(Image.open(tmp_path / "a.png"), (8, 8), 3).min() == 255, "white"
 
 
 def test_names_are_equal_however_their_accents_are_written(tmp_path):
@@ -786,6 +789,8 @@ def test_names_are_equal_however_their_accents_are_written(tmp_path):
     names = open_folder(tmp_path / "classes").class_names
     assert [*names] == ["a", "\u00e9"]
     assert class_ids("e\u0301", dict.fromkeys(names, 1)) == [1]
+    numbered = {"1": 1, "2": 1, "3": 1}  # a text is a name first, a number is a number
+    assert class_ids(["2", 2, "0"], numbered) == [1, 2, 0]
 
 
 def test_pictures_to_be_translated_are_judged_as_a_set(tmp_path, capsys):
@@ -818,8 +823,9 @@ def test_values_of_more_than_8_bits_are_guessed_of_all_pictures(
 ):
     """The last picture is the brightest, and as bright as can be."""
     monkeypatch.setenv("FLAXGAN_CACHE", str(tmp_path / "cache"))
-    images = prepare(open_source(str(deep(tmp_path / "a", low, high, kind))), (16, 16), 1).images
-    assert images[2].max() == 255
+    dataset = prepare(open_source(str(deep(tmp_path / "a", low, high, kind))), (16, 16), 1)
+    images = dataset.images
+    assert images[2].max() == 255 and dataset.values == (low, high)
     white = 255 if low == 0 else 191  # of -1 to 1 half is -0.5 to 0.5
     assert abs(int(images[0].max()) - white * (0.5 if low == 0 else 1)) <= 1
     assert f"{low:g} is black and {high:g} white" in capsys.readouterr().err

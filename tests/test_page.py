@@ -46,6 +46,18 @@ def test_a_folder_with_other_things_in_it_is_refused(run_dir, tmp_path, refused)
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_the_folder_that_one_is_in_is_taken_if_it_is_empty(run_dir, tmp_path, monkeypatch):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    model = flaxgan.load(run_dir)
+    model.page(tmp_path / "link")
+    assert (tmp_path / "real" / "index.html").exists() and (tmp_path / "link").is_symlink()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    model.page(".")
+    assert (tmp_path / "here" / "index.html").exists()
+
+
 def test_a_page_that_fails_half_way_is_not_there(run_dir, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")

@@ -28,6 +28,7 @@ def evaluated(run, folder, value, spread=None, seed=0, **changes):
     (folder / "config.json").write_text(json.dumps(config))
     entry = {"value": value} | ({} if spread is None else {"spread": spread, "repeats": 5})
     content = {"protocol": PROTOCOL | changes, "metrics": {"fd_efficientnet_lite0": entry}}
+    content |= {"real": {"sha256": "c"}, "generated": {"source": "samples"}}
     (folder / "evaluation.json").write_text(json.dumps(content))
     return folder
 
@@ -66,10 +67,19 @@ def test_what_is_larger_than_chance_is_said(run, tmp_path, printed):
 
 def test_what_cannot_be_compared_is_a_line(run, tmp_path, refused):
     a = evaluated(run, tmp_path / "a", 10.0)
-    other = evaluated(run, tmp_path / "b", 10.0, n_real=9)
+    other = evaluated(run, tmp_path / "b", 10.0, seed=1, n_real=9)
     assert "was evaluated with another n_real" in refused(a, other, command=compare)
-    assert "was not evaluated" in refused(a, run, command=compare)
+    twin = evaluated(run, tmp_path / "twin", 11.0)
+    assert "are one recipe of one --seed" in refused(a, twin, command=compare)
+    assert "was not evaluated" in refused(other, run, command=compare)
     assert "takes two runs or more" in refused(a, command=compare)
-    for text in ("", "[]", '{"metrics": {}}', '{"protocol": {}, "metrics": {"fd": {}}}'):
+    own = json.loads((a / "evaluation.json").read_text())
+    strange = own | {"generated": {"source": "a folder"}}
+    (other / "evaluation.json").write_text(json.dumps(strange))
+    assert "measures other pictures than the run's" in refused(a, other, command=compare)
+    (other / "evaluation.json").write_text(json.dumps(own | {"real": {"sha256": "d"}}))
+    assert "was evaluated with another set of real pictures" in refused(a, other, command=compare)
+    once = own | {"metrics": {"fd": {"value": 1, "spread": 1, "repeats": 1}}}
+    for text in ("", "[]", json.dumps(once), '{"metrics": {}}', '{"protocol": {}, "metrics": {"fd": {}}}'):
         (other / "evaluation.json").write_text(text)
         assert "evaluation.json can't be read" in refused(a, other, command=compare)

@@ -130,5 +130,7 @@ def test_the_fields():
     assert Config.make(watch=0).watch == 0 and "watch" not in Config.make(watch=0).to_dict()
     with pytest.raises(UserError, match="--watch must lie in"):
         Config.make(watch=65536)
+    with pytest.raises(UserError, match="--watch-host must be an address"):
+        Config.make(watch=0, watch_host="")
     with pytest.raises(UserError, match="--watch-host says"):
         Config.make(watch_host="0.0.0.0")

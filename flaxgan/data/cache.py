@@ -1,6 +1,7 @@
 """Decoding, cropping, resizing are done once: a memory-mapped array in the cache folder."""
 
 import contextlib
+import dataclasses
 import glob
 import hashlib
 import json
@@ -86,7 +87,9 @@ def prepare(
     class_names = tuple(source.class_names)
     if labels.min() < 0:  # as TFDS marks pictures without a class
         labels, class_names = np.zeros_like(labels), ()
-    return Dataset.of(images, labels, class_names, outcome.sha256, items=items, digests=digests)
+    dataset = Dataset.of(images, labels, class_names, outcome.sha256, items=items, digests=digests)
+    low_high = outcome.values and (float(outcome.values[0]), float(outcome.values[1]))
+    return dataclasses.replace(dataset, values=low_high)
 
 
 def _build(source: Source, target: Target, folder: Path) -> Path:

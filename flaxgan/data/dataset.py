@@ -23,6 +23,8 @@ class Dataset:
     selection: np.ndarray | None = None  # int64: which rows of the arrays; None: all
     items: np.ndarray | None = None  # int64 (N,): which of the source's items a row is of
     digests: np.ndarray | None = None  # uint64 (N,), of those items' contents
+    # black and white in the pictures that are translated, or in all, if they have more than 8 bits
+    values: tuple[float, float] | None = None
 
     @classmethod
     def of(

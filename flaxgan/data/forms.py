@@ -210,6 +210,7 @@ def _aligned(images: Dataset, sources: Dataset) -> Dataset:
         items=items[rows],
         digests=digests[rows],
         sha256=sha256,
+        values=sources.values,
     )
 
 

@@ -68,7 +68,10 @@ def to_mode(picture: Image.Image, channels: int, values: Values | None = None) -
 
     Its colours are sRGB's.
     """
-    picture = to_srgb(to_8_bit(upright(picture), values))
+    picture = to_8_bit(upright(picture), values)
+    if picture.mode == "RGB" and picture.has_transparency_data:
+        picture = picture.convert("RGBA")  # a colour that is transparent is lost in conversion
+    picture = to_srgb(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)

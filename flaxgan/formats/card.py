@@ -33,7 +33,7 @@ def text(name: str) -> str:
     """Return a name as Markdown and HTML show it, whatever is in it, on one line."""
     line = visible(" ".join(name.split()))
     short = line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"
-    return MARKS.sub(r"\\\1", html.escape(short))
+    return html.escape(MARKS.sub(r"\\\1", short), quote=False)
 
 
 def name_of(run: TrainedRun) -> str:

@@ -5,6 +5,7 @@ By their names, which plain.named, or a jit of JAX's own, leaves in what is trac
 
 import numpy as np
 
+from flaxgan.formats.graph import Unsupported
 from flaxgan.formats.operations import Rule, elementwise
 from flaxgan.formats.values import Builder, Shape, Value, of_pictures
 from flaxgan.models.layers import EPSILON
@@ -19,6 +20,8 @@ def _leaky_relu(b: Builder, values: list[Value], shape: Shape) -> Value:
 
 def _take(b: Builder, values: list[Value], shape: Shape) -> Value:
     table, rows = values
+    if tuple(shape) != (*rows.shape, *table.shape[1:]):
+        raise Unsupported("take along another axis than the first")
     return Value.plain(b.node("Gather", b.whole(table), b.whole(rows), axis=0), shape)
 
 

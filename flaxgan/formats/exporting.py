@@ -76,8 +76,8 @@ class Export:
                 graph = graph_of(network, self.run.config, name)
             except Unsupported as error:
                 raise UserError(
-                    f"--format onnx has no operator for what this network computes ({error});"
-                    " --format jax takes any network"
+                    f"--format onnx has no operator for what this network computes"
+                    f" ({_line(error)}); --format jax may take it"
                 ) from error
             graph = onnx.with_uint8(graph) if self.uint8 else graph
             names = [*self.run.class_counts] if self.run.config.num_classes else []
@@ -106,7 +106,12 @@ class Export:
             path = self.folder / f"{NAMES[name]}.jax"
             with replacing(path) as temporary:
                 inputs = inputs_of(config, name)
-                stablehlo.write(temporary, function_of(network), inputs, config)
+                try:
+                    stablehlo.write(temporary, function_of(network), inputs, config)
+                except Unsupported as error:
+                    raise UserError(
+                        f"--format jax can't be made of this network ({_line(error)})"
+                    ) from error
                 found = self._checked(name, partial(stablehlo.run, temporary), path)
             yield File(path, f"for {', '.join(stablehlo.PLATFORMS)}; {found}")
 
@@ -147,6 +152,10 @@ class Export:
             )
         on = "pictures" if translates(self.run.config) else "z"
         return f"checked on {len(expected)} {on}: within {largest:.1g} of JAX"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _signed(inputs: Arrays) -> Arrays:

@@ -1,8 +1,11 @@
 """A network as a list of operations: what ONNX files and the page in a browser are made of."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
+import jax
 import numpy as np
 
 OPSET = 18  # of ONNX, whose operators the nodes are
@@ -10,7 +13,18 @@ BATCH = "N"
 
 
 class Unsupported(Exception):
-    """Says which operation of JAX has no operator here."""
+    """Says what of a network has no form here: an operation, or code that takes a fixed batch."""
+
+
+@contextlib.contextmanager
+def of_any_batch() -> Iterator[None]:
+    """Raise Unsupported where what is traced can't be traced for any number of pictures."""
+    try:
+        yield
+    except (TypeError, ValueError, jax.errors.JAXTypeError) as error:
+        raise Unsupported(
+            f"code that takes a known number of pictures, as len(x), not x.shape[0]: {error}"
+        ) from error
 
 
 @dataclasses.dataclass(frozen=True)

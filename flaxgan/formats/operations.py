@@ -168,7 +168,9 @@ def _convolution(
 
 def _max_pool(b: Builder, values: list[Value], shape: Shape, **params: Any) -> Value:
     window, strides = params["window_dimensions"], params["window_strides"]
-    if len(window) != 4 or any(map(any, params["padding"])) or window[0] * window[3] != 1:
+    dilations = {*params["window_dilation"], *params["base_dilation"]}
+    padded = any(map(any, params["padding"]))
+    if len(window) != 4 or padded or window[0] * window[3] != 1 or dilations != {1}:
         raise Unsupported("reduce_window_max of these settings")
     name = b.node(
         "MaxPool", b.pictures(values[0]), kernel_shape=[*window[1:3]], strides=[*strides[1:3]]

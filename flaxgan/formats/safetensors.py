@@ -39,6 +39,8 @@ def shared(run: TrainedRun) -> dict[str, Any]:
     """
     fields = {name: local_name(value) for name, value in run.config.to_dict().items()}
     data: dict[str, Any] = {"images": run.num_images} if run.num_images else {}
+    if run.values:
+        data["values"] = run.values
     if run.config.num_classes:
         data["class_names"] = [*run.class_counts]
         data["class_counts"] = [*run.class_counts.values()]

@@ -8,7 +8,7 @@ import numpy as np
 
 from flaxgan.config import Config
 from flaxgan.convolutions.plain import plain_convolutions
-from flaxgan.formats.graph import BATCH, Tensor
+from flaxgan.formats.graph import BATCH, Tensor, of_any_batch
 from flaxgan.formats.networks import Function
 from flaxgan.methods import translates
 from flaxgan.methods.filled import unit_of
@@ -35,7 +35,7 @@ def write(path: Path, function: Function, inputs: dict[str, Tensor], config: Con
         for tensor in inputs.values()
     ]
     # in float32 on a GPU and a TPU, too, whose default is coarser
-    with plain_convolutions(), jax.default_matmul_precision("highest"):
+    with of_any_batch(), plain_convolutions(), jax.default_matmul_precision("highest"):
         exported = export.export(jax.jit(function), platforms=PLATFORMS)(*shapes)
     path.write_bytes(exported.serialize())
 

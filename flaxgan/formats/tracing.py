@@ -11,7 +11,7 @@ from jax.extend import core
 from flaxgan.convolutions.plain import plain_convolutions
 from flaxgan.formats.composites import COMPOSITES
 from flaxgan.formats.folding import folded
-from flaxgan.formats.graph import BATCH, Graph, Tensor, Unsupported
+from flaxgan.formats.graph import BATCH, Graph, Tensor, Unsupported, of_any_batch
 from flaxgan.formats.operations import PRIMITIVES
 from flaxgan.formats.values import Builder, Value
 
@@ -25,7 +25,7 @@ def _traced(function: Callable[..., Any], inputs: dict[str, Tensor]) -> Any:
         jax.ShapeDtypeStruct((*batch, *tensor.shape[1:]), tensor.dtype)
         for tensor in inputs.values()
     ]
-    with plain_convolutions():
+    with of_any_batch(), plain_convolutions():
         return jax.make_jaxpr(function)(*shapes)
 
 

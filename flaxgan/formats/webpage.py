@@ -5,6 +5,7 @@ import dataclasses
 import importlib.resources
 import json
 import math
+import os
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -125,6 +126,7 @@ def write_page(
     "facts" for its last line, and of a conditional run "classNames" and "classCounts". Raises
     UserError if something is there already, or if a page can't run the network.
     """
+    folder = Path(os.path.realpath(folder))
     require_new(folder)
     try:
         graph = graph_of(network, config, name)
@@ -173,6 +175,8 @@ def _write_site(folder: Path, model: str) -> None:
         for file in SITE.iterdir():
             (temporary / file.name).write_bytes(file.read_bytes())
         (temporary / MODEL).write_text(model, encoding="ascii")
+        if folder.exists():  # empty: Windows renames onto nothing that is there
+            folder.rmdir()
         temporary.rename(folder)
     except OSError as error:
         raise UserError(f"--output {folder} can't be written: {error.strerror}") from error

@@ -2,6 +2,7 @@
 are kept in the cache.
 """
 
+import argparse
 import functools
 import hashlib
 import json
@@ -15,6 +16,7 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flaxgan.pretrained import dinov2, efficientnet, inception, nsfw
+from flaxgan.shared import parse_extractors
 from flaxgan.system.bars import in_notebook, progress_bar
 from flaxgan.system.errors import UserError, say
 from flaxgan.system.files import cache_dir
@@ -121,6 +123,10 @@ def open_extractors(
     Raises UserError if weights can't be had, or a file is named for a network that is not asked
     for.
     """
+    try:
+        names = parse_extractors(names)
+    except argparse.ArgumentTypeError as error:
+        raise UserError(f"--extractor: {error}") from error
     files = {"inception": inception_weights, "dinov2": dinov2_weights}
     family = {name: name.partition("_")[0] for name in names.split(",")}
     for network, file in files.items():

@@ -15,11 +15,11 @@ from flaxgan.reports.measured import of_evaluation, of_log
 from flaxgan.reports.shown import Grid, Room, Shown
 from flaxgan.runs.caller import COMMAND_LINE
 from flaxgan.runs.history import SPEED
-from flaxgan.runs.metrics_log import METRICS_FILE, logged
+from flaxgan.runs.metrics_log import METRICS_FILE, read_log
 from flaxgan.runs.provenance import require_this_version
 from flaxgan.runs.trained import read_config, read_references
 from flaxgan.system.errors import UserError
-from flaxgan.system.files import in_use, read_text
+from flaxgan.system.files import in_use
 
 RECENT = 20  # rows, of which the speed is taken
 MOST_NAMES = 12  # of classes
@@ -44,8 +44,7 @@ class RunContent:
         self.saved, self.config = read_config(self.folder, any_version=True)
         lost = 0
         if rows is None:
-            rows = [*logged(self.folder)]
-            lost = _lines(self.folder / METRICS_FILE) - len(rows)
+            rows, lost = read_log(self.folder)
         if goes_on is None:
             goes_on = in_use(self.folder)
         trained, evaluations = in_order(rows)
@@ -184,10 +183,3 @@ def _worded(value: Any) -> str:
         if value is False
         else (typed(value))
     )
-
-
-def _lines(path: Path) -> int:
-    """Return how many lines of a file are not empty."""
-    with contextlib.suppress(OSError):
-        return sum(bool(line.strip()) for line in read_text(path).splitlines())
-    return 0

@@ -7,7 +7,7 @@ from typing import Any, Self
 from flaxgan.fields import flag, typed
 from flaxgan.runs.folder import Run
 from flaxgan.runs.snapshots import Drawn
-from flaxgan.system.errors import UserError
+from flaxgan.system.extras import imported
 
 FOLDER = "tensorboard"
 MOST_WAITING = 1000  # events, before the training waits for the disk
@@ -16,12 +16,7 @@ SECONDS_BETWEEN_WRITES = 10
 
 def require_installed() -> None:
     """Raise UserError, before a training starts, if event files can't be written."""
-    try:
-        import tensorboardX  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "--tensorboard needs tensorboardX; pip install 'flaxgan[tensorboard]'"
-        ) from error
+    imported("tensorboardX", "tensorboard", "--tensorboard")
 
 
 class Events:
@@ -34,7 +29,7 @@ class Events:
         from tensorboardX.summary import text
         from tensorboardX.writer import FileWriter  # Weights & Biases listens to this one
 
-        self._summary, self._channels = Summary, run.config.channels
+        self._summary = Summary
         self._writer = FileWriter(
             str(run.folder / FOLDER),
             MOST_WAITING,

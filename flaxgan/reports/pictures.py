@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from flaxgan.plots import GAP
+from flaxgan.plots import GAP, open_png
 
 QUALITY = 80  # of WebP, before a picture is shrunk
 LEAST_SIDE = 16  # pixels, to which nothing is shrunk further
-MOST_PIXELS = 50_000_000  # of a file that is opened
 
 Encoded = dict[str, Any]  # "src", a data URL, and "width" and "height" in pixels
 
@@ -62,18 +61,9 @@ class Pictures:
         return picture
 
 
-def opened(path: Path) -> Image.Image:
-    """Return the picture in a PNG file. Raises OSError or ValueError if it can't be read."""
-    with Image.open(path, formats=["PNG"]) as picture:
-        if picture.width * picture.height > MOST_PIXELS:
-            raise ValueError(f"{path} is too large")
-        picture.load()
-        return picture
-
-
 def _read(path: Path, most: int) -> Encoded | None:
     try:
-        return encoded(opened(path), most)
+        return encoded(open_png(path), most)
     except (OSError, ValueError, SyntaxError):  # the last is Pillow's for a broken PNG
         return None
 

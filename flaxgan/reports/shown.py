@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.reports.pictures import Encoded, Pictures, cells, opened
+from flaxgan.plots import open_png
+from flaxgan.reports.pictures import Encoded, Pictures, cells
+from flaxgan.runs.snapshots import step_of
 from flaxgan.runs.views import NUM_IMAGES
 from flaxgan.system.files import read_text
 
@@ -50,13 +52,6 @@ class Grid(NamedTuple):
 
     path: Path
     pixels: np.ndarray
-
-
-def step_of(file: Path, per_epoch: int | None) -> int | None:
-    """Return the step of a grid's file, whose name has it or its epoch; None for another file."""
-    unit, _, number = file.stem.partition("_")
-    steps = {"epoch": per_epoch, "step": 1}.get(unit)
-    return int(number) * steps if steps and number.isdecimal() and len(number) < 16 else None
 
 
 class Shown:
@@ -137,5 +132,5 @@ class Shown:
 
 
 def _pixels(path: Path) -> np.ndarray:
-    pixels = np.asarray(opened(path))
+    pixels = np.asarray(open_png(path))
     return pixels[..., None] if pixels.ndim == 2 else pixels[..., :3]

@@ -62,6 +62,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             name = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
         except ValueError:
             return False
+        if not name:
+            return False
         if name in ("localhost", self.server.watch.host.lower()):
             return True
         try:

@@ -114,6 +114,8 @@ class Run:
             "sha256": dataset.sha256,
             "class_names": dataset.class_names,
         }
+        if dataset.values:
+            data["values"] = dataset.values
         if dataset.second is not None:
             data["targets"] = len(dataset.second)
         if dataset.held_out is not None:

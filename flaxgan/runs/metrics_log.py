@@ -5,7 +5,7 @@ import contextlib
 import datetime
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,8 +22,8 @@ def _is_row(row: Any) -> bool:
     return all(type(value) in (int, float) for name, value in row.items() if name != "time")
 
 
-def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a run's log, without lines that are none, as one half written.
+def read_log(run_dir: Path) -> tuple[list[dict[str, Any]], int]:
+    """Return the rows of a run's log, and how many of its lines are none, as one half written.
 
     Raises UserError if they can't be read.
     """
@@ -32,10 +32,17 @@ def logged(run_dir: Path) -> Iterator[dict[str, Any]]:
         lines = read_text(path).splitlines() if path.exists() else []
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from error
+    rows = []
     for line in lines:
         with contextlib.suppress(ValueError, RecursionError):
             if _is_row(row := json.loads(line)):
-                yield row
+                rows.append(row)
+    return rows, sum(map(bool, map(str.strip, lines))) - len(rows)
+
+
+def logged(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the rows of a run's log: see read_log."""
+    return read_log(run_dir)[0]
 
 
 def evaluated(run_dir: Path) -> list[int]:

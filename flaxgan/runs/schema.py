@@ -1,6 +1,7 @@
 """What config.json may hold beside the fields of a configuration, which Config checks itself."""
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,12 @@ def _is_text(value: Any) -> bool:
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and 0 < value < 2**63
+
+
+def _is_range(value: Any) -> bool:
+    if not isinstance(value, list) or [type(x) in (int, float) for x in value] != [True, True]:
+        return False
+    return bool(-math.inf < value[0] < value[1] < math.inf)
 
 
 def _each(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -34,6 +41,7 @@ RULES: dict[tuple[str, ...], tuple[Callable[[Any], bool], str]] = {
     ("starts",): (_each(_is_object), "a list of objects"),
     ("data",): (_is_object, "an object"),
     ("data", "images"): (_is_count, "a whole number above 0"),
+    ("data", "values"): (_is_range, "two numbers, the lower first"),
     ("data", "targets"): (_is_count, "a whole number above 0"),
     ("data", "sha256"): (_is_text, "a text"),
     ("data", "class_names"): (_each(_is_text), "a list of texts"),

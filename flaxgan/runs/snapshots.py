@@ -54,20 +54,25 @@ def grid_after(step: int, run_dir: Path, per_epoch: int) -> Path:
     return run_dir / "generated_images" / name
 
 
-def _steps_of_grids(run_dir: Path, per_epoch: int) -> dict[Path, int]:
+def step_of(file: Path, per_epoch: int | None) -> int | None:
+    """Return the step of a grid's file, whose name has it or its epoch; None for another file."""
+    unit, _, number = file.stem.partition("_")
+    steps = {"epoch": per_epoch, "step": 1}.get(unit)
+    return int(number) * steps if steps and number.isdecimal() and len(number) < 16 else None
+
+
+def _steps_of_grids(run_dir: Path, per_epoch: int | None) -> dict[Path, int]:
     """Return the grids of a run, and the step that each is of."""
     steps = {}
     for file in (run_dir / "generated_images").glob("*_*.png"):
-        unit, _, number = file.stem.partition("_")
-        each = {"epoch": per_epoch, "step": 1}.get(unit)
-        if each and number.isdecimal():
-            steps[file] = int(number) * each
+        if (step := step_of(file, per_epoch)) is not None:
+            steps[file] = step
     return steps
 
 
 def grids(run_dir: Path, per_epoch: int | None) -> list[Path]:
     """Return the grids of a run, the oldest first."""
-    steps = _steps_of_grids(run_dir, per_epoch or 1)
+    steps = _steps_of_grids(run_dir, per_epoch)
     return sorted(steps, key=lambda file: (steps[file], file.name))
 
 

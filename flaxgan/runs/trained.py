@@ -30,6 +30,8 @@ class TrainedRun(NamedTuple):
     class_counts: dict[str, int]
     sha256: str | None  # of those images
     num_images: int | None  # how many there were; None if config.json doesn't say
+    # what was black and white in those that are translated, if they had more than 8 bits
+    values: tuple[float, float] | None = None
 
     @property
     def per_epoch(self) -> int | None:
@@ -49,7 +51,9 @@ def run_of(saved: dict[str, Any], config: Config, run_dir: Path) -> TrainedRun:
     data = saved.get("data", {})
     names = data.get("class_names", ())
     counts = dict(zip(names, data.get("class_counts", ()), strict=True))
-    return TrainedRun(run_dir, config, counts, data.get("sha256"), data.get("images"))
+    low_high = data.get("values")
+    values = (float(low_high[0]), float(low_high[1])) if low_high else None
+    return TrainedRun(run_dir, config, counts, data.get("sha256"), data.get("images"), values)
 
 
 def require_apart(output: Path, run_dir: Path, config: Config) -> None:

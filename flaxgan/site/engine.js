@@ -107,11 +107,11 @@ function startEngine() {
     const matrices = products();
     engine(latents(), runner(matrices, convolutions(matrices)));`;
   const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-  let answered;
-  worker.onmessage = ({ data }) => answered(data);
-  worker.onerror = (event) => answered({ error: event.message });
+  const waiting = []; // for answers, which come in the order of the tasks
+  worker.onmessage = ({ data }) => waiting.shift()?.(data);
+  worker.onerror = (event) => waiting.shift()?.({ error: event.message });
   return (task, given) => new Promise((resolve, reject) => {
-    answered = (data) => (data.error ? reject(new Error(data.error)) : resolve(data));
+    waiting.push((data) => (data.error ? reject(new Error(data.error)) : resolve(data)));
     worker.postMessage({ task, given });
   });
 }

@@ -22,11 +22,17 @@ function translation(model, ask, { byId, listen, put, save, tell }) {
     return { rgba: context.getImageData(0, 0, width, height).data, width, height };
   }
 
+  function busy(is) {
+    byId("file").disabled = byId("longest").disabled = is;
+  }
+
   async function open(file) {
     if (!file) return;
+    busy(true); // another picture waits until this one is shown
     try {
       chosen = await createImageBitmap(file);
     } catch {
+      busy(false);
       return tell("This file is no picture that your browser can read; choose another.");
     }
     show();
@@ -35,7 +41,7 @@ function translation(model, ask, { byId, listen, put, save, tell }) {
   async function show() {
     if (!chosen) return;
     tell("Translating …");
-    byId("file").disabled = byId("longest").disabled = true;
+    busy(true);
     try {
       const made = await ask("translate", fitted(chosen));
       put(byId("result"), made);
@@ -44,7 +50,7 @@ function translation(model, ask, { byId, listen, put, save, tell }) {
     } catch (error) {
       tell(`This picture can't be translated: ${error.message}`);
     }
-    byId("file").disabled = byId("longest").disabled = false;
+    busy(false);
   }
 
   for (const times of [1, 2, 4]) {

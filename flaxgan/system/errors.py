@@ -158,6 +158,8 @@ def exit_on_user_error(owns_process: bool = False) -> Iterator[None]:
     except UserError as error:
         complain("flaxgan: error: " + " ".join(str(error).split()))
         if owns_process:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
             os._exit(2)
         sys.exit(2)
     except KeyboardInterrupt:

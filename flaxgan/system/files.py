@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import stat
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from flaxgan.system.errors import UserError
 
 TEMPORARY = ".tmp"
+LOOKS = 5
 
 
 @contextlib.contextmanager
@@ -96,13 +98,17 @@ def locked(folder: Path) -> Iterator[None]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f"{folder} is being trained by another process; wait for it, or name another"
-                " --run-dir"
-            ) from error
+        for attempt in range(LOOKS):  # who only looks (see in_use) holds it for an instant
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if attempt == LOOKS - 1:
+                    raise UserError(
+                        f"{folder} is being trained by another process; wait for it, or name"
+                        " another --run-dir"
+                    ) from error
+                time.sleep(0.05)
         yield
     finally:
         os.close(handle)
