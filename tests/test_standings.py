@@ -80,6 +80,12 @@ def test_what_cannot_be_compared_is_a_line(run, tmp_path, refused):
     (other / "evaluation.json").write_text(json.dumps(own | {"real": {"sha256": "d"}}))
     assert "was evaluated with another set of real pictures" in refused(a, other, command=compare)
     once = own | {"metrics": {"fd": {"value": 1, "spread": 1, "repeats": 1}}}
-    for text in ("", "[]", json.dumps(once), '{"metrics": {}}', '{"protocol": {}, "metrics": {"fd": {}}}'):
+    for text in (
+        "",
+        "[]",
+        json.dumps(once),
+        '{"metrics": {}}',
+        '{"protocol": {}, "metrics": {"fd": {}}}',
+    ):
         (other / "evaluation.json").write_text(text)
         assert "evaluation.json can't be read" in refused(a, other, command=compare)
