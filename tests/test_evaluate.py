@@ -14,7 +14,7 @@ from flaxgan.curves import save_losses
 from flaxgan.evaluate import main as evaluate
 from flaxgan.main import main
 from flaxgan.metrics.evaluation import METRICS
-from flaxgan.metrics.evaluation import evaluate as measured
+from flaxgan.metrics.evaluation import evaluate_by_all as measured
 from flaxgan.sample import main as sample
 
 pytestmark = pytest.mark.slow  # the run that most of them measure is trained and evaluated first
@@ -384,15 +384,15 @@ def test_a_signal_ends_an_evaluation_and_the_next_start_makes_up_for_it(
     told = ["--dataset", pictures, *flags, "--checkpoint-every", checkpoint_every]
     for step in (10, 20):
 
-        def interrupted(comparison, at=step):
+        def interrupted(comparison, others, at=step):
             return (
                 os.kill(os.getpid(), signal.SIGTERM)
                 if comparison.generated.protocol["step"] == at
-                else measured(comparison)
+                else measured(comparison, others)
             )
 
         with monkeypatch.context() as patch:
-            patch.setattr("flaxgan.metrics.judges.evaluate", interrupted)
+            patch.setattr("flaxgan.metrics.judges.evaluate_by_all", interrupted)
             assert f"stopped by SIGTERM after step {step} of 20, all saved; to resume" in printed(
                 main, "--run-dir", stopped, *told
             )
