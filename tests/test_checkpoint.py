@@ -143,7 +143,7 @@ def test_a_flipped_bit_is_noticed_or_does_nothing(run_dir, trainer, tmp_path_fac
                 for got, right in zip(leaves(state), want, strict=True):
                     assert (got == right).all(), file
         file.write_bytes(whole)
-        gc.collect()  # what Orbax's readers left is not to be another test's
+    gc.collect()  # what Orbax's readers left is not to be another test's
     assert noticed > 10
 
 

@@ -1203,7 +1203,7 @@ def test_what_a_resumed_run_can_change():
     where = {
         "run_dir",
         "data_dir",
-        "inception_weights",
+        *("inception_weights", "dinov2_weights"),
         "distributed",
         "coordinator_address",
         "num_processes",
