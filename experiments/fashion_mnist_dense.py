@@ -4,8 +4,8 @@ dropout, 50 epochs.
     python -m flaxgan.main --recipe fashion_mnist_dense --data-dir FOLDER
 
 After every epoch it keeps a checkpoint and logs discriminator accuracy, Fréchet distance and
-diversity. Seven times as slow as the DCGAN on a CPU; only its first epoch has been measured
-(docs/results.md, Fashion-MNIST).
+diversity. Several times as slow as the DCGAN on a CPU; six of its epochs have been
+measured (docs/results.md, Fashion-MNIST).
 """
 
 from flaxgan.config import Config
