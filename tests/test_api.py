@@ -1,5 +1,6 @@
 """import flaxgan: training, sampling and measuring from a program."""
 
+import contextlib
 import json
 import re
 import signal
@@ -554,3 +555,15 @@ def test_a_bar_is_shown_where_somebody_sees_it(monkeypatch):
     bar = progress_bar(range(2), desc="moving")
     assert in_notebook() and not bar.disable and progress_bar(range(2), hidden=True).disable
     bar.close()
+
+
+@pytest.mark.parametrize("changed", [b"(", b"\xb2", b"'", b"\x00"])
+def test_a_header_of_an_array_that_is_none_is_a_line(tmp_path, changed):
+    """NumPy reads it by Python's own parser, whose errors are others than of files."""
+    np.save(tmp_path / "a.npy", np.zeros((2, 8, 8, 3), np.uint8))
+    content = bytearray((tmp_path / "a.npy").read_bytes())
+    for place in range(10, 60):
+        broken = content[:place] + changed + content[place + 1 :]
+        (tmp_path / "b.npy").write_bytes(broken)
+        with contextlib.suppress(flaxgan.UserError):
+            read_arrays(tmp_path / "b.npy")

@@ -2,7 +2,9 @@
 
 import functools
 import hashlib
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,7 +122,11 @@ def read_arrays(path: Path) -> Arrays:
         TypeError,
         KeyError,
         MemoryError,
+        RuntimeError,  # of zipfile: a method that it does not know, a password
+        SyntaxError,  # of NumPy, with the next, of what is in a file's header
+        tokenize.TokenError,
         zipfile.BadZipFile,
+        zlib.error,
     ) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"can't read {where} as an array of pictures: {reason}") from error
