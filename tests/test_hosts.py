@@ -243,6 +243,17 @@ def test_a_folder_whose_name_is_no_text_reaches_the_others(monkeypatch):
     assert hosts.from_first("/shared/\udcff ü") == "/shared/\udcff ü"
 
 
+def test_a_loss_that_jax_raises_as_another_error_is_a_line(monkeypatch, capsys):
+    monkeypatch.setattr("jax.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("os._exit", sys.exit)
+    with pytest.raises(SystemExit), hosts.ending_together():
+        raise ValueError("UNKNOWN: Gloo AllGather failed: [pair.cc:538] Connection reset by peer")
+    require_told_of_a_loss(2, capsys.readouterr().err)
+    with pytest.raises(SystemExit), hosts.ending_together():
+        raise ValueError("a bug of a Connection")
+    assert "Traceback" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("several, ended_by", [(True, SystemExit), (False, KeyboardInterrupt)])
 def test_a_second_ctrl_c_waits_for_no_other_process(monkeypatch, several, ended_by):
     monkeypatch.setattr("jax.distributed.is_initialized", lambda: several)

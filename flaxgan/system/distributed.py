@@ -31,9 +31,9 @@ LOST = (
     "has lost another process of this run; start all of them again to go on from the last"
     " checkpoint"
 )
+LIBRARIES = ("Gloo", "NCCL")  # by which processes talk
 SIGNS_OF_A_LOSS = (
-    "Gloo",
-    "NCCL",
+    *LIBRARIES,
     "UNAVAILABLE",
     "ABORTED",
     "CANCELLED",
@@ -157,6 +157,12 @@ def require_equal(text: str, otherwise: str) -> None:
             raise UserError(f"the processes {otherwise}; give all the same")
 
 
+def _is_a_loss(error: Exception) -> bool:
+    """Tell whether an error says that another process is gone; JAX may raise it as a ValueError."""
+    signs = SIGNS_OF_A_LOSS if isinstance(error, jax.errors.JaxRuntimeError) else LIBRARIES
+    return any(sign in str(error) for sign in signs)
+
+
 @contextlib.contextmanager
 def ending_together() -> Iterator[None]:
     """End this one of several processes at once where an error ends it.
@@ -172,9 +178,7 @@ def ending_together() -> Iterator[None]:
         reason = str(error)
         if isinstance(error, UserError):
             complain(f"flaxgan: error: {' '.join(reason.split())}")
-        elif isinstance(error, jax.errors.JaxRuntimeError) and any(
-            sign in reason for sign in SIGNS_OF_A_LOSS
-        ):
+        elif _is_a_loss(error):
             complain(
                 f"flaxgan: error: process {jax.process_index()} {LOST}"
                 f" ({reason.splitlines()[0][:200]})"

@@ -192,7 +192,7 @@ def lost_process(rng: Rng, house: House, folder: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    argv = (*house.flags, "--run-dir", folder / "run", "--epochs", 200, "--distributed")
+    argv = (*house.flags, "--run-dir", folder / "run", "--max-steps", 10**6, "--distributed")
     argv += ("--coordinator-address", address, "--num-processes", 2, "--process-id")
     pair = [start(*argv, number) for number in range(2)]
     time.sleep(rng.uniform(6, 20))
