@@ -163,28 +163,26 @@ def signalled(rng: Rng, house: House, folder: Path) -> None:
     require_same_run(folder / "run", house)
 
 
-def file_size(rng: Rng, house: House, folder: Path) -> None:
-    """A file that may not grow is a line, and the run goes on once it may."""
+def _limited(limit: str, house: House, folder: Path) -> None:
+    """Train under a limit of the shell, then without; both must hold what the kinds below say."""
     argv = (*house.flags, "--run-dir", folder / "run")
-    process = start(*argv, limit=f"-f {rng.integers(1, 200)}")
+    process = start(*argv, limit=limit)
     _, error = process.communicate(timeout=300)
     assert "Traceback" not in error, error
     assert process.returncode == 0 or error.count("flaxgan: error: ") == 1, error
     _, error = start(*argv).communicate(timeout=300)
     assert "Traceback" not in error, error
     require_same_run(folder / "run", house)
+
+
+def file_size(rng: Rng, house: House, folder: Path) -> None:
+    """A file that may not grow is a line, and the run goes on once it may."""
+    _limited(f"-f {rng.integers(1, 200)}", house, folder)
 
 
 def open_files(rng: Rng, house: House, folder: Path) -> None:
     """Too few files that may be open are a line, and the run goes on once there may be more."""
-    argv = (*house.flags, "--run-dir", folder / "run")
-    process = start(*argv, limit=f"-n {rng.integers(9, 24)}")
-    _, error = process.communicate(timeout=300)
-    assert "Traceback" not in error, error
-    assert process.returncode == 0 or error.count("flaxgan: error: ") == 1, error
-    _, error = start(*argv).communicate(timeout=300)
-    assert "Traceback" not in error, error
-    require_same_run(folder / "run", house)
+    _limited(f"-n {rng.integers(9, 24)}", house, folder)
 
 
 def lost_process(rng: Rng, house: House, folder: Path) -> None:
