@@ -11,7 +11,6 @@ import types
 
 import numpy as np
 import pytest
-from conftest import ROOT, TINY, start, succeed
 from PIL import Image
 
 import flaxgan
@@ -23,6 +22,7 @@ from flaxgan.runs.checkpoint import Checkpoints
 from flaxgan.sample import main as sample
 from flaxgan.starting import base_fields
 from flaxgan.system.bars import in_notebook, progress_bar
+from tests.conftest import ROOT, TINY, start, succeed
 
 SMALL = {"preset": "plain", "image_size": 16, "features": 4, "latent_dim": 8, "batch_size": 8}
 PLUGIN = """

@@ -8,7 +8,6 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from conftest import ROOT
 
 from flaxgan.config import Config
 from flaxgan.data import Dataset
@@ -20,6 +19,7 @@ from flaxgan.runs.naming import CheckpointName
 from flaxgan.runs.trained import TrainedRun
 from flaxgan.system.errors import UserError
 from flaxgan.trainer import Trainer
+from tests.conftest import ROOT
 
 CONFIG = Config.make(image_size=16, channels=3, features=4, latent_dim=8, batch_size=8, flip=True)
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)

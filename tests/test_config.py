@@ -6,7 +6,6 @@ import typing
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 from flaxgan import options, shared
 from flaxgan.config import SHARED, Config, fields_of
@@ -24,6 +23,7 @@ from flaxgan.options import GANOptions
 from flaxgan.pretrained.extractor import EXTRACTORS
 from flaxgan.system.errors import UserError
 from flaxgan.trainer import live_on_device
+from tests.conftest import ROOT
 
 FIELDS = fields_of("gan")
 FIXED_BY_THE_USERS_SCRIPTS = """

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow_datasets  # noqa: F401  # before a test hides TensorFlow from it
-from conftest import ROOT
 from PIL import Image, ImageCms
 
 from flaxgan import inputs
@@ -28,6 +27,7 @@ from flaxgan.request import class_ids
 from flaxgan.system import seals
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import cache_dir
+from tests.conftest import ROOT
 
 
 def folder_of(tmp_path, **pictures):

@@ -6,7 +6,6 @@ import csv
 import re
 
 import pytest
-from conftest import ROOT
 
 from docs import generate
 from docs.curves import CURVES
@@ -14,6 +13,7 @@ from docs.generate import documents, draw, rendered, rows_of
 from docs.views import TABLES, Table
 from flaxgan.config import fields_of
 from flaxgan.fields import flag
+from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 STALE = "is not what it is made from; python -m docs.generate writes it"

@@ -7,7 +7,6 @@ import signal
 
 import numpy as np
 import pytest
-from conftest import TINY, size_of
 from PIL import Image
 
 from flaxgan.curves import save_losses
@@ -16,6 +15,7 @@ from flaxgan.main import main
 from flaxgan.metrics.evaluation import METRICS
 from flaxgan.metrics.evaluation import evaluate_by_all as measured
 from flaxgan.sample import main as sample
+from tests.conftest import TINY, size_of
 
 pytestmark = pytest.mark.slow  # the run that most of them measure is trained and evaluated first
 

@@ -5,10 +5,10 @@ import json
 import shutil
 
 import pytest
-from conftest import ROOT, TINY
 
 from flaxgan.config import Config
 from flaxgan.main import main
+from tests.conftest import ROOT, TINY
 
 RECIPES = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
 

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import TINY, size_of
 
 import flaxgan
 from flaxgan.config import Config
@@ -32,6 +31,7 @@ from flaxgan.methods.sampling import draw
 from flaxgan.runs.trained import TrainedRun
 from flaxgan.sample import main as sample_main
 from flaxgan.system.errors import UserError
+from tests.conftest import TINY, size_of
 
 for module in ("onnx", "onnxruntime", "flatbuffers"):
     pytest.importorskip(module, reason="pip install 'flaxgan[export]'")

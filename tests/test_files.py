@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 import pytest
-from conftest import TINY
 from PIL import Image
 
 from flaxgan.config import method_of_folder
@@ -19,6 +18,7 @@ from flaxgan.runs.metrics_log import logged
 from flaxgan.runs.trained import load_run
 from flaxgan.system.errors import UserError, complain, exit_on_user_error, say
 from flaxgan.system.files import read_text, remove_temporaries, replacing
+from tests.conftest import TINY
 
 
 def test_a_file_is_replaced_whole_with_the_rights_of_a_new_one(tmp_path):

@@ -10,12 +10,12 @@ import time
 
 import numpy as np
 import pytest
-from conftest import TINY, start
-from test_train import rows, steps, without_timings
 
 from flaxgan.data import open_source, prepare
 from flaxgan.system import distributed as hosts
 from flaxgan.system.seals import seal
+from tests.conftest import TINY, start
+from tests.test_train import rows, steps, without_timings
 
 MEETING_AT = ["--distributed", "--num-processes", 2, "--process-id", 0, "--coordinator-address"]
 TIME_TO_NOTICE = 60  # that another process is gone

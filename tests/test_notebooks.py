@@ -7,7 +7,8 @@ import sys
 from importlib.util import find_spec
 
 import pytest
-from conftest import ROOT
+
+from tests.conftest import ROOT
 
 needs_kernel = pytest.mark.skipif(
     not (find_spec("nbclient") and find_spec("ipykernel")),

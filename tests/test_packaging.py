@@ -8,9 +8,9 @@ import sys
 import zipfile
 
 import pytest
-from conftest import ROOT
 
 import flaxgan
+from tests.conftest import ROOT
 
 RECIPES = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
 BUILDS = int(importlib.metadata.version("setuptools").split(".")[0]) >= 77

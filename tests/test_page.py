@@ -3,13 +3,13 @@
 import jax
 import numpy as np
 import pytest
-from conftest import TINY
 
 import flaxgan
 from flaxgan.formats import webpage
 from flaxgan.formats.graph import Graph, Node, Tensor
 from flaxgan.main import main
 from flaxgan.page import main as page
+from tests.conftest import TINY
 
 
 @pytest.fixture(scope="module")

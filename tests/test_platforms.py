@@ -14,12 +14,12 @@ import threading
 import types
 
 import pytest
-from conftest import ROOT, TINY
 
 from flaxgan.data.open import is_path
 from flaxgan.system.errors import UserError, explaining_limits
 from flaxgan.system.files import locked, portable
 from flaxgan.system.signals import Interrupt, handling
+from tests.conftest import ROOT, TINY
 
 LACKING = """
 import mmap, os, platform, sys, threading

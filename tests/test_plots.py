@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, size_of
 from PIL import Image
 
 from flaxgan.curves import save_losses
@@ -24,6 +23,7 @@ from flaxgan.system import fonts
 from flaxgan.system.attempts import Attempts
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing
+from tests.conftest import ROOT, size_of
 
 
 def test_grid_reads_left_to_right_then_down():

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY
-from made_runs import ROW, data_in, made_run, noise, row, rows_of
 
 import flaxgan
 from flaxgan.plots import grid, name_rows
@@ -18,6 +16,8 @@ from flaxgan.reports.pictures import Pictures, cells
 from flaxgan.reports.shown import Grid
 from flaxgan.runs.history import History
 from flaxgan.system.files import in_use, locked
+from tests.conftest import TINY
+from tests.made_runs import ROW, data_in, made_run, noise, row, rows_of
 
 
 def content(folder, tmp_path):

@@ -4,13 +4,13 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from conftest import TINY, size_of, start
 from PIL import Image
 
 from flaxgan.main import main
 from flaxgan.methods.sampling import between, latents, random_classes, spread_classes
 from flaxgan.plots import GAP, enlarged, grid, name_rows
 from flaxgan.sample import main as sample
+from tests.conftest import TINY, size_of, start
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import math
 import shutil
 
 import pytest
-from conftest import TINY
 
 from flaxgan.compare import main as compare
 from flaxgan.main import main
 from flaxgan.standings import Value, rows_of
+from tests.conftest import TINY
 
 PROTOCOL = {"extractor_sha256": "a", "resize": "b", "n_real": 8, "n_generated": 8}
 

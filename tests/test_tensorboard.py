@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from made_runs import made_run, row
 
 from flaxgan.config import Config
 from flaxgan.data import open_data
@@ -15,6 +14,7 @@ from flaxgan.runs.folder import Run
 from flaxgan.runs.snapshots import Drawn
 from flaxgan.runs.trained import read_config
 from flaxgan.system.errors import UserError
+from tests.made_runs import made_run, row
 
 protos = pytest.importorskip("tensorboardX.proto.event_pb2")
 

@@ -21,7 +21,6 @@ import types
 import jax
 import numpy as np
 import pytest
-from conftest import ROOT, TINY, size_of, start, succeed
 from PIL import Image
 
 from flaxgan import training
@@ -43,6 +42,7 @@ from flaxgan.system.errors import UserError
 from flaxgan.system.files import locked
 from flaxgan.system.signals import HEARD, Abandoned, Interrupt
 from flaxgan.trainer import Trainer
+from tests.conftest import ROOT, TINY, size_of, start, succeed
 
 ROW = [
     "step",

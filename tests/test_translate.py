@@ -5,7 +5,6 @@ import json
 import jax
 import numpy as np
 import pytest
-from conftest import size_of
 from PIL import Image
 
 import flaxgan
@@ -15,6 +14,7 @@ from flaxgan.runs.naming import CheckpointName
 from flaxgan.runs.trained import load_run
 from flaxgan.sample import main as sample_main
 from flaxgan.translate import main as translate_main
+from tests.conftest import size_of
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")
 

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_translation import OWN, batch_of, config_of
 
 from flaxgan.data import Dataset
 from flaxgan.methods import METHODS
 from flaxgan.trainer import Trainer
+from tests.test_translation import OWN, batch_of, config_of
 
 pytestmark = pytest.mark.usefixtures("plain_convolutions")
 

@@ -5,13 +5,13 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import TINY
 from PIL import Image
 
 import flaxgan
 from flaxgan.main import main
 from flaxgan.plots import grid, save_image
 from flaxgan.video import main as video
+from tests.conftest import TINY
 
 FFMPEG = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
 

@@ -8,7 +8,6 @@ from urllib.parse import quote
 import jax
 import numpy as np
 import pytest
-from conftest import TINY
 from PIL import Image
 
 import flaxgan
@@ -19,6 +18,7 @@ from flaxgan.main import main
 from flaxgan.methods import method_of
 from flaxgan.methods.sampling import draw, latents
 from flaxgan.methods.translation import translate
+from tests.conftest import TINY
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "ורד", "x" * 10_000]
 READ = """canvas =>

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from made_runs import made_run, row, rows_of
 
 from flaxgan.report import main as report
 from flaxgan.reports.page import Report
 from flaxgan.reports.watching import Watch
+from tests.made_runs import made_run, row, rows_of
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=1'>\"'&amp;"
 TURNED = "\u202egnp.exe\u2066 \u05d0\u05d1 \u0627\u0628"

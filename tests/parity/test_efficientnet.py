@@ -8,7 +8,7 @@ import pytest
 
 from flaxgan.pretrained import efficientnet
 from flaxgan.pretrained.weights import read_weights
-from parity.conftest import pictures
+from tests.parity.conftest import pictures
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from flaxgan.metrics.inception_score import inception_score
 from flaxgan.pretrained import inception
 from flaxgan.pretrained.weights import read_tensors
-from parity.conftest import pictures
+from tests.parity.conftest import pictures
 
 SIZES = [(28, 28), (64, 64), (300, 200), (299, 299)]
 

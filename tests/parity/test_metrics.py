@@ -9,7 +9,7 @@ from flaxgan.metrics.frechet import frechet
 from flaxgan.metrics.kernel import mmd2
 from flaxgan.metrics.ms_ssim import ms_ssim
 from flaxgan.pretrained import inception
-from parity.conftest import pictures
+from tests.parity.conftest import pictures
 
 RNG = np.random.default_rng(0)
 

@@ -7,7 +7,7 @@ from flaxgan.pretrained import nsfw
 from flaxgan.pretrained.efficientnet import resize
 from flaxgan.pretrained.onnx_weights import read_convolutions
 from flaxgan.system.errors import UserError
-from parity.conftest import pictures
+from tests.parity.conftest import pictures
 
 
 def test_features_equal_those_of_onnxruntime():
