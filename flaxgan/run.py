@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import flaxgan
 from flaxgan.config import Config
 from flaxgan.curves import curves, png
-from flaxgan.model import Model
 from flaxgan.reports.page import write_report
 from flaxgan.runs.history import History
 from flaxgan.runs.trained import load_run
@@ -19,6 +18,8 @@ from flaxgan.system.errors import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from flaxgan.model import Model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +100,10 @@ class Run:
             write_report([self.folder], None if output is None else Path(output).expanduser())
         )
 
-    def load(self, checkpoint: str | int | None = None, device: str = "auto") -> Model:
+    def load(self, checkpoint: str | int | None = None, device: str = "auto") -> "Model":
         """Load a generator of the run: see flaxgan.load."""
+        from flaxgan.model import Model  # and the forms that it is exported in: 0.1 s
+
         return Model(self.folder, checkpoint, device)
 
     def evaluate(self, **options: Any) -> dict[str, Any]:

