@@ -99,10 +99,11 @@ def compare(
 
     def measure(seed: int) -> tuple[Comparison, dict[str, Measured]]:
         if run and generated is None:
-            fakes = sampled_set(state, run.config, run.class_counts, seed, num or len(reals))
+            fakes = sampled_set(state, run.config, run.conditions, seed, num or len(reals))
         else:
             fakes = open_set(generated, num, image_size)
-        comparison = Comparison(reference, fakes, seed, state, config, [])
+        conditions = run.conditions if run else None
+        comparison = Comparison(reference, fakes, seed, state, config, conditions)
         return comparison, evaluate_by_all(comparison, others, metrics)
 
     comparison, measured = measure(seed)

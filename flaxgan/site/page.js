@@ -179,6 +179,7 @@
       model.classNames.forEach((name, i) => model.classCounts[i] && byId("class").append(
         make("option", { value: i, textContent: cut(name), dir: "auto" })));
       byId("classes").hidden = false;
+      if (model.prompts) byId("class-name").textContent = "Words";
     }
     for (const times of [1, 4, 8]) {
       const [height, width] = model.size.map((side) => side * times);
