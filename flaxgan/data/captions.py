@@ -23,7 +23,7 @@ WAYS = (
 
 
 class Prompts(NamedTuple):
-    """Sentences, as frequent as in the training data, the first of which the grids of a run show."""
+    """Sentences as frequent as in the training data; the first of them a run's grids show."""
 
     texts: tuple[str, ...]
     vectors: np.ndarray  # float32 (N, D)

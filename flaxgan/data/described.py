@@ -16,8 +16,10 @@ NUMBERS = {4: "four", 5: "five", 6: "six"}
 SHAPES = {"_round": "round", "_pointed": "pointed", "_cup": "cupped", "_strap": "narrow"}
 BACKGROUNDS = ("green", "teal", "olive", "grey blue", "brown")  # as synthetic.BACKGROUNDS
 # of a hue, in turns from 0 to 1: from where on it is called so
-HUES = ((0.98, "red"), (0.83, "pink"), (0.72, "purple"), (0.5, "blue"), (0.2, "green"))
-HUES += ((0.1, "yellow"), (0.04, "orange"), (0.0, "red"))
+HUES = (
+    *((0.98, "red"), (0.83, "pink"), (0.72, "purple"), (0.5, "blue"), (0.2, "green")),
+    *((0.1, "yellow"), (0.04, "orange"), (0.0, "red")),
+)
 ATTRIBUTES = {  # what sentences say of a flower, and what can be told of its picture
     "number": ("four", "five", "six", "many"),
     "shape": tuple(SHAPES.values()),
@@ -31,7 +33,7 @@ SAY_ALL = (
     "a {size}{flower} of {number} {shape} petals in {colour}, {background} behind it",
     "the petals are {shape} and {colour}, {number} in all; the background is {background}",
     "{colour} petals, {number} {shape} ones, {on} {background}",
-    "a {background} background, and a {size}{flower} with {number} {colour} petals that are {shape}",
+    "a {background} background, a {size}{flower}: {number} {colour} petals that are {shape}",
     "{number} {shape} {colour} petals {heart}, {on} {background}",
 )
 SAY_SOME = (

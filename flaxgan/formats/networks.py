@@ -50,9 +50,9 @@ def inputs_of(config: Config, name: str = "result") -> dict[str, Tensor]:
 def graph_of(network: Network, config: Config, name: str = "result") -> Graph:
     """Return the graph of a generator of a run: Model.generators has them by name.
 
-    Inputs are "z" and "label" or "text", or "source"; the output is "images", float32 (N, H, W, C) in [-1,
-    1]. Sizes of sources are named "H" and "W" if the graph is the same for others, too. Raises
-    Unsupported for a network of one's own that computes what there is no operator for.
+    Inputs are "z" and "label" or "text", or "source"; the output is "images", float32 (N, H, W, C)
+    in [-1, 1]. Sizes of sources are named "H" and "W" if the graph is the same for others, too.
+    Raises Unsupported for a network of one's own that computes what there is no operator for.
     """
     function, inputs = function_of(network), inputs_of(config, name)
     graph = traced_graph(function, inputs)

@@ -132,8 +132,9 @@ def write_page(
     """Write a folder with a page that runs a generator of a run, whole or not at all.
 
     `name`: of the generator, "result" or "back". `facts`: what the page knows beside: "title",
-    "facts" for its last line, and of a conditional run "classNames" and "classCounts";
-    `given_arrays`: "prompts", float32 (N, D), of a run that learnt words. Raises UserError if something is there already, or if a page can't run the network.
+    "facts" for its last line, and of a conditional run "classNames" and "classCounts".
+    `given_arrays`: "prompts", float32 (N, D), of a run that learnt words. Raises UserError if
+    something is there already, or if a page can't run the network.
     """
     folder = Path(os.path.realpath(folder))
     require_new(folder)

@@ -2,8 +2,9 @@
 of state and batch.
 
 A batch within a step is a dict: "image" (N, H, W, C) in [-1, 1], "z" (N, latent_dim) and, if
-conditional, "label" int32 (N,) or "text" float32 (N, D). Under pmap it is a device's part of the batch, and the modules'
-`axis` is the mapped axis; else it is the whole batch, wherever its parts lie.
+conditional, "label" int32 (N,) or "text" float32 (N, D), and "other", another picture's text. Under
+pmap it is a device's part of the batch, and the modules' `axis` is the mapped axis; else it is the
+whole batch, wherever its parts lie.
 """
 
 from collections.abc import Callable
