@@ -182,6 +182,10 @@ def _judged(images: Any, labels: Any, model: Model) -> ImageSet:
             "the discriminator has learnt classes; give the labels of the images, too: (images,"
             " labels)"
         )
+    if model.config.condition == "text":
+        raise UserError(
+            "the discriminator has learnt words, and judges no pictures without; see evaluate"
+        )
     return ImageSet(arrays.images, "", {}, arrays.labels, arrays.class_names)
 
 

@@ -57,15 +57,15 @@ def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     wrapped = [
         textwrap.wrap(name, LONGEST_NAME, max_lines=room, placeholder="…") or [""] for name in names
     ]
-    font, lines = font_for([line for lines in wrapped for line in lines], size)
-    margin = Image.new(
-        "L", (math.ceil(max(map(font.getlength, lines))) + 2 * GAP, sheet.shape[0]), 255
-    )
-    draw, written = ImageDraw.Draw(margin), iter(lines)
-    for i, own in enumerate(wrapped):
-        for k in range(len(own)):
-            y = (i + 0.5) * row + GAP / 2 + (k - (len(own) - 1) / 2) * 1.3 * size
-            draw.text((margin.width - GAP, y), next(written), fill=0, font=font, anchor="rm")
+    # each name in a font that has its letters
+    written = [font_for(lines, size) for lines in wrapped]
+    width = max(font.getlength(line) for font, lines in written for line in lines)
+    margin = Image.new("L", (math.ceil(width) + 2 * GAP, sheet.shape[0]), 255)
+    draw = ImageDraw.Draw(margin)
+    for i, (font, lines) in enumerate(written):
+        for k, line in enumerate(lines):
+            y = (i + 0.5) * row + GAP / 2 + (k - (len(lines) - 1) / 2) * 1.3 * size
+            draw.text((margin.width - GAP, y), line, fill=0, font=font, anchor="rm")
     return np.concatenate([np.asarray(margin)[..., None].repeat(sheet.shape[-1], -1), sheet], 1)
 
 

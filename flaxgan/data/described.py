@@ -2,13 +2,15 @@
 
 import colorsys
 import functools
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from flaxgan.data.source import Source
 from flaxgan.data.species import SPECIES, Colour, Species
-from flaxgan.data.synthetic import NAME, NUM_IMAGES, VERSION, Flower, draw, flower
+from flaxgan.data.synthetic import NAME as NAME
+from flaxgan.data.synthetic import NUM_IMAGES, VERSION, Flower, draw, flower
 
 WHOLE, PART = 2, 1  # sentences of each picture: that say all, and that say some
 WORDS = 1  # beside VERSION and a picture's number: the chances of its sentences
@@ -92,7 +94,8 @@ def _said(shown: Flower, template: str, rng: np.random.Generator) -> str:
     sizes = ((88, "small "), (102, ""), (200, "large "))
     size = next(name for limit, name in sizes if shown.radius < limit)
     chosen = {"flower": FLOWERS[rng.integers(3)], "on": ON[rng.integers(3)]}
-    return template.format(**words, **chosen, size=size, heart=_heart(shown.species))
+    said = template.format(**words, **chosen, size=size, heart=_heart(shown.species))
+    return re.sub(r"\ba (?=[aeiou])", "an ", said)
 
 
 def sentences(i: int) -> Sequence[str]:

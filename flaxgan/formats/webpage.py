@@ -54,10 +54,12 @@ def _pictures(network: Network, config: Config, name: str) -> np.ndarray:
         count = 8 * math.prod(int(side) for side in shape[1:])
         noise = np.random.default_rng(0).integers(256, size=count).astype(np.uint8)
         return translate(network, noise.reshape(8, *shape[1:]))
-    asked = np.arange(TRIED, dtype=np.int32) % config.num_classes if config.num_classes else None
+    asked: Any = (
+        np.arange(TRIED, dtype=np.int32) % config.num_classes if config.num_classes else None
+    )
     if config.condition == "text":
-        asked = np.random.default_rng(0).standard_normal((TRIED, minilm.DIM)).astype(np.float32)
-        asked /= np.linalg.norm(asked, axis=1, keepdims=True)
+        text = np.random.default_rng(0).standard_normal((TRIED, minilm.DIM))
+        asked = (text / np.linalg.norm(text, axis=1, keepdims=True)).astype(np.float32)
     return draw(network, first_latents(0, TRIED, config.options.latent_dim), asked)
 
 
