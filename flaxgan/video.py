@@ -115,7 +115,7 @@ def _of_training(args: argparse.Namespace, film: "Film") -> "Iterable[np.ndarray
 
 
 def _of_interpolation(args: argparse.Namespace, film: "Film") -> "Iterable[np.ndarray]":
-    """Return pictures from seed to seed and back to the first, of all classes or prompts in one grid."""
+    """Return pictures from seed to seed and back to the first, of all that is asked in one grid."""
     import numpy as np
 
     from flaxgan.plots import grid, grid_shape
