@@ -275,7 +275,10 @@ def test_the_sentence_reaches_both_networks(batch, architecture):
     state = jax.jit(lambda: create_state(CONFIG.replace(architecture=architecture, d_norm=None)))()
     for network, x in ((state.generator, batch["z"]), (state.discriminator, batch["image"])):
         run = jax.jit(lambda n, x, text: n.train_mode(x, text)[0])
-        params = jax.tree.map(lambda p: p + 0.05, network.params)  # the last kernels begin at 0
+        rng = np.random.default_rng(0)  # the last kernels begin at 0
+        params = jax.tree.map(
+            lambda p, r=rng: p + 0.05 * r.standard_normal(p.shape), network.params
+        )
         one, other = (
             run(network.replace(params=params), x, text)
             for text in (batch["text"], np.roll(batch["text"], 1, 0))

@@ -175,7 +175,7 @@
       byId("grid").append(item);
     }
     if (model.classCounts) {
-      byId("class").append(make("option", { value: "", textContent: "any, as often as in training" }));
+      byId("class").append(make("option", { value: "", textContent: model.prompts ? "any of these" : "any, as often as in training" }));
       model.classNames.forEach((name, i) => model.classCounts[i] && byId("class").append(
         make("option", { value: i, textContent: cut(name), dir: "auto" })));
       byId("classes").hidden = false;
