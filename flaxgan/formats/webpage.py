@@ -129,7 +129,7 @@ def write_page(
     config: Config,
     name: str,
     facts: Mapping[str, Any],
-    given_arrays: Mapping[str, np.ndarray],
+    given_arrays: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write a folder with a page that runs a generator of a run, whole or not at all.
 
@@ -144,7 +144,7 @@ def write_page(
         graph = graph_of(network, config, name)
     except Unsupported as error:
         raise UserError(f"a page can't run this network, which computes {error}") from error
-    ((taken, given), *_), arrays = inputs_of(config, name).items(), {**given_arrays}
+    ((taken, given), *_), arrays = inputs_of(config, name).items(), {**(given_arrays or {})}
     about = {**facts, "input": taken, "size": config.image_size}
     if translates(config):
         about |= {"size": given.shape[1:3], "channelsIn": given.shape[3], "unit": unit_of(config)}
