@@ -99,7 +99,9 @@ def compare(
 
     def measure(seed: int) -> tuple[Comparison, dict[str, Measured]]:
         if run and generated is None:
-            fakes = sampled_set(state, run.config, run.conditions, seed, num or len(reals))
+            names = tuple(run.class_counts)
+            count = num or len(reals)
+            fakes = sampled_set(state, run.config, run.conditions, seed, count, class_names=names)
         else:
             fakes = open_set(generated, num, image_size)
         conditions = run.conditions if run else None

@@ -28,6 +28,7 @@ class Prompts(NamedTuple):
     texts: tuple[str, ...]
     vectors: np.ndarray  # float32 (N, D)
     shown: int
+    labels: np.ndarray | None = None  # int32 (N,): the classes that they name, if they name some
 
     def spread(self, num: int) -> np.ndarray:
         """Return rows for a square grid of `num` images, a sentence a row: int64 (num,)."""
@@ -55,7 +56,8 @@ def prompts_of(dataset: Dataset) -> Prompts:
     )
     rows = np.array([*longest[:SHOWN], *pool], np.int64)
     texts = tuple(captions.texts[row] for row in rows)
-    return Prompts(texts, np.asarray(captions.vectors[rows]), len(longest[:SHOWN]))
+    labels = captions.labels if captions.labels is None else captions.labels[rows]
+    return Prompts(texts, np.asarray(captions.vectors[rows]), len(longest[:SHOWN]), labels)
 
 
 def _length(captions: Captions) -> Callable[[int], tuple[int, int]]:
@@ -118,7 +120,11 @@ def with_captions(source: Source, dataset: Dataset, caption: str | None) -> Data
     rows = {text: row for row, text in enumerate(dict.fromkeys(x for y in texts_of for x in y))}
     ids = np.array([rows[text] for texts in texts_of for text in texts], np.int64)
     starts = np.cumsum([0, *map(len, texts_of)])
-    captions = Captions(tuple(rows), minilm.cached([*rows]), ids, starts)
+    labels = None
+    if caption:  # a sentence names one class
+        labels = np.zeros(len(rows), np.int32)
+        labels[ids] = np.repeat(dataset.labels, np.diff(starts))
+    captions = Captions(tuple(rows), minilm.cached([*rows]), ids, starts, labels)
     dataset = dataclasses.replace(dataset, captions=captions)
     if source.held is None or dataset.items is None:
         return dataset

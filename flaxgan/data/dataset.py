@@ -17,6 +17,7 @@ class Captions:
     vectors: np.ndarray  # float32 (len(texts), D): the sentences, encoded
     ids: np.ndarray  # int64 (M,): those of one picture after those of the other
     starts: np.ndarray  # int64 (N + 1,): where those of a picture begin
+    labels: np.ndarray | None = None  # int32: the class that a sentence names, if each names one
 
     def rows(self, pictures: np.ndarray, draws: np.ndarray | int = 0) -> np.ndarray:
         """Return the rows of one sentence of each picture: which one, whole numbers `draws` say."""

@@ -52,6 +52,7 @@ def card(
     config, name = run.config, text(name_of(run))
     kind = getattr(config.options, "architecture", config.method)
     task = "image-to-image" if translates(config) else "unconditional-image-generation"
+    task = "text-to-image" if config.condition == "text" else task
     tags = ["gan", "jax", kind, *(["onnx"] if any(x.endswith(".onnx") for x in files) else [])]
     head = [
         "---",

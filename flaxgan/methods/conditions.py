@@ -60,12 +60,15 @@ def random_conditions(
 ) -> dict[str, np.ndarray]:
     """Return "label" int32 (num,), or "text" float32 (num, D): as frequent as in the data.
 
+    Of sentences that name classes, these are "class", int32 (num,).
+
     With `spread` one a row of a square grid.
     """
     if isinstance(conditions, Prompts):
         frequent = (np.asarray(_shares(seed, num, stream)) * _pool(conditions)).astype(np.int64)
         rows = conditions.spread(num) if spread else conditions.shown + frequent
-        return {"text": conditions.vectors[rows]}
+        classes = {} if conditions.labels is None else {"class": conditions.labels[rows]}
+        return {"text": conditions.vectors[rows]} | classes
     if spread:
         return {"label": spread_classes(conditions, num)}
     return {"label": random_classes(conditions, seed, num, stream)}

@@ -125,7 +125,7 @@ def averaged_generator(generator: Network, ema_params: object, conditions: Condi
         return generator
     if generator.module.num_classes or generator.module.text:
         shape = (CALIBRATION_BATCHES, BATCH)
-        (rows,) = random_conditions(conditions, 0, math.prod(shape), CALIBRATING).values()
+        rows = condition_of(random_conditions(conditions, 0, math.prod(shape), CALIBRATING))
         asked = rows.reshape(*shape, *rows.shape[1:])
     return _calibrated(generator, asked)
 

@@ -12,7 +12,6 @@ import numpy as np
 from flaxgan.config import Config
 from flaxgan.data import Dataset, open_data, prepare, prepare_data
 from flaxgan.data.array import Arrays, checked, is_array_file, read_arrays
-from flaxgan.data.captions import Prompts
 from flaxgan.data.folder import open_folder
 from flaxgan.data.pixels import upright_size
 from flaxgan.data.source import Source, Unreadable
@@ -107,18 +106,20 @@ def sampled_set(
     seed: int,
     num: int,
     stream: int = SAMPLING,
+    class_names: tuple[str, ...] = (),
 ) -> ImageSet:
     """Sample `num` images from the generator of a state.
 
-    If it is conditional, classes or sentences are as frequent as `conditions` says.
+    If it is conditional, classes or sentences are as frequent as `conditions` says; `class_names`
+    are those of the training data.
     """
     method = method_of(config)
     batch = method.inputs(config, conditions, seed, num, stream=stream)
     images = method.sampler(state, config, conditions)(batch)
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "images": num}
     protocol["size"] = "x".join(map(str, images.shape[1:]))
-    names = () if isinstance(conditions, Prompts) else tuple(conditions)
-    return ImageSet(images, "", protocol, batch.get("label"), names, batch.get("text"))
+    labels = batch.get("label", batch.get("class"))
+    return ImageSet(images, "", protocol, labels, class_names, batch.get("text"))
 
 
 def open_set(

@@ -41,7 +41,13 @@ class SamplesJudge:
         """Return all metrics of a state, and what was compared. Waits for the device."""
         config = self.config
         generated = sampled_set(
-            state, config, self.conditions, config.seed, config.evaluate_num, SELECTING
+            state,
+            config,
+            self.conditions,
+            config.seed,
+            config.evaluate_num,
+            SELECTING,
+            self.real.image_set.class_names,
         )
         comparison = Comparison(self.real, generated)
         return comparison, evaluate_by_all(comparison, self.others)

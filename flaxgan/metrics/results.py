@@ -46,6 +46,10 @@ MEANING = {
         "share that show what an unseen sentence says",
         "real pictures, by the same classifier",
     ),
+    "unseen_agreement": (
+        "share that look like the class asked for in unseen words",
+        "real pictures that the classifier has not seen",
+    ),
     "r_precision": ("share that find their own sentence among 100", "real pictures"),
     "l1": ("mean difference to the target, of 1", ""),
     "psnr": ("dB, higher is better", ""),

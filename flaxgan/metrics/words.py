@@ -4,6 +4,7 @@ and by how well a picture finds its own sentence among others.
 
 import numpy as np
 
+from flaxgan.data.captions import CLASS, Prompts
 from flaxgan.data.described import ATTRIBUTES, NAME, WHOLE, attributes, held_out, sentences
 from flaxgan.data.synthetic import flower
 from flaxgan.methods import method_of
@@ -14,6 +15,7 @@ from flaxgan.pretrained import minilm
 from flaxgan.rng import JUDGING
 
 MOST = 1000  # pictures, each of another unseen sentence
+UNSEEN = "an image that shows some {class} in a garden"  # no phrase of a recipe
 AMONG = 100  # sentences of which a picture is to find its own
 RIDGE = 0.01  # of the map, beside features of variance 1
 
@@ -55,6 +57,34 @@ def attributes_shown(c: Comparison) -> dict[str, Measured]:
             "classifier": "linear discriminant analysis of the features",
         }
     return measured
+
+
+def unseen_phrasing(c: Comparison) -> dict[str, Measured]:
+    """Measure how often pictures look like their class when it is asked for in other words.
+
+    As class_agreement, but asked by UNSEEN, which no run is trained on.
+    """
+    config, prompts, known = c.config, c.conditions, c.real.image_set
+    if config is None or config.condition != "text" or not isinstance(prompts, Prompts):
+        raise NotApplicable("other words for classes take a run of --condition text --caption")
+    if c.state is None or prompts.labels is None or known.labels is None:
+        raise NotApplicable("other words for classes take captions that are made of them")
+    classes = c.real.classes(c.seed)
+    asked = prompts.labels[prompts.shown :][:MOST]
+    names = [name.replace("_", " ") for name in known.class_names]
+    vectors = minilm.cached([UNSEEN.replace(CLASS, name) for name in names])
+    z = first_latents(c.seed, len(asked), config.options.latent_dim, JUDGING)
+    sampler = method_of(config).sampler(c.state, config, prompts)
+    features = c.extractor(sampler({"z": z, "text": vectors[asked]}), "features of other words")
+    guesses = classes.present[classes.classify(features)]
+    return {
+        "unseen_agreement": {
+            "value": float((guesses == asked).mean()),
+            "reference": classes.accuracy,
+            "asked": UNSEEN,
+            "pictures": len(asked),
+        }
+    }
 
 
 def _found(texts: np.ndarray, guesses: np.ndarray, seed: int) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 
 from flaxgan.methods.conditions import random_conditions
 from flaxgan.methods.sampling import between, between_texts, first_latents
+from flaxgan.methods.updates import condition_of
 from flaxgan.pretrained import minilm
 from flaxgan.request import Label, Request, class_ids
 from flaxgan.runs.trained import TrainedRun
@@ -96,5 +97,5 @@ def rows(run: TrainedRun, request: Request, each: int) -> list[np.ndarray | None
         raise UserError(f"{run.folder} holds no captions; say what is shown with --prompt")
     through = request.interpolate
     seed, count = (through[0], 1) if through is not None else (request.seed or 0, each)
-    (drawn,) = random_conditions(run.conditions, seed, count).values()
+    drawn = condition_of(random_conditions(run.conditions, seed, count))
     return [np.resize(drawn, (each, *drawn.shape[1:]))]

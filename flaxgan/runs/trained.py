@@ -65,7 +65,9 @@ def write_prompts(run_dir: Path, prompts: Prompts) -> None:
     path = run_dir / PROMPTS_FILE
     with replacing(path) as temporary, temporary.open("wb") as file:
         texts = np.frombuffer(json.dumps(prompts.texts).encode(), np.uint8)
-        np.savez(file, texts=texts, vectors=prompts.vectors, shown=np.int64(prompts.shown))
+        labels = np.zeros(0, np.int32) if prompts.labels is None else prompts.labels
+        shown = np.int64(prompts.shown)
+        np.savez(file, texts=texts, vectors=prompts.vectors, shown=shown, labels=labels)
 
 
 def read_prompts(run_dir: Path) -> Prompts:
@@ -73,12 +75,14 @@ def read_prompts(run_dir: Path) -> Prompts:
     path = run_dir / PROMPTS_FILE
     try:
         with np.load(path, allow_pickle=False) as saved:
-            vectors, shown = saved["vectors"], int(saved["shown"])
+            vectors, shown, labels = saved["vectors"], int(saved["shown"]), saved["labels"]
             texts = json.loads(saved["texts"].tobytes())
         right = vectors.shape == (len(texts), minilm.DIM) and vectors.dtype == np.float32
         if not right or not 0 < shown < len(texts) or not all(isinstance(x, str) for x in texts):
             raise ValueError("it holds something else")
-        return Prompts(tuple(texts), vectors, shown)
+        if labels.dtype != np.int32 or labels.shape not in ((0,), (len(texts),)):
+            raise ValueError("its classes are no such")
+        return Prompts(tuple(texts), vectors, shown, labels if len(labels) else None)
     except (
         OSError,
         ValueError,
