@@ -233,7 +233,7 @@ def test_the_matching_penalty_is_the_published_formula():
         return (x * a[None]).sum((1, 2, 3)) + (text * b[None]).sum(1)
 
     x, text = jnp.ones((3, 4, 4, 3)), jnp.ones((3, 5))
-    want = (np.sqrt((a**2).sum()) + np.sqrt((b**2).sum())) ** 6
+    want = (np.sqrt((a**2).sum()) + np.sqrt((b**2).mean())) ** 6
     np.testing.assert_allclose(matching_penalty(logits, x, text), want, rtol=1e-5)
 
 
