@@ -18,7 +18,7 @@ SHARED = "--image-size 64 --features 32 --batch-size 16"
 ABILITIES = [
     "--ema 0",
     "--dtype bfloat16",
-    "--conditional",
+    "--condition class",
     "--attention {half}",
     "--loss hinge",
     "--loss lsgan",
@@ -50,7 +50,7 @@ def resolved(flags: list[str]) -> Config:
     )
     add_flags(parser, Config())
     config = Config.make(**{"channels": 3} | vars(parser.parse_args(flags)))
-    return config.replace(num_classes=10 if config.options.conditional else None)
+    return config.replace(num_classes=10 if config.condition == "class" else None)
 
 
 def compare(shared: list[str]) -> list[dict]:

@@ -50,6 +50,7 @@ def train(
     """
     say("flaxgan: starting ...", flush=True)  # the imports take seconds
     from flaxgan import starting
+    from flaxgan.config import renamed
     from flaxgan.runs.caller import PYTHON
 
     if fields.get("target") is not None:
@@ -61,6 +62,7 @@ def train(
         raise UserError(
             "labels and class_names belong to a dataset that is an array; give that too"
         )
+    given = renamed(given)
     starting.require_known(given)
     base = starting.base_fields(recipe, Path(config) if config else None, given)
     arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())

@@ -89,7 +89,7 @@ class Config(SharedOptions):
 
         Raises UserError if there is no such field.
         """
-        method = fields.get("method", "gan")
+        method, fields = fields.get("method", "gan"), renamed(fields)
         known = fields_of(method)
         if unknown := sorted(fields.keys() - known.keys()):
             raise UserError(f"there is no {flag(unknown[0])} for --method {method}")
@@ -135,9 +135,9 @@ class Config(SharedOptions):
         return (float(low), float(high)) if self.range else None
 
     @property
-    def conditional(self) -> bool:
-        """Tell whether classes are learnt, which takes labelled images."""
-        return getattr(self.options, "conditional", False)
+    def condition(self) -> str:
+        """Return what pictures can be asked for by: none, class or text."""
+        return getattr(self.options, "condition", "none")
 
     @property
     def images_per_step(self) -> int:
@@ -178,11 +178,19 @@ class Config(SharedOptions):
     @classmethod
     def from_dict(cls, fields: dict[str, Any], **changes: Any) -> Self:
         """Invert to_dict, with some fields changed; keys that are no field are left out."""
-        known = fields_of(fields.get("method", "gan"))
+        known, fields = fields_of(fields.get("method", "gan")), renamed(fields)
         return cls.make(**{name: fields[name] for name in known if name in fields} | changes)
 
 
 SHARED = {field.name: field for field in dataclasses.fields(Config) if field.metadata}
+
+
+def renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields by their present names: `conditional`, True or False, was a condition's."""
+    if "conditional" not in fields:
+        return fields
+    others = {name: value for name, value in fields.items() if name != "conditional"}
+    return {"condition": "class" if fields["conditional"] else "none"} | others
 
 
 def method_of_folder(run_dir: str | None) -> str | None:

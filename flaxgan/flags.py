@@ -31,9 +31,17 @@ GROUPS = {  # of --help: the first field of each
     "evaluate_every": "evaluation while it trains",
     "device": "how to compute",
     "distributed": "several processes",
+    "condition": "what pictures can be asked for by",
     "architecture": "networks",
     "jitter": "translation",
     "loss": "losses and remedies",
+}
+
+ALIASES = {  # of a field's values: flags that take none, and their help
+    "condition": {
+        "--conditional": ("class", "--condition class"),
+        "--no-conditional": ("none", "--condition none"),
+    }
 }
 
 METAVARS = {
@@ -144,6 +152,9 @@ def add_flags(parser: argparse.ArgumentParser, defaults: Config) -> None:
             group = parser.add_argument_group(GROUPS[name])
         if field.metadata["flag"]:
             add_flag(group, name, defaults[name], method=defaults.method)
+            for alias, (value, help) in ALIASES.get(name, {}).items():
+                options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
+                group.add_argument(alias, action="store_const", const=value, help=help, **options)
 
 
 def add_plugin(parser: argparse.ArgumentParser) -> None:

@@ -99,10 +99,13 @@ def compare(
 
     def measure(seed: int) -> tuple[Comparison, dict[str, Measured]]:
         if run and generated is None:
-            fakes = sampled_set(state, run.config, run.class_counts, seed, num or len(reals))
+            names = tuple(run.class_counts)
+            count = num or len(reals)
+            fakes = sampled_set(state, run.config, run.conditions, seed, count, class_names=names)
         else:
             fakes = open_set(generated, num, image_size)
-        comparison = Comparison(reference, fakes, seed, state, config, [])
+        conditions = run.conditions if run else None
+        comparison = Comparison(reference, fakes, seed, state, config, conditions)
         return comparison, evaluate_by_all(comparison, others, metrics)
 
     comparison, measured = measure(seed)
@@ -180,6 +183,10 @@ def _judged(images: Any, labels: Any, model: Model) -> ImageSet:
         raise UserError(
             "the discriminator has learnt classes; give the labels of the images, too: (images,"
             " labels)"
+        )
+    if model.config.condition == "text":
+        raise UserError(
+            "the discriminator has learnt words, and judges no pictures without; see evaluate"
         )
     return ImageSet(arrays.images, "", {}, arrays.labels, arrays.class_names)
 

@@ -17,10 +17,11 @@ from flaxgan.formats.exporting import Export, File
 from flaxgan.formats.folder import fill, formats_of
 from flaxgan.methods import method_of, to_sample, translates
 from flaxgan.methods.filled import translated
-from flaxgan.methods.sampling import between, draw, first_latents, random_classes
+from flaxgan.methods.sampling import draw
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
-from flaxgan.request import Label, Request, class_ids
+from flaxgan.request import Label, Request
+from flaxgan.runs import asked
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
 from flaxgan.runs.trained import TrainedRun, load_run, require_apart
@@ -66,7 +67,7 @@ class Model:
         self.device = set_up_devices(device)[0]
         state = load(self.run, name, self.device, to_sample(self.config))
         self.step = int(state.step)
-        self.generators = method_of(self.config).generators(state, self.run.class_counts)
+        self.generators = method_of(self.config).generators(state, self.run.conditions)
 
     @property
     def config(self) -> Config:
@@ -83,12 +84,7 @@ class Model:
 
         Raises UserError if it has none such.
         """
-        if not self.config.num_classes:
-            raise UserError(
-                "--class is for a run that was trained with --conditional, and"
-                f" {self.config.run_dir} was not"
-            )
-        return class_ids(labels, self.run.class_counts)
+        return asked.class_ids_of(self.run, labels)
 
     @explaining_out_of_memory()
     def sample(
@@ -99,17 +95,20 @@ class Model:
         truncation: float | None = None,
         interpolate: Sequence[int] | None = None,
         frames: int | None = None,
+        prompt: str | Sequence[str] | None = None,
     ) -> np.ndarray:
         """Make images: uint8 (N, H, W, C).
 
         Image i depends on the seed (default 0) and on i alone, whatever `num` is (default 64).
 
-        `labels`, of a conditional run: a class by name or number; a list of classes, or "all":
+        `labels`, of a run that learnt classes: one by name or number; a list of them, or "all":
         `num` (default 8) images of each, one class after the other, all from the same z; or an
         integer array (num,): the class of each image. Without them, classes are as frequent as in
-        the training data. `truncation`: the largest magnitude of a number in z, at least 0.01: more
-        typical images, and less varied ones. `interpolate`: seeds, from the first image of each to
-        that of the next in `frames` (default 16) steps; num and seed are then left out.
+        the training data. `prompt`, of a run that learnt words: what is to be seen, or a list of
+        such texts, `num` (default 8) images of each. `truncation`: the largest magnitude of a
+        number in z, at least 0.01: more typical images, and less varied ones. `interpolate`:
+        seeds, from the first image of each to that of the next in `frames` (default 16) steps; num
+        and seed are then left out. Of one seed and several prompts: from prompt to prompt.
 
         Raises UserError for what contradicts itself, or for classes that the run does not have.
         """
@@ -120,43 +119,19 @@ class Model:
             )
         if isinstance(labels, np.ndarray) and num is None and interpolate is None:
             num = len(labels)
+        prompts = [prompt] if isinstance(prompt, str) else [*(prompt or ())]
         request = Request(
             num=num,
             seed=seed,
             labels=labels,
+            prompts=prompts,
             truncation=truncation,
             interpolate=interpolate,
             frames=frames,
         )
-        seed, latent_dim = seed or 0, self.config.options.latent_dim
-        if interpolate is not None:
-            seed = interpolate[0]
-            z = between([*interpolate], frames or 16, latent_dim, truncation)
-        else:
-            z = first_latents(seed, request.each, latent_dim, truncation=truncation)
-        rows = self._rows(labels, seed, len(z), interpolate is not None)
+        z = asked.latents(request, self.config.options.latent_dim)
+        rows = asked.rows(self.run, request, len(z))
         return np.concatenate([draw(self.generators["result"], z, row) for row in rows])
-
-    def _rows(
-        self, labels: Label | Sequence[Label] | np.ndarray | None, seed: int, each: int, one: bool
-    ) -> list[np.ndarray | None]:
-        """Return the labels (each,) of the images of one set of z, and of each further one.
-
-        If `one`, the images of a set share a class.
-        """
-        if isinstance(labels, np.ndarray):
-            if labels.shape != (each,):
-                raise UserError(
-                    f"labels are an array of shape {labels.shape}, and there are {each} images;"
-                    " give one for each"
-                )
-            return [np.array(self.class_ids(labels.tolist()), np.int32)]
-        if labels is not None:
-            return [np.full(each, id, np.int32) for id in self.class_ids(labels)]
-        if not self.config.num_classes:
-            return [None]
-        drawn = random_classes(self.run.class_counts, seed, 1 if one else each)
-        return [np.resize(drawn, each)]
 
     @explaining_out_of_memory()
     def translate(self, images: np.ndarray, *, backwards: bool = False) -> np.ndarray:
@@ -172,11 +147,11 @@ class Model:
                 f"{self.config.run_dir} makes pictures of noise, and translates none; to sample:"
                 " python -m flaxgan.sample RUN, in Python model.sample"
             )
-        asked = self._translator(backwards)
+        which = self._translator(backwards)
         images = checked(images, where="what is to be translated").images
         channels = self.config.channels if backwards else source_channels(self.config)
         images = grey(images) if channels == 1 else images.repeat(channels // images.shape[-1], -1)
-        return translated(partial(translate, self.generators[asked]), images, self.config)
+        return translated(partial(translate, self.generators[which]), images, self.config)
 
     def _translator(self, backwards: bool) -> str:
         """Return the name of a generator. Raises UserError if the run has no such one."""
@@ -189,11 +164,17 @@ class Model:
 
     @explaining_out_of_memory()
     def page(
-        self, output: str | Path, *, title: str | None = None, backwards: bool = False
+        self,
+        output: str | Path,
+        *,
+        title: str | None = None,
+        backwards: bool = False,
+        prompts: Sequence[str] | None = None,
     ) -> None:
         """Write a folder with a web page in which a browser runs the generator: see docs/page.md.
 
         `title`: its headline (default: the name of the run's folder). `backwards`: as in translate.
+        `prompts`: of a run that learnt words, what can be chosen (default: some of its captions).
         Raises UserError if something is there already, or if a page can't run the network.
         """
         from flaxgan.formats.webpage import write_page
@@ -206,10 +187,16 @@ class Model:
             "title": title or (folder.stem if folder.is_file() else folder.name),
             "facts": f"flaxgan {flaxgan.__version__}, step {self.step:,}",
         }
-        if config.num_classes:
+        arrays = {}
+        if config.condition == "text":
+            texts, arrays["prompts"] = asked.chosen(self.run, prompts)
+            facts |= {"classNames": texts, "classCounts": [1] * len(texts)}
+        elif prompts:
+            raise UserError(f"--prompts is for a run that learnt words, and {folder} did not")
+        elif config.num_classes:
             counts = self.run.class_counts
             facts |= {"classNames": [*counts], "classCounts": [*counts.values()]}
-        write_page(output, self.generators[name], config, name, facts)
+        write_page(output, self.generators[name], config, name, facts, arrays)
 
     def export(
         self,
@@ -235,7 +222,8 @@ class Model:
         folder = place / "export" if output is None else Path(output).expanduser()
         export = Export(self.generators, self.run, self.step, folder, self.device, uint8)
         formats = formats_of(format)
-        samples = None if translates(self.config) else self.sample(64)
+        lacks = self.config.condition == "text" and self.run.prompts is None
+        samples = None if translates(self.config) or lacks else self.sample(64)
         with explaining_out_of_memory():
             yield from fill(export, formats, samples)
 

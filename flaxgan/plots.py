@@ -2,6 +2,7 @@
 
 import math
 import stat
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,21 +46,26 @@ def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Write a name to the left of each row of a grid, black on white."""
+    """Write a name to the left of each row of a grid, black on white; a long one in several lines.
+
+    What has no room is cut off.
+    """
     row = (sheet.shape[0] - GAP) / len(names)
+    size = max(11, row / 8)
+    room = max(1, int(row / (1.3 * size)))  # lines
     names = [" ".join(name.split()) for name in names]
-    shown = [
-        name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…" for name in names
+    wrapped = [
+        textwrap.wrap(name, LONGEST_NAME, max_lines=room, placeholder="…") or [""] for name in names
     ]
-    font, shown = font_for(shown, max(11, row / 8))
-    margin = Image.new(
-        "L", (math.ceil(max(map(font.getlength, shown))) + 2 * GAP, sheet.shape[0]), 255
-    )
+    # each name in a font that has its letters
+    written = [font_for(lines, size) for lines in wrapped]
+    width = max(font.getlength(line) for font, lines in written for line in lines)
+    margin = Image.new("L", (math.ceil(width) + 2 * GAP, sheet.shape[0]), 255)
     draw = ImageDraw.Draw(margin)
-    for i, name in enumerate(shown):
-        draw.text(
-            (margin.width - GAP, (i + 0.5) * row + GAP / 2), name, fill=0, font=font, anchor="rm"
-        )
+    for i, (font, lines) in enumerate(written):
+        for k, line in enumerate(lines):
+            y = (i + 0.5) * row + GAP / 2 + (k - (len(lines) - 1) / 2) * 1.3 * size
+            draw.text((margin.width - GAP, y), line, fill=0, font=font, anchor="rm")
     return np.concatenate([np.asarray(margin)[..., None].repeat(sheet.shape[-1], -1), sheet], 1)
 
 

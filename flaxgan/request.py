@@ -20,23 +20,27 @@ class Request:
     num: int | None = None
     seed: int | None = None
     labels: Any = None
+    prompts: Sequence[str] = ()
     truncation: float | None = None
     interpolate: Sequence[int] | None = None
     frames: int | None = None
 
     def __post_init__(self) -> None:
+        if self.prompts and self.labels is not None:
+            raise UserError("--prompt and --class both say what is shown; leave one of them out")
         if self.interpolate is not None:
             if (self.num, self.seed) != (None, None):
                 raise UserError(
                     "--interpolate names its own seeds, and --frames its pictures; leave --seed and"
                     " --num out"
                 )
-            if len(self.interpolate) < 2 or any(
-                a == b for a, b in itertools.pairwise(self.interpolate)
+            if not self.through_prompts and (
+                len(self.interpolate) < 2
+                or any(a == b for a, b in itertools.pairwise(self.interpolate))
             ):
                 raise UserError(
                     "--interpolate takes two or more seeds, each another than the one before, as"
-                    " 1,2,3"
+                    " 1,2,3; or one and two or more prompts, which it then goes through"
                 )
         elif self.frames is not None:
             raise UserError(
@@ -52,11 +56,23 @@ class Request:
             raise UserError("a seed is a whole number from 0 up, below 2**32")
 
     @property
+    def through_prompts(self) -> bool:
+        """Tell whether images go from prompt to prompt, with the z of one seed."""
+        return self.interpolate is not None and len(self.interpolate) == 1 < len(self.prompts)
+
+    @property
     def each(self) -> int:
         """Return how many images there are of each class that is asked for, or in all."""
         if self.interpolate is not None:
-            return (len(self.interpolate) - 1) * (self.frames or 16) + 1
-        return self.num or (64 if self.labels is None or isinstance(self.labels, int) else 8)
+            ends = self.prompts if self.through_prompts else self.interpolate
+            return (len(ends) - 1) * (self.frames or 16) + 1
+        is_whole = self.labels is None or isinstance(self.labels, int)
+        return self.num or (64 if is_whole and not self.prompts else 8)
+
+    @property
+    def prompt_rows(self) -> int:
+        """Return how many rows of images there are for prompts: one each, or one through all."""
+        return 1 if self.through_prompts else len(self.prompts)
 
 
 def class_ids(asked: Label | Sequence[Label], counts: dict[str, int]) -> list[int]:

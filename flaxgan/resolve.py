@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
+from flaxgan.data.captions import require_captions
 from flaxgan.data.survey import Survey, survey
 from flaxgan.methods import check
 from flaxgan.presets import Choice, Facts, choose, plan
@@ -47,9 +48,11 @@ def resolved(run: Run, facts: Facts) -> Run:
     A resumed run has them. Raises UserError if it is to learn classes that the data do not have.
     """
     config, source = run.config, run.source
-    if config.conditional and not source.class_names:
+    if config.condition == "text":
+        require_captions(source, config.options.caption)
+    if config.condition == "class" and not source.class_names:
         raise UserError(
-            f"--conditional takes labelled pictures, and {source.title} has no classes; "
+            f"--condition class takes labelled pictures, and {source.title} has no classes; "
             "a folder's are its sub-folders, at least two, beside which no pictures may lie"
             + "".join(f"; {note}" for note in source.notes)
         )
@@ -61,7 +64,7 @@ def resolved(run: Run, facts: Facts) -> Run:
     derived = {
         "channels": config.channels or source.channels,
         "flip": source.flip if config.flip is None else config.flip,
-        "num_classes": len(source.class_names) if config.conditional else None,
+        "num_classes": len(source.class_names) if config.condition == "class" else None,
     }
     return dataclasses.replace(run, config=config.replace(**derived))
 
@@ -73,9 +76,9 @@ def _with(run: Run, chosen: dict[str, Choice]) -> Run:
 
 def without_classes(run: Run) -> Run:
     """Return the run without the classes that its preset chose, as some images have none."""
-    chosen = {name: choice for name, choice in run.chosen.items() if name != "conditional"}
+    chosen = {name: choice for name, choice in run.chosen.items() if name != "condition"}
     return dataclasses.replace(
-        run, config=run.config.replace(conditional=False, num_classes=None), chosen=chosen
+        run, config=run.config.replace(condition="none", num_classes=None), chosen=chosen
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import flaxgan
 from flaxgan.fields import typed
-from flaxgan.flags import Parser, add_flags_of_a_reader, names, path, seeds, whole_number
+from flaxgan.flags import Parser, add_flags_of_a_reader, path, seeds, whole_number
+from flaxgan.flags import names as split_names
 from flaxgan.registry import load_plugin
 from flaxgan.request import Request
 from flaxgan.system.errors import UserError, exit_on_user_error, visible
@@ -27,7 +28,7 @@ def _parser() -> Parser:
         "--num",
         type=whole_number(1),
         metavar="INT",
-        help="how many pictures, of each class with --class (default: 64; with --class 8)",
+        help="how many pictures, of each --class or --prompt (default: 64; of each 8)",
     )
     add("--seed", type=whole_number(0), metavar="INT", help="decides the pictures (default: 0)")
     add(
@@ -35,6 +36,16 @@ def _parser() -> Parser:
         dest="labels",
         metavar="NAMES",
         help="of a conditional run: all, or names or numbers with commas; a row each",
+    )
+    add(
+        "--prompt",
+        dest="prompts",
+        action="append",
+        metavar="TEXT",
+        help=(
+            "of a run that learnt words: what is to be seen, as 'a red flower'; several, each with"
+            " a --prompt, a row each"
+        ),
     )
     add(
         "--truncation",
@@ -49,7 +60,10 @@ def _parser() -> Parser:
         "--interpolate",
         type=seeds,
         metavar="SEEDS",
-        help="from seed to seed, as in 1,2,3: a strip, or a .gif or .webp",
+        help=(
+            "from seed to seed, as in 1,2,3, or with one seed from prompt to prompt: a strip, or"
+            " a .gif or .webp"
+        ),
     )
     add(
         "--frames",
@@ -92,7 +106,8 @@ def _sample(args: argparse.Namespace) -> None:
         **{
             name: getattr(args, name)
             for name in ("num", "seed", "labels", "truncation", "interpolate", "frames")
-        }
+        },
+        prompts=args.prompts or (),
     )
     scale = args.scale or 1
 
@@ -104,23 +119,34 @@ def _sample(args: argparse.Namespace) -> None:
     if output.form.animated and not args.interpolate:
         raise UserError(f"--output {args.output}: an animation takes --interpolate SEED,SEED,...")
     model = flaxgan.load(args.run_dir, args.checkpoint, device=args.device)
-    ids = [] if args.labels is None else model.class_ids(names(args.labels, model.class_names))
+    ids = (
+        [] if args.labels is None else model.class_ids(split_names(args.labels, model.class_names))
+    )
     each = request.each
-    columns = each if ids or args.interpolate else None
-    output.require_fit(each * max(1, len(ids)), model.config.image_size, columns)
+    columns = each if ids or request.prompts or args.interpolate else None
+    rows = max(1, len(ids), request.prompt_rows)
+    output.require_fit(each * rows, model.config.image_size, columns)
     require_apart(args.output, args.run_dir, model.config)
     output.require_writable()
 
     images = model.sample(
-        args.num, args.seed, ids or None, args.truncation, args.interpolate, args.frames
+        args.num,
+        args.seed,
+        ids or None,
+        args.truncation,
+        args.interpolate,
+        args.frames,
+        args.prompts,
     )
-    rows = [model.class_names[id] for id in ids]
-    output.write(images, columns, rows)
+    names = [model.class_names[id] for id in ids] + (
+        [" → ".join(request.prompts)] if request.through_prompts else [*request.prompts]
+    )
+    output.write(images, columns, names)
     pictures = f"picture{'s' if len(images) > 1 else ''} of {typed(model.config.image_size)}"
     larger = f", {scale} times as large," if scale > 1 else ""
     print(visible(f"{len(images)} {pictures}{larger} in {args.output}"))
-    if rows:
-        print(visible(f"classes, a row each: {', '.join(map(printable, rows))}"))
+    if ids:
+        print(visible(f"classes, a row each: {', '.join(map(printable, names))}"))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -85,6 +85,8 @@ def describe(config: Config, dataset: Dataset, devices: list[jax.Device], state:
         data += f", to become like {len(dataset.second)} others"
     if dataset.held_out is not None:
         data += f"; {len(dataset.held_out)} held out"
+    if dataset.captions is not None:
+        data += f"; {len(dataset.captions.texts):,} sentences"
     if names:
         data += f", {len(names)} classes ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
     sizes = [f"{name} {_parameters(net):,} parameters" for name, net in networks(state).items()]

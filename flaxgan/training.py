@@ -12,6 +12,7 @@ import jax
 
 from flaxgan.config import Config
 from flaxgan.data import Dataset, prepare_data, steps_per_epoch
+from flaxgan.data.captions import prompts_of
 from flaxgan.diagnosis import diagnose
 from flaxgan.loop import Loop
 from flaxgan.methods import frozen, translates
@@ -26,6 +27,7 @@ from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
 from flaxgan.runs.progress import Reporter
 from flaxgan.runs.snapshots import Gallery, grid_after, remove_grids_after
+from flaxgan.runs.trained import write_prompts
 from flaxgan.summary import describe, ended, nothing_to_do, stopped
 from flaxgan.system.devices import explaining_out_of_memory, on_cpu, on_one_device, set_up_devices
 from flaxgan.system.distributed import agreed, ending_together, from_first, is_first, require_equal
@@ -104,6 +106,8 @@ def _train(run: Run, start: Start) -> None:
         if first:
             if not run.resumed:
                 run.write_config(dataset, 0, caller.command)
+            if dataset.captions is not None:
+                write_prompts(run.folder, prompts_of(dataset))
             remove_grids_after(done, run.folder, per_epoch)
         # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
         is_drawn = grid_after(done, run.folder, per_epoch).exists()
@@ -162,10 +166,11 @@ def _with_data(run: Run) -> tuple[Run, Dataset]:
     dataset = prepare_data(run.config, run.source)
     require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
     run.require_same(dataset)
+    run.require_same_captions(dataset)
     if run.config.num_classes and not dataset.class_names:
-        if "conditional" not in run.chosen or run.resumed:
+        if "condition" not in run.chosen or run.resumed:
             raise UserError(
-                f"--conditional takes labelled pictures, and some of {run.source.title} have no"
+                f"--condition class takes labelled pictures, and some of {run.source.title} have no"
                 " class; give a --split that has"
             )
         run = without_classes(run)

@@ -20,7 +20,9 @@ KINDS = ("training", "interpolation")
 SEEDS, FRAMES = [0, 1, 2, 3], 24
 FPS = {"training": 8, "interpolation": 24}
 HOLD = 1.5  # seconds that the last picture of a training stays
-OF_PICTURES = ("seeds", "labels", "truncation", "frames", "checkpoint")  # of interpolation alone
+# of interpolation alone, and how they are given
+OF_PICTURES = ("seeds", "labels", "prompts", "truncation", "frames", "checkpoint")
+SPELLED = {"labels": "class", "prompts": "prompt"}
 
 
 def _parser() -> Parser:
@@ -59,6 +61,13 @@ def _parser() -> Parser:
         metavar="NAMES",
         help="of interpolation, of a conditional run: all, or names or numbers with commas",
     )
+    add(
+        "--prompt",
+        dest="prompts",
+        action="append",
+        metavar="TEXT",
+        help="of interpolation, of a run that learnt words: what is to be seen; several in a grid",
+    )
     add("--truncation", type=float, metavar="FLOAT", help="of interpolation: as of sample")
     add(
         "--scale",
@@ -84,7 +93,7 @@ def _of_training(args: argparse.Namespace, film: "Film") -> "Iterable[np.ndarray
     from flaxgan.runs.trained import read_config, run_of
 
     if given := [name for name in OF_PICTURES if getattr(args, name) is not None]:
-        flags = ", ".join(f"--{name.replace('labels', 'class')}" for name in given)
+        flags = ", ".join(f"--{SPELLED.get(name, name)}" for name in given)
         raise UserError(f"{flags}: for --of interpolation; leave it out, or say that")
     per_epoch = run_of(*read_config(args.run_dir, any_version=True), args.run_dir).per_epoch
     files = grids(args.run_dir, per_epoch)
@@ -106,7 +115,7 @@ def _of_training(args: argparse.Namespace, film: "Film") -> "Iterable[np.ndarray
 
 
 def _of_interpolation(args: argparse.Namespace, film: "Film") -> "Iterable[np.ndarray]":
-    """Return pictures from seed to seed and back to the first, of all classes in one grid."""
+    """Return pictures from seed to seed and back to the first, of all that is asked in one grid."""
     import numpy as np
 
     from flaxgan.plots import grid, grid_shape
@@ -114,14 +123,19 @@ def _of_interpolation(args: argparse.Namespace, film: "Film") -> "Iterable[np.nd
 
     stops, frames = args.seeds or SEEDS, args.frames or FRAMES
     round_trip = stops if len(stops) > 1 and stops[0] == stops[-1] else [*stops, stops[0]]
-    Request(interpolate=round_trip, frames=frames, truncation=args.truncation)
+    asked = {"labels": args.labels, "prompts": args.prompts or ()}
+    Request(interpolate=round_trip, frames=frames, truncation=args.truncation, **asked)
     model = flaxgan.load(args.run_dir, args.checkpoint, device=args.device)
     ids = None if args.labels is None else model.class_ids(names(args.labels, model.class_names))
-    classes, num = len(ids or [0]), (len(round_trip) - 1) * frames
+    classes, num = len(ids or args.prompts or [0]), (len(round_trip) - 1) * frames
     size = model.config.image_size
     film.require_fit(num, size if classes == 1 else grid_shape(classes, *size)[1:])
     images = model.sample(
-        labels=ids, truncation=args.truncation, interpolate=round_trip, frames=frames
+        labels=ids,
+        truncation=args.truncation,
+        interpolate=round_trip,
+        frames=frames,
+        prompt=args.prompts,
     )
     rows = np.stack(np.split(images, classes), 1)[:num]  # the last ones are the first
     return rows[:, 0] if classes == 1 else map(grid, rows)

@@ -107,7 +107,7 @@ def test_a_module_of_the_same_name_does_not_hide_a_function():
 def test_a_run_is_finished_and_tells_what_it_did(run, told):
     rows, snapshots = told
     assert (
-        run.finished and (run.step, run.total_steps) == (10, 10) and run.config.options.conditional
+        run.finished and (run.step, run.total_steps) == (10, 10) and run.config.condition == "class"
     )
     assert rows == run.history.rows and [row["step"] for row in rows] == [1, 2, 4, 6, 8, 10]
     here = threading.current_thread()

@@ -146,7 +146,7 @@ def test_running_statistics_converge_to_the_batchs():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_each_ability_is_in_every_architecture(architecture):
     fields = {
-        "conditional": True,
+        "condition": "class",
         "num_classes": 3,
         "attention": 8,
         "spectral_norm": True,

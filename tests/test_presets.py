@@ -114,10 +114,10 @@ def test_hundreds_of_pictures_need_hundreds_of_epochs():
 
 
 def test_classes_are_learnt_where_there_is_time_for_them():
-    assert chosen(Facts(8189, num_classes=102))["conditional"]
-    assert "conditional" not in chosen(Facts(8189, num_classes=102, seconds=1800))
-    assert chosen(Facts(1000, num_classes=3, seconds=1800))["conditional"]
-    assert "conditional" not in chosen(Facts(1000, num_classes=1))
+    assert chosen(Facts(8189, num_classes=102))["condition"] == "class"
+    assert "condition" not in chosen(Facts(8189, num_classes=102, seconds=1800))
+    assert chosen(Facts(1000, num_classes=3, seconds=1800))["condition"] == "class"
+    assert "condition" not in chosen(Facts(1000, num_classes=1))
 
 
 def test_few_pictures_are_augmented_as_it_takes_and_very_few_all():

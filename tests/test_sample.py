@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from flaxgan.main import main
-from flaxgan.methods.sampling import between, latents, random_classes, spread_classes
+from flaxgan.methods.conditions import random_classes, spread_classes
+from flaxgan.methods.sampling import between, latents
 from flaxgan.plots import GAP, enlarged, grid, name_rows
 from flaxgan.sample import main as sample
 from tests.conftest import TINY, size_of, start
@@ -334,7 +335,7 @@ def test_home_is_known_where_the_shell_has_left_it(run_dir, tmp_path, monkeypatc
 
 def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, pictures):
     assert "no such class; did you mean discs" in sample_refused(conditional, "--class", "disc")
-    assert "--conditional" in sample_refused(run_dir, "--class", "discs")
+    assert "--condition class" in sample_refused(run_dir, "--class", "discs")
     assert "two or more" in sample_refused(run_dir, "--interpolate", "3")
     assert "another than the one before" in sample_refused(run_dir, "--interpolate", "1,2,02")
     assert "takes --interpolate" in sample_refused(run_dir, "--output", tmp_path / "a.gif")

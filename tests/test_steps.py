@@ -636,7 +636,7 @@ def test_learning_rates_fall_to_nothing_at_the_end_of_the_run(images, schedule, 
 
 
 EVERYTHING = {
-    "conditional": True,
+    "condition": "class",
     "num_classes": 3,
     "attention": 8,
     "loss": "relativistic",

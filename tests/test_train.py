@@ -181,7 +181,7 @@ def test_more_epochs_are_accepted_and_recorded(run_dir, train):
         ),
         (["--dataset", "synthetic_flowers"], "--dataset synthetic_flowers"),
         (["--seed", 1], "--seed 1 (the run has --seed 0)"),
-        (["--conditional"], "with --conditional (the run has --no-conditional)"),
+        (["--conditional"], "with --condition class (the run has --condition none)"),
         (["--attention", 8], "with --attention 8 (the run has no --attention)"),
         (["--no-flip"], "with --no-flip (the run has --flip)"),
     ],

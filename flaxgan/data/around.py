@@ -1,11 +1,14 @@
 """What else is asked of data: the names of what is held out, and black pictures to time a step."""
 
+import dataclasses
+
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.data.dataset import Dataset
+from flaxgan.data.dataset import Captions, Dataset
 from flaxgan.data.forms import larger, source_channels
 from flaxgan.data.source import Source
+from flaxgan.pretrained import minilm
 
 
 def names_held_out(source: Source, dataset: Dataset) -> dict[str, list[str]]:
@@ -25,7 +28,12 @@ def blank(config: Config, source: Source, num: int) -> Dataset:
     loaded = config if form == "images" else larger(config)
     black = np.zeros((num, *loaded.image_size, config.channels), np.uint8)
     if form == "images":
-        return Dataset.of(black, np.zeros(num, np.int32), tuple(source.class_names))
+        dataset = Dataset.of(black, np.zeros(num, np.int32), tuple(source.class_names))
+        if config.condition != "text":
+            return dataset
+        vectors, ids = np.zeros((1, minilm.DIM), np.float32), np.zeros(num, np.int64)
+        captions = Captions(("",), vectors, ids, np.arange(num + 1))
+        return dataclasses.replace(dataset, captions=captions)
     scale = getattr(config.options, "scale", 1)
     small = np.zeros(
         (num, *(side // scale for side in loaded.image_size), source_channels(config)), np.uint8

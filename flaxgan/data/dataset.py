@@ -1,9 +1,36 @@
 """A data set: named arrays, usually memory-mapped, whose rows are the images."""
 
 import dataclasses
+import functools
+import hashlib
+import json
 from typing import Self
 
 import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Captions:
+    """Hold each sentence once, and which of them a picture has: at least one."""
+
+    texts: tuple[str, ...]
+    vectors: np.ndarray  # float32 (len(texts), D): the sentences, encoded
+    ids: np.ndarray  # int64 (M,): those of one picture after those of the other
+    starts: np.ndarray  # int64 (N + 1,): where those of a picture begin
+    labels: np.ndarray | None = None  # int32: the class that a sentence names, if each names one
+
+    def rows(self, pictures: np.ndarray, draws: np.ndarray | int = 0) -> np.ndarray:
+        """Return the rows of one sentence of each picture: which one, whole numbers `draws` say."""
+        first = self.starts[pictures]
+        chosen: np.ndarray = self.ids[first + draws % (self.starts[pictures + 1] - first)]
+        return chosen
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Return the digest of the sentences and of whose they are."""
+        digest = hashlib.sha256(json.dumps(self.texts).encode())
+        digest.update(self.ids.tobytes() + self.starts.tobytes())
+        return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +50,7 @@ class Dataset:
     selection: np.ndarray | None = None  # int64: which rows of the arrays; None: all
     items: np.ndarray | None = None  # int64 (N,): which of the source's items a row is of
     digests: np.ndarray | None = None  # uint64 (N,), of those items' contents
+    captions: Captions | None = None  # of the arrays' rows
     # black and white in the pictures that are translated, or in all, if they have more than 8 bits
     values: tuple[float, float] | None = None
 
@@ -59,9 +87,10 @@ class Dataset:
 
     def take(self, rows: np.ndarray) -> Self:
         """Return the set of some of its rows; the second set stays as it is. Copies nothing."""
-        return dataclasses.replace(self, selection=self._selected(rows))
+        return dataclasses.replace(self, selection=self.base_rows(rows))
 
-    def _selected(self, rows: np.ndarray) -> np.ndarray:
+    def base_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Return which rows of the arrays some rows of the set are."""
         return rows if self.selection is None else self.selection[rows]
 
     @property
@@ -78,12 +107,24 @@ class Dataset:
 
     @property
     def all_arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays of both sets by name."""
-        return self.arrays | (self.second.arrays if self.second else {})
+        """Return the arrays of both sets by name, and the table of sentences as "text"."""
+        arrays = self.arrays | (self.second.arrays if self.second else {})
+        return arrays | ({"text": self.captions.vectors} if self.captions else {})
 
-    def rows(self, indices: np.ndarray, second: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """Return the rows of each array: `indices`, of any shape, or `second` in a second set."""
-        rows = dict.fromkeys(self.arrays, self._selected(indices))
+    def rows(
+        self,
+        indices: np.ndarray,
+        second: np.ndarray | None = None,
+        draws: np.ndarray | int = 0,
+    ) -> dict[str, np.ndarray]:
+        """Return the rows of each array: `indices`, of any shape, or `second` in a second set.
+
+        `draws`: whole numbers, which say which of its captions a picture comes with.
+        """
+        selected = self.base_rows(indices)
+        rows = dict.fromkeys(self.arrays, selected)
+        if self.captions is not None:
+            rows["text"] = self.captions.rows(selected, draws)
         if self.second is not None and second is not None:
             rows |= self.second.rows(second)
         return rows

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from PIL import Image
 
+from flaxgan.data.beside import caption_files, reader
 from flaxgan.data.decoding import open_picture
 from flaxgan.data.listing import File, Listing, list_files, open_header
 from flaxgan.data.pixels import is_grey
@@ -102,7 +103,11 @@ def open_folder(root: Path, if_missing: str = "") -> Source:
     except OSError as error:  # too long a name, say
         raise UserError(f"can't read the folder {printable(root)}: {error.strerror}") from error
     listing = _list_files(root)
-    files, pictures = listing.files, listing.pictures
+    pictures = listing.pictures
+    beside = caption_files(
+        root, [file.path for file in listing.files], [file.path for file in pictures]
+    )
+    files = [file for file in listing.files if file.path not in beside]
     names = [file.path.relative_to(root) for file in files]
     classes, notes = _classes([file.path.relative_to(root) for file in pictures])
     class_names = sorted({name for name in classes if name is not None})
@@ -138,4 +143,5 @@ def open_folder(root: Path, if_missing: str = "") -> Source:
         flip=not grey,
         notes=notes,
         content=lambda i: read_bytes(files[i].path),
+        captions=reader(root, names, beside) if beside else None,
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from flaxgan.config import Config
 from flaxgan.data.cache import prepare
+from flaxgan.data.captions import with_captions
 from flaxgan.data.dataset import Dataset
 from flaxgan.data.derived import DERIVED, derived, smaller
 from flaxgan.data.open import is_tfds, open_source
@@ -55,6 +56,13 @@ def _opened(config: Config) -> Source:
 
 def prepared_images(config: Config, source: Source) -> Dataset:
     return prepare(source, config.image_size, config.channels, config.fit)
+
+
+def _prepare_images(config: Config, source: Source) -> Dataset:
+    dataset = prepared_images(config, source)
+    if config.condition != "text":
+        return dataset
+    return with_captions(source, dataset, config.options.caption)
 
 
 def _with_test(config: Config, source: Source, dataset: str) -> Source:
@@ -228,7 +236,7 @@ def _prepare_smaller(config: Config, source: Source) -> Dataset:
 
 
 FORMS: dict[str, Form] = {
-    "images": Form(_opened, prepared_images),
+    "images": Form(_opened, _prepare_images),
     "unpaired": Form(_open_unpaired, _prepare_unpaired),
     "paired": Form(_open_paired, _prepare_paired),
     "smaller": Form(_open_smaller, _prepare_smaller),

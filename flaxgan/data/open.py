@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from flaxgan.data import synthetic as synthetic_flowers
+from flaxgan.data import described as synthetic_flowers
 from flaxgan.data.array import is_array_file, open_array
 from flaxgan.data.folder import open_folder
 from flaxgan.data.source import Source

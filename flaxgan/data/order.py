@@ -10,6 +10,7 @@ from flaxgan.data.dataset import Dataset
 from flaxgan.system.errors import UserError
 
 SECOND = 2**32  # added to the seed for the order of an unpaired data set's second set
+CAPTIONS = 1  # beside seed and step: the draws of captions
 ROUNDS = 12  # fewer, and which picture follows which would be visibly uneven
 
 
@@ -70,12 +71,15 @@ def indices(dataset: Dataset, seed: int, step: int, batch_size: int) -> dict[str
     """Return which rows of each array step `step` (from 0) trains on: int64 (batch_size,).
 
     Arrays of one set share them. An epoch is one of the first set; the second has epochs and an
-    order of its own.
+    order of its own. Of several captions of a picture one is drawn.
     """
     rows, second = batch_indices(seed, step, len(dataset), batch_size), None
+    draws: np.ndarray | int = 0
+    if dataset.captions is not None:
+        draws = np.random.default_rng((seed, step, CAPTIONS)).integers(2**31, size=batch_size)
     if dataset.second is not None:
         second = batch_indices(seed + SECOND, step, len(dataset.second), batch_size)
-    return dataset.rows(rows, second)
+    return dataset.rows(rows, second, draws)
 
 
 def batch_indices(seed: int, step: int, num_images: int, batch_size: int) -> np.ndarray:

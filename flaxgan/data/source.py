@@ -43,6 +43,11 @@ class Source:
     notes: Sequence[str] = ()  # what people should know of how it was understood, a line each
     # The bytes that item i is made of, by which it is held out; by default its name.
     content: Callable[[int], bytes] | None = None
+    # Sentences that say what picture i shows, none if it lacks them. Raises UserError if a file of
+    # them can't be read.
+    captions: Callable[[int], Sequence[str]] | None = None
+    # Whether picture i is held out where sentences are learnt, so that some remain to be tried.
+    held: Callable[[int], bool] | None = None
     # What is black and white in pictures of more than 8 bits; by default guessed of all of them.
     values: tuple[float, float] | None = None
     second: "Source | None" = None  # of unpaired methods: the pictures to become like

@@ -5,11 +5,11 @@ common resize, which antialiases it.
 """
 
 import colorsys
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from flaxgan.data.source import Source
 from flaxgan.data.species import SPECIES, Colour, Species
 
 NAME = "synthetic_flowers"
@@ -26,27 +26,40 @@ def _colour(hue: float, saturation: float, value: float) -> Colour:
     return round(255 * r), round(255 * g), round(255 * b)
 
 
-def _background(rng: np.random.Generator) -> Image.Image:
-    """Draw foliage, sky or earth out of focus: a vertical gradient with soft blobs."""
-    hue, saturation = [(0.30, 0.5), (0.36, 0.4), (0.24, 0.45), (0.55, 0.25), (0.10, 0.3)][
-        rng.integers(5)
-    ]
+BACKGROUNDS = ((0.30, 0.5), (0.36, 0.4), (0.24, 0.45), (0.55, 0.25), (0.10, 0.3))
+
+
+class Background(NamedTuple):
+    """Foliage, sky or earth out of focus: a vertical gradient with soft blobs."""
+
+    kind: int  # of BACKGROUNDS, which are hue and saturation
+    values: tuple[float, float]  # how bright it is at the top and at the bottom, 0 to 1
+    ends: list[Colour]
+    blobs: list[tuple[float, float, float, Colour]]  # x, y, radius
+
+
+def _background(rng: np.random.Generator) -> Background:
+    kind = int(rng.integers(5))
+    hue, saturation = BACKGROUNDS[kind]
     top, bottom = rng.uniform(0.25, 0.75, 2)
-    size = CANVAS // 4
+    ends = [_colour(hue + rng.normal(0, 0.02), saturation, value) for value in (top, bottom)]
+    blobs = []
+    for _ in range(rng.integers(5, 12)):
+        x, y, r = *rng.uniform(0, CANVAS // 4, 2), rng.uniform(4, 14)
+        colour = _colour(hue + rng.normal(0, 0.03), saturation, rng.uniform(0.2, 0.8))
+        blobs.append((x, y, r, colour))
+    return Background(kind, (top, bottom), ends, blobs)
+
+
+def _painted(background: Background) -> Image.Image:
+    size, ends = CANVAS // 4, np.array(background.ends)
     ramp = np.linspace(0, 1, size)[:, None, None]
-    ends = [
-        np.array(_colour(hue + rng.normal(0, 0.02), saturation, value)) for value in (top, bottom)
-    ]
     picture = Image.fromarray(
         np.broadcast_to(ends[0] * (1 - ramp) + ends[1] * ramp, (size, size, 3)).astype(np.uint8)
     )
     draw = ImageDraw.Draw(picture)
-    for _ in range(rng.integers(5, 12)):
-        x, y, r = *rng.uniform(0, size, 2), rng.uniform(4, 14)
-        draw.ellipse(
-            (x - r, y - r, x + r, y + r),
-            _colour(hue + rng.normal(0, 0.03), saturation, rng.uniform(0.2, 0.8)),
-        )
+    for x, y, r, colour in background.blobs:
+        draw.ellipse((x - r, y - r, x + r, y + r), colour)
     return picture.filter(ImageFilter.GaussianBlur(4)).resize(
         (CANVAS, CANVAS), Image.Resampling.BICUBIC
     )
@@ -71,18 +84,37 @@ def _rotation(angle: float) -> np.ndarray:
     return np.array([[c, s], [-s, c]])
 
 
+class Flower(NamedTuple):
+    """What decides how a picture looks, but for small chances of each petal."""
+
+    species: Species
+    background: Background
+    centre: np.ndarray  # (2,), in pixels of the canvas, as the radius is
+    radius: float
+    hue: float  # of the petals, in turns; may be below 0
+    saturation: float
+    view: tuple[float, float, float]  # tilt, its direction, and how far the flower is turned
+
+
+def flower(i: int) -> tuple[Flower, np.random.Generator]:
+    """Return what image i shows, and the generator of the chances that are left to draw it."""
+    species = SPECIES[i % len(SPECIES)]
+    rng = np.random.default_rng((VERSION, i))
+    background = _background(rng)
+    centre = CANVAS / 2 + rng.uniform(-16, 16, 2)
+    radius = rng.uniform(78, 112)
+    view = rng.uniform(0.72, 1.0), rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi)
+    hue, saturation = rng.uniform(*species.hues), rng.uniform(*species.saturation)
+    return Flower(species, background, centre, radius, hue, saturation, view), rng
+
+
 def draw(i: int) -> tuple[Image.Image, int]:
     """Draw image i (256x256 RGB); return it and its species' index."""
     label = i % len(SPECIES)
-    species = SPECIES[label]
-    rng = np.random.default_rng((VERSION, i))
-    picture = _background(rng)
+    (species, background, centre, radius, hue, saturation, view), rng = flower(i)
+    tilt, lean, turn = view
+    picture = _painted(background)
     canvas = ImageDraw.Draw(picture)
-
-    centre = CANVAS / 2 + rng.uniform(-16, 16, 2)
-    radius = rng.uniform(78, 112)
-    tilt, lean, turn = rng.uniform(0.72, 1.0), rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi)
-    hue, saturation = rng.uniform(*species.hues), rng.uniform(*species.saturation)
     brightness, light = rng.uniform(0.85, 1.0), rng.uniform(0, 2 * np.pi)
     # The flower's own plane -> pixels: seen aslant, `tilt` of its true height along the direction
     # `lean`.
@@ -137,19 +169,3 @@ def draw(i: int) -> tuple[Image.Image, int]:
         canvas.line((np.stack([tip * 0.2, tip]) @ plane + centre).ravel().tolist(), rim, 4)
         disc(0.045, (240, 200, 90) if sum(species.heart) > 150 else (60, 50, 60), tip)
     return picture, label
-
-
-def open_synthetic_flowers() -> Source:
-    return Source(
-        name=NAME,
-        title=NAME,
-        identity=NAME,
-        fingerprint=[VERSION, NUM_IMAGES],
-        length=NUM_IMAGES,
-        read=draw,
-        item_name=str,
-        class_names=[species.name for species in SPECIES],
-        channels=3,
-        image_size=None,
-        flip=True,
-    )

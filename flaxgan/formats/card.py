@@ -11,6 +11,7 @@ from flaxgan.fields import flag, typed
 from flaxgan.formats.safetensors import SUFFIX, local_name, shared
 from flaxgan.methods import translates
 from flaxgan.metrics.results import MEANING
+from flaxgan.pretrained import minilm
 from flaxgan.runs.metrics_log import logged
 from flaxgan.runs.trained import TrainedRun
 from flaxgan.system.errors import visible
@@ -51,6 +52,7 @@ def card(
     config, name = run.config, text(name_of(run))
     kind = getattr(config.options, "architecture", config.method)
     task = "image-to-image" if translates(config) else "unconditional-image-generation"
+    task = "text-to-image" if config.condition == "text" else task
     tags = ["gan", "jax", kind, *(["onnx"] if any(x.endswith(".onnx") for x in files) else [])]
     head = [
         "---",
@@ -93,8 +95,12 @@ def _use(run: TrainedRun, files: Sequence[str], pixels: str) -> str:
         entries = [f'"z": numpy.random.normal(size=(8, {config.options.latent_dim})).astype("f")']
         if config.num_classes:
             entries.append('"label": numpy.zeros(8, "int32")')
+        if config.condition == "text":
+            # a sentence as all-MiniLM-L6-v2 encodes it, of length 1
+            entries.append(f'"text": numpy.full((8, {minilm.DIM}), {minilm.DIM}**-0.5, "f")')
         inputs = f"inputs = {{{', '.join(entries)}}}"
-        call = "pictures = model.sample(8)  # uint8 (N, H, W, C)"
+        asked = ', prompt="a red flower"' if config.condition == "text" else ""
+        call = f"pictures = model.sample(8{asked})  # uint8 (N, H, W, C)"
     ways = {
         ".safetensors": ["import flaxgan", "", 'model = flaxgan.load("{file}")', call],
         ".onnx": [
@@ -169,6 +175,8 @@ def _training(run: TrainedRun, step: int) -> str:
     ]
     if changed:
         lines.append(f"Other than the defaults: {', '.join(changed)}.")
+    if config.condition == "text":
+        lines.append(f"Sentences are vectors of {minilm.NAME}, of length 1 ({minilm.DIM} numbers).")
     if names and config.num_classes:
         shown = ", ".join(f"{id} {text(name)}" for id, name in enumerate(names[:MOST_NAMES]))
         lines.append(f"Classes: {shown}{', …' if len(names) > MOST_NAMES else ''}.")

@@ -117,7 +117,7 @@ class Export:
 
     @cached_property
     def _examples(self) -> dict[str, tuple[Arrays, np.ndarray]]:
-        """Return what each generator makes in JAX, and what of: z, labels, or uint8 sources."""
+        """Return what each generator makes in JAX, and what of: z, conditions, or uint8 sources."""
         rng, examples = np.random.default_rng(0), {}
         for name, network in self.generators.items():
             inputs: Arrays = {}
@@ -131,6 +131,8 @@ class Export:
                     )
                 else:
                     inputs[what] = rng.standard_normal((ROWS, *sizes)).astype(np.float32)
+                if what == "text":  # of length 1
+                    inputs[what] /= np.linalg.norm(inputs[what], axis=1, keepdims=True)
             examples[name] = inputs, _made(network, _signed(inputs))
         return examples
 

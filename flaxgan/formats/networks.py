@@ -14,12 +14,13 @@ from flaxgan.formats.tracing import traced_graph
 from flaxgan.methods import translates
 from flaxgan.methods.filled import unit_of
 from flaxgan.methods.state import Network
+from flaxgan.pretrained import minilm
 
 Function = Callable[..., Any]
 
 
 def function_of(network: Network) -> Function:
-    """Return a generator as a function of z float32 (N, D) and, if it has classes, of labels.
+    """Return a generator as a function of z float32 (N, D) and, if it has a condition, of that.
 
     Of a translating network it takes pictures, float32 (N, H, W, C) in [-1, 1]. It returns pictures
     of that form. All is computed in float32, whatever the run computed in.
@@ -41,15 +42,17 @@ def inputs_of(config: Config, name: str = "result") -> dict[str, Tensor]:
     inputs = {"z": Tensor("float32", (BATCH, config.options.latent_dim))}
     if config.num_classes:
         inputs["label"] = Tensor("int32", (BATCH,))
+    if config.condition == "text":
+        inputs["text"] = Tensor("float32", (BATCH, minilm.DIM))
     return inputs
 
 
 def graph_of(network: Network, config: Config, name: str = "result") -> Graph:
     """Return the graph of a generator of a run: Model.generators has them by name.
 
-    Inputs are "z" and "label", or "source"; the output is "images", float32 (N, H, W, C) in [-1,
-    1]. Sizes of sources are named "H" and "W" if the graph is the same for others, too. Raises
-    Unsupported for a network of one's own that computes what there is no operator for.
+    Inputs are "z" and "label" or "text", or "source"; the output is "images", float32 (N, H, W, C)
+    in [-1, 1]. Sizes of sources are named "H" and "W" if the graph is the same for others, too.
+    Raises Unsupported for a network of one's own that computes what there is no operator for.
     """
     function, inputs = function_of(network), inputs_of(config, name)
     graph = traced_graph(function, inputs)

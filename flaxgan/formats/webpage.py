@@ -23,6 +23,7 @@ from flaxgan.methods.filled import unit_of
 from flaxgan.methods.sampling import draw, first_latents
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
+from flaxgan.pretrained import minilm
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import TEMPORARY
 
@@ -53,8 +54,13 @@ def _pictures(network: Network, config: Config, name: str) -> np.ndarray:
         count = 8 * math.prod(int(side) for side in shape[1:])
         noise = np.random.default_rng(0).integers(256, size=count).astype(np.uint8)
         return translate(network, noise.reshape(8, *shape[1:]))
-    labels = np.arange(TRIED, dtype=np.int32) % config.num_classes if config.num_classes else None
-    return draw(network, first_latents(0, TRIED, config.options.latent_dim), labels)
+    asked: Any = (
+        np.arange(TRIED, dtype=np.int32) % config.num_classes if config.num_classes else None
+    )
+    if config.condition == "text":
+        text = np.random.default_rng(0).standard_normal((TRIED, minilm.DIM))
+        asked = (text / np.linalg.norm(text, axis=1, keepdims=True)).astype(np.float32)
+    return draw(network, first_latents(0, TRIED, config.options.latent_dim), asked)
 
 
 def _holds_in_half(network: Network, config: Config, name: str) -> bool:
@@ -118,13 +124,19 @@ def script(graph: Graph, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarr
 
 
 def write_page(
-    folder: Path, network: Network, config: Config, name: str, facts: Mapping[str, Any]
+    folder: Path,
+    network: Network,
+    config: Config,
+    name: str,
+    facts: Mapping[str, Any],
+    given_arrays: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write a folder with a page that runs a generator of a run, whole or not at all.
 
     `name`: of the generator, "result" or "back". `facts`: what the page knows beside: "title",
-    "facts" for its last line, and of a conditional run "classNames" and "classCounts". Raises
-    UserError if something is there already, or if a page can't run the network.
+    "facts" for its last line, and of a conditional run "classNames" and "classCounts".
+    `given_arrays`: "prompts", float32 (N, D), of a run that learnt words. Raises UserError if
+    something is there already, or if a page can't run the network.
     """
     folder = Path(os.path.realpath(folder))
     require_new(folder)
@@ -132,7 +144,7 @@ def write_page(
         graph = graph_of(network, config, name)
     except Unsupported as error:
         raise UserError(f"a page can't run this network, which computes {error}") from error
-    ((taken, given), *_), arrays = inputs_of(config, name).items(), {}
+    ((taken, given), *_), arrays = inputs_of(config, name).items(), {**(given_arrays or {})}
     about = {**facts, "input": taken, "size": config.image_size}
     if translates(config):
         about |= {"size": given.shape[1:3], "channelsIn": given.shape[3], "unit": unit_of(config)}

@@ -2,8 +2,9 @@
 of state and batch.
 
 A batch within a step is a dict: "image" (N, H, W, C) in [-1, 1], "z" (N, latent_dim) and, if
-conditional, "label" int32 (N,). Under pmap it is a device's part of the batch, and the modules'
-`axis` is the mapped axis; else it is the whole batch, wherever its parts lie.
+conditional, "label" int32 (N,) or "text" float32 (N, D), and "other", another picture's text. Under
+pmap it is a device's part of the batch, and the modules' `axis` is the mapped axis; else it is the
+whole batch, wherever its parts lie.
 """
 
 from collections.abc import Callable
@@ -18,16 +19,18 @@ from flaxgan.config import Config
 from flaxgan.data.pixels import preprocess
 from flaxgan.methods.augment import adapted_probability, augmented
 from flaxgan.methods.gan_state import GANState, check, create_state
-from flaxgan.methods.losses import LOSSES, feature_matching
-from flaxgan.methods.penalties import PENALTIES
+from flaxgan.methods.losses import LOSSES, feature_matching, matching_loss
+from flaxgan.methods.penalties import PENALTIES, matching_penalty
 from flaxgan.methods.sampling import generators, inputs, sampler, to_sample
 from flaxgan.methods.updates import (
     Batch,
     Forward,
     Metrics,
     accumulate_gradients,
+    condition_of,
     forward,
     interleave,
+    others,
     update_ema,
 )
 from flaxgan.options import GANOptions as Options
@@ -47,7 +50,7 @@ __all__ = [
 
 
 def _generate(state: GANState, batch: Batch) -> Forward:
-    return forward(state.generator, batch["z"], batch.get("label"))
+    return forward(state.generator, batch["z"], condition_of(batch))
 
 
 def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng], Array]:
@@ -71,7 +74,7 @@ def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng]
 def discriminator_step(
     state: GANState, batch: Batch, rng: Rng, config: Config, generated: Forward | None = None
 ) -> tuple[GANState, Metrics]:
-    """Update the discriminator once, on real images and on generated ones of the same labels.
+    """Update the discriminator once, on real images and on generated ones of the same conditions.
 
     Both pass at once, each group normalised by its own batch statistics (DCGAN practice); the
     running statistics take in both. The generator is left as it was. Without `generated`, images
@@ -81,18 +84,27 @@ def discriminator_step(
     penalties = [(weight, PENALTIES[name]) for name, weight in config.options.penalties.items()]
 
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
-        labels = batch.get("label")
+        condition = condition_of(batch)
+        # with the caption of another picture, too
+        asked = jnp.stack([condition, batch["other"]], 1) if "other" in batch else condition
         reals = view(batch["image"], rng.fold(0))
         fakes = view((generated or _generate(state, batch)).outputs, rng.fold(1))
 
         def loss_fn(params: Any) -> tuple[Array, tuple[Any, Metrics]]:
             network = d.replace(params=params)
-            both_labels = None if labels is None else interleave(labels, labels)
+            both_asked = None if asked is None else interleave(asked, asked)
             both_logits, batch_stats, _ = network.train_mode(
-                interleave(reals, fakes), both_labels, rng=rng.fold(2), groups=2
+                interleave(reals, fakes), both_asked, rng=rng.fold(2), groups=2
             )
-            judged = both_logits[::2], both_logits[1::2], 1 - config.options.label_smoothing
-            loss = LOSSES[config.options.loss].discriminator(*judged)
+            real_logits, fake_logits = both_logits[::2], both_logits[1::2]
+            smoothed = 1 - config.options.label_smoothing
+            function = LOSSES[config.options.loss].discriminator
+            if "other" in batch:
+                (real_logits, other_logits), fake_logits = real_logits.T, fake_logits[:, 0]
+                loss = matching_loss(function, real_logits, fake_logits, other_logits, smoothed)
+            else:
+                loss = function(real_logits, fake_logits, smoothed)
+            judged = real_logits, fake_logits, smoothed
             real_correct, fake_correct = LOSSES[config.options.loss].correct(*judged)
             metrics: Metrics = {
                 "d_loss": loss,
@@ -100,13 +112,15 @@ def discriminator_step(
                 "d_fake_accuracy": fake_correct.mean(),
             }
 
-            def logits(x: Array) -> Array:
-                return network.train_mode(x, labels, rng=rng.fold(3))[0]
+            def logits(x: Array, asked: Array | None = condition) -> Array:
+                return network.train_mode(x, asked, rng=rng.fold(3))[0]
 
-            if penalties:
+            if penalties or config.options.matching_penalty:
                 total = sum(
                     w * penalty(logits, reals, fakes, rng.fold(4)) for w, penalty in penalties
                 )
+                if weight := config.options.matching_penalty:
+                    total += weight * matching_penalty(logits, reals, condition)
                 metrics["d_penalty"] = total
                 loss += total
             return loss, (batch_stats, metrics)
@@ -146,7 +160,7 @@ def generator_step(
 
         def judge(x: Array, rng: Rng) -> tuple[Array, Any]:
             augmented_x = view(x, rng.fold(0))
-            logits, _, features = d.train_mode(augmented_x, batch.get("label"), rng=rng.fold(1))
+            logits, _, features = d.train_mode(augmented_x, condition_of(batch), rng=rng.fold(1))
             return logits, features["last"][0] if matches else None
 
         real_logits, real_features = judge(batch["image"], rng.fold(0))
@@ -185,8 +199,12 @@ def train_step(
         "image": preprocess(batch["image"], mirrored),
         "z": rng.fold(0).normal((num, state.generator.module.latent_dim)),
     }
-    if config.conditional:
+    if config.condition == "class":
         whole["label"] = batch["label"]
+    elif config.condition == "text":
+        whole["text"] = batch["text"]
+    if config.options.matches:
+        whole["other"] = others(batch["text"], rng)
     for i in range(config.options.d_steps):
         share = jax.tree.map(lambda x, i=i: x[i :: config.options.d_steps], whole)
         # In micro-batches, each step makes its images anew: it is memory that is short then.

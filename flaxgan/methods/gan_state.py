@@ -11,6 +11,7 @@ from flaxgan.config import Config
 from flaxgan.methods.state import Network, adam, create_network
 from flaxgan.models import ARCHITECTURES
 from flaxgan.models.sizes import base_size, require_resolution
+from flaxgan.pretrained import minilm
 from flaxgan.rng import INITIALISING, random_key
 
 
@@ -47,6 +48,7 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
     shared = {
         "dtype": config.dtype,
         "num_classes": config.num_classes,
+        "text": minilm.DIM if config.condition == "text" else None,
         "attention": options.attention,
     }
     generator = architecture.Generator(
@@ -64,9 +66,11 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         dropout=options.dropout,
         **shared,
     )
-    labels = jnp.zeros(1, jnp.int32) if config.num_classes else None
-    g = create_network(generator, g_key, z, labels, g_tx)
-    d = create_network(discriminator, d_key, images, labels, d_tx)
+    condition = jnp.zeros(1, jnp.int32) if config.num_classes else None
+    if config.condition == "text":
+        condition = jnp.zeros((1, minilm.DIM))
+    g = create_network(generator, g_key, z, condition, g_tx)
+    d = create_network(discriminator, d_key, images, condition, d_tx)
     # A copy: the state is donated, and no buffer can be twice.
     ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
     return GANState(

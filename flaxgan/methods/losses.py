@@ -136,6 +136,22 @@ LOSSES: Registry[Loss] = Registry(
 )
 
 
+def matching_loss(
+    loss: Callable[[Array, Array, float], Array],
+    real_logits: Array,
+    fake_logits: Array,
+    other_logits: Array,
+    real_target: float = 1.0,
+) -> Array:
+    """Return a discriminator's loss that also takes a real image with another's sentence for fake.
+
+    `other_logits` (N,) are of such pairs: half of what counts as generated (Reed et al. 2016,
+    arXiv:1605.05396, algorithm 1).
+    """
+    fake, other = (loss(real_logits, x, real_target) for x in (fake_logits, other_logits))
+    return 0.5 * (fake + other)
+
+
 def feature_matching(real_features: Array, fake_features: Array, axis: str | None = None) -> Array:
     """Return the squared distance of two batches' mean features (N, ...), per feature.
 

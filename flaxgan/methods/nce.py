@@ -22,7 +22,7 @@ class Projector(nn.Module):
 
     @nn.compact
     def __call__(
-        self, maps: Sequence[Array], labels: None = None, *, train: bool = False
+        self, maps: Sequence[Array], condition: None = None, *, train: bool = False
     ) -> list[Array]:
         projected = []
         for number, x in enumerate(maps):

@@ -15,6 +15,7 @@ from jax import Array
 from flaxgan.registry import Registry
 from flaxgan.rng import Rng
 
+MATCHING_POWER = 6
 Logits = Callable[[Array], Array]  # pictures (N, H, W, C) -> (N,), each of its own picture alone
 
 
@@ -42,6 +43,19 @@ def gradient_penalty(logits: Logits, real: Array, fake: Array, rng: Rng) -> Arra
     # the root's gradient at 0 is infinite
     norms = jnp.sqrt(_squared_norms(logits, share * real + (1 - share) * fake) + 1e-12)
     return jnp.square(norms - 1).mean()
+
+
+def matching_penalty(logits: Callable[[Array, Array], Array], real: Array, text: Array) -> Array:
+    """Return the matching-aware gradient penalty at real images and their own sentences (N, D).
+
+    The lengths of both gradients, added, to the power MATCHING_POWER (Tao et al. 2022, DF-GAN,
+    arXiv:2008.05865, equation 2), whose weight there is 2. The sentence's is by numbers of about
+    1, as networks take them, of which a vector of length 1 is a fraction.
+    """
+    gradients = jax.grad(lambda *inputs: logits(*inputs).sum(), (0, 1))(real, text)
+    # the root's gradient at 0 is infinite
+    norms = [jnp.sqrt(jnp.square(x.reshape(len(x), -1)).sum(1) + 1e-12) for x in gradients]
+    return ((norms[0] + norms[1] / text.shape[-1] ** 0.5) ** MATCHING_POWER).mean()
 
 
 PENALTIES: Registry[Callable[[Logits, Array, Array, Rng], Array]] = Registry(

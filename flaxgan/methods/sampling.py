@@ -13,14 +13,15 @@ from jax import Array, lax
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
+from flaxgan.methods.conditions import Conditions, random_conditions
 from flaxgan.methods.state import Network, without_optimisers
+from flaxgan.methods.updates import condition_of
 from flaxgan.models.layers import MOMENTUM
 from flaxgan.rng import CALIBRATING, SAMPLING, random_key
 from flaxgan.system.bars import progress_bar
 
 BATCH = 64
 CALIBRATION_BATCHES = 16
-NOT_A_ROW = 2**32 - 1
 
 
 def latents(
@@ -53,38 +54,6 @@ def _rows_of_z(
     return jax.vmap(row)(start + jnp.arange(num))
 
 
-def random_classes(
-    class_counts: dict[str, int], seed: int, num: int, stream: int = SAMPLING
-) -> np.ndarray:
-    """Draw classes as frequent as `class_counts` says: int32 (num,).
-
-    Class i depends on counts, seed, stream and i alone.
-    """
-    # of z, which are drawn from the same stream
-    key = jax.random.fold_in(random_key(seed, stream), NOT_A_ROW)
-    counts = np.array([*class_counts.values()], np.float32)
-    shares = jnp.asarray(counts.cumsum() / counts.sum())
-    drawn = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(key, i)))(jnp.arange(num))
-    return np.asarray(jnp.searchsorted(shares, drawn, side="right").astype(jnp.int32))
-
-
-def trained_classes(class_counts: dict[str, int]) -> list[int]:
-    """Return the classes of which there was an image."""
-    return [id for id, count in enumerate(class_counts.values()) if count]
-
-
-def spread_classes(class_counts: dict[str, int], num: int) -> np.ndarray:
-    """Return classes for a square grid of `num` images, one a row: int32 (num,).
-
-    They are spread evenly over all that were trained.
-    """
-    classes = np.array(trained_classes(class_counts), np.int32)
-    columns = math.isqrt(num)
-    rows = min(-(-num // columns), len(classes))
-    shown = classes[np.linspace(0, len(classes) - 1, rows).round().astype(int)]
-    return np.resize(np.repeat(shown, columns), num)
-
-
 def between(
     seeds: list[int], frames: int, latent_dim: int, truncation: float | None = None
 ) -> np.ndarray:
@@ -109,11 +78,24 @@ def between(
     return np.stack([*rows, ends[-1]])
 
 
+def between_texts(vectors: np.ndarray, frames: int) -> np.ndarray:
+    """Interpolate from each vector (N, D) of length 1 to the next, in `frames` steps.
+
+    float32 ((N - 1) * frames + 1, D).
+    """
+    shares = np.arange((len(vectors) - 1) * frames + 1, dtype=np.float32)[:, None] / frames
+    first = np.minimum(shares.astype(int), max(0, len(vectors) - 2))[:, 0]
+    shares = shares - first[:, None]
+    after = np.minimum(first + 1, len(vectors) - 1)
+    rows = (1 - shares) * vectors[first] + shares * vectors[after]
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
 @jax.jit
-def _calibrated(generator: Network, labels: Array | None) -> Network:
+def _calibrated(generator: Network, asked: Array | None) -> Network:
     """Return a generator with the batch statistics of its own weights.
 
-    These are the mean over batches of z, and of labels (CALIBRATION_BATCHES, BATCH).
+    These are the mean over batches of z, and of conditions (CALIBRATION_BATCHES, BATCH, ...).
     """
 
     key = random_key(0, CALIBRATING)
@@ -121,7 +103,7 @@ def _calibrated(generator: Network, labels: Array | None) -> Network:
     def statistics(batch: Array) -> object:
         z = jax.random.normal(jax.random.fold_in(key, batch), (BATCH, generator.module.latent_dim))
         return generator.replace(batch_stats=zeros).train_mode(
-            z, None if labels is None else labels[batch]
+            z, None if asked is None else asked[batch]
         )[1]
 
     # From running statistics of 0 an update is the batch's share of them: 1 - momentum, the same
@@ -131,28 +113,27 @@ def _calibrated(generator: Network, labels: Array | None) -> Network:
     return generator.replace(batch_stats=jax.tree.map(lambda x: x / (1 - MOMENTUM), means))
 
 
-def averaged_generator(
-    generator: Network, ema_params: object, class_counts: dict[str, int]
-) -> Network:
+def averaged_generator(generator: Network, ema_params: object, conditions: Conditions) -> Network:
     """Return the generator to sample from: averaged weights, if any, and their batch statistics.
 
-    A conditional generator's statistics are those of classes as frequent as in `class_counts`.
+    A conditional generator's statistics are those of `conditions` as frequent as in the data.
     """
     if ema_params is None:
         return generator
-    generator, labels = generator.replace(params=ema_params), None
+    generator, asked = generator.replace(params=ema_params), None
     if not generator.batch_stats:
         return generator
-    if generator.module.num_classes:
+    if generator.module.num_classes or generator.module.text:
         shape = (CALIBRATION_BATCHES, BATCH)
-        labels = random_classes(class_counts, 0, math.prod(shape), CALIBRATING).reshape(shape)
-    return _calibrated(generator, labels)
+        rows = condition_of(random_conditions(conditions, 0, math.prod(shape), CALIBRATING))
+        asked = rows.reshape(*shape, *rows.shape[1:])
+    return _calibrated(generator, asked)
 
 
 @jax.jit
-def generated_images(generator: Network, z: Array, labels: Array | None = None) -> Array:
+def generated_images(generator: Network, z: Array, condition: Array | None = None) -> Array:
     """Generate uint8 (N, H, W, C), with the running statistics."""
-    return to_uint8(generator.eval_mode(z, labels))
+    return to_uint8(generator.eval_mode(z, condition))
 
 
 def first_latents(
@@ -169,18 +150,19 @@ def sample(
     generator: Network,
     seed: int,
     num: int,
-    labels: np.ndarray | None = None,
+    condition: np.ndarray | None = None,
     stream: int = SAMPLING,
 ) -> np.ndarray:
     """Sample the first `num` images of a seed: uint8 (num, H, W, C). Waits for the device.
 
-    They are of these classes (num,) if the run is conditional.
+    They are of these conditions (num, ...) if the run is conditional.
     """
-    return draw(generator, first_latents(seed, num, generator.module.latent_dim, stream), labels)
+    z = first_latents(seed, num, generator.module.latent_dim, stream)
+    return draw(generator, z, condition)
 
 
-def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-    """Draw images of z (N, latent_dim), and of labels (N,) if conditional: uint8 (N, H, W, C).
+def draw(generator: Network, z: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
+    """Draw images of z (N, latent_dim), and of a condition (N, ...), if any: uint8 (N, H, W, C).
 
     Waits for the device.
     """
@@ -191,7 +173,7 @@ def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) ->
         # Whole batches here, too.
         whole = (
             x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:]))
-            for x in (z, labels)
+            for x in (z, condition)
         )
         batches.append(np.asarray(generated_images(generator, *whole)))
     return np.concatenate(batches)[: len(z)]
@@ -199,7 +181,7 @@ def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) ->
 
 def inputs(
     config: Config,
-    class_counts: dict[str, int],
+    conditions: Conditions,
     seed: int,
     num: int,
     *,
@@ -209,19 +191,15 @@ def inputs(
 ) -> dict[str, np.ndarray]:
     """Return what the first `num` images of a seed are made of.
 
-    "z" is float32 (num, latent_dim), "label", if the run is conditional, int32 (num,).
+    "z" is float32 (num, latent_dim); a conditional run has "label", int32 (num,), or "text",
+    float32 (num, D).
 
-    Classes are as frequent as in `class_counts`, those of the training data, or `spread`: one a row
+    Conditions are as frequent as `conditions` says, in the training data, or `spread`: one a row
     of a square grid.
     """
     batch = {"z": first_latents(seed, num, config.options.latent_dim, stream, truncation)}
-    if config.num_classes:
-        labels = (
-            spread_classes(class_counts, num)
-            if spread
-            else random_classes(class_counts, seed, num, stream)
-        )
-        batch["label"] = labels
+    if config.num_classes or config.condition == "text":
+        batch |= random_conditions(conditions, seed, num, stream, spread)
     return batch
 
 
@@ -234,14 +212,14 @@ def to_sample(state: Any) -> Any:
     return state.replace(generator=generator, discriminator=None, augment_probability=None)
 
 
-def generators(state: Any, class_counts: dict[str, int]) -> dict[str, Network]:
+def generators(state: Any, conditions: Conditions) -> dict[str, Network]:
     """Return what makes images of z, "result": averaged, with batch statistics of its own."""
-    return {"result": averaged_generator(state.generator, state.ema_params, class_counts)}
+    return {"result": averaged_generator(state.generator, state.ema_params, conditions)}
 
 
 def sampler(
-    state: Any, config: Config, class_counts: dict[str, int]
+    state: Any, config: Config, conditions: Conditions
 ) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
     """Return what makes images, uint8 (N, H, W, C), of inputs."""
-    generator = generators(state, class_counts)["result"]
-    return lambda batch: draw(generator, batch["z"], batch.get("label"))
+    generator = generators(state, conditions)["result"]
+    return lambda batch: draw(generator, batch["z"], condition_of(batch))

@@ -24,25 +24,25 @@ class Network(struct.PyTreeNode):
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
 
     def train_mode(
-        self, x: Any, labels: Array | None = None, rng: Rng | None = None, **fields: Any
+        self, x: Any, condition: Array | None = None, rng: Rng | None = None, **fields: Any
     ) -> tuple[Any, Any, Any]:
         """Apply with the statistics of this batch.
 
         Returns the output, the updated running statistics, and the features that were sown.
-        `labels` are (N,) if the network is conditional, `rng` is for a discriminator's dropout, and
+        `condition` is what a conditional network takes, `rng` is for a discriminator's dropout, and
         `fields` of the module are changed for this call.
         """
         module = self.module.clone(**fields) if fields else self.module
         options: dict[str, Any] = {} if rng is None else {"rng": rng}
         mutable = ["batch_stats", "features"]
         output, updates = module.apply(
-            self._variables, x, labels, train=True, mutable=mutable, **options
+            self._variables, x, condition, train=True, mutable=mutable, **options
         )
         return output, updates.get("batch_stats", {}), updates.get("features")
 
-    def eval_mode(self, x: Array, labels: Array | None = None) -> Array:
+    def eval_mode(self, x: Array, condition: Array | None = None) -> Array:
         """Apply with the running statistics."""
-        output: Any = self.module.apply(self._variables, x, labels, train=False)
+        output: Any = self.module.apply(self._variables, x, condition, train=False)
         return output
 
     @property
@@ -128,10 +128,10 @@ def adam(config: Config, rate: float, total_updates: int) -> optax.GradientTrans
 
 
 def create_network(
-    module: nn.Module, key: Array, x: Any, labels: Array | None, tx: optax.GradientTransformation
+    module: nn.Module, key: Array, x: Any, condition: Array | None, tx: optax.GradientTransformation
 ) -> Network:
-    """Return a network with new weights, for inputs x (N, ...) and labels (N,), if conditional."""
-    variables = module.init(key, x, labels, train=True)
+    """Return a network with new weights, for inputs x (N, ...) and a condition (N, ...) or None."""
+    variables = module.init(key, x, condition, train=True)
     params, batch_stats = variables["params"], variables.get("batch_stats", {})
     return Network(
         params=params, batch_stats=batch_stats, opt_state=tx.init(params), module=module, tx=tx

@@ -28,6 +28,11 @@ class Sometimes(struct.PyTreeNode):
 Metrics = dict[str, Array | Sometimes]
 
 
+def condition_of(batch: dict[str, Any]) -> Any:
+    """Return the condition in a batch: the classes, or the sentences' vectors, or None."""
+    return batch.get("label", batch.get("text"))
+
+
 class Forward(NamedTuple):
     """What a network made of a batch in training, and what it takes to learn from that."""
 
@@ -38,12 +43,12 @@ class Forward(NamedTuple):
 
 
 def forward(
-    network: Network, x: Array, labels: Array | None = None, rng: Rng | None = None
+    network: Network, x: Array, condition: Array | None = None, rng: Rng | None = None
 ) -> Forward:
     """Apply a network in training mode once, so that several losses can learn from its outputs."""
 
     def outputs_of(params: Any) -> tuple[Any, Any]:
-        outputs, batch_stats, _ = network.replace(params=params).train_mode(x, labels, rng)
+        outputs, batch_stats, _ = network.replace(params=params).train_mode(x, condition, rng)
         return outputs, batch_stats
 
     outputs, pullback, batch_stats = jax.vjp(outputs_of, network.params, has_aux=True)
@@ -110,6 +115,12 @@ def update_ema(
     shorter = jnp.minimum(half_life, EMA_RAMP * step * images_per_step)
     decay = 0.5 ** (images_per_step / shorter)
     return optax.incremental_update(params, ema_params, 1 - decay)
+
+
+def others(rows: Array, rng: Rng) -> Array:
+    """Return for each row of the whole batch, (N, ...), the next one's: each has another's."""
+    whole = rows if rng.axis is None else lax.all_gather(rows, rng.axis, tiled=True)
+    return rng.rows(jnp.roll(whole, -1, 0))
 
 
 def interleave(first: Array, second: Array) -> Array:

@@ -19,13 +19,13 @@ JUDGED = 2048  # real images, and generated ones, that the discriminator is aske
 
 
 @functools.partial(jax.jit, static_argnames="config")
-def _logits(state: GANState, images: Any, labels: Any, rng: Rng, config: Config) -> Array:
+def _logits(state: GANState, images: Any, condition: Any, rng: Rng, config: Config) -> Array:
     """Return the logits (N,) of a batch of uint8 images, all real or all generated.
 
     The discriminator sees them as in training.
     """
     view = discriminator_view(state, config)(preprocess(images), rng.fold(0))
-    return state.discriminator.train_mode(view, labels, rng=rng.fold(1))[0]
+    return state.discriminator.train_mode(view, condition, rng=rng.fold(1))[0]
 
 
 def _pairs(c: Comparison, num_classes: int | None) -> np.ndarray:
@@ -54,6 +54,10 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
             "the real pictures differ in size or channels from those that the run's discriminator"
             " was trained on"
         )
+    if config.condition == "text" and c.real.image_set.text is None:
+        raise NotMeasured(
+            "the run's discriminator takes pictures with sentences, and these have none"
+        )
     classes = config.num_classes
     if classes and c.real.image_set.class_names != c.generated.class_names:
         raise NotMeasured(
@@ -69,10 +73,11 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
     def logits(side: int, image_set: ImageSet) -> Any:
         outputs = []
         for i, rows in enumerate(batches[side]):
-            labels = image_set.labels[rows] if classes and image_set.labels is not None else None
+            asked = image_set.text if config.condition == "text" else image_set.labels
+            condition = None if config.condition == "none" or asked is None else asked[rows]
             rng = Rng(random_key(c.seed, JUDGING)).fold(2 * i + side)
             outputs.append(
-                np.asarray(_logits(c.state, image_set.images[rows], labels, rng, config))
+                np.asarray(_logits(c.state, image_set.images[rows], condition, rng, config))
             )
         return np.concatenate(outputs)
 

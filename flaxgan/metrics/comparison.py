@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flaxgan.config import Config
+from flaxgan.methods.conditions import Conditions
 from flaxgan.methods.gan import GANState
 from flaxgan.metrics import neighbours
 from flaxgan.metrics.image_sets import ImageSet
@@ -40,6 +41,7 @@ class Comparison:
     seed: int = 0
     state: GANState | None = None  # of the run that the generated images come from,
     config: Config | None = None  # and what it was trained with
+    conditions: Conditions | None = None  # and what it can be asked for
     caveats: list[str] = dataclasses.field(default_factory=list)
 
     @property

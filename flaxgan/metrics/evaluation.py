@@ -16,6 +16,7 @@ from flaxgan.metrics.kernel import SUBSET_SIZE, kernel_distance
 from flaxgan.metrics.ms_ssim import PAIRS, pairwise_ms_ssim, scales
 from flaxgan.metrics.reference import Reference
 from flaxgan.metrics.translation import OF_TRANSLATIONS, TRANSLATION_METRICS, Translation
+from flaxgan.metrics.words import attributes_shown, r_precision, unseen_phrasing
 from flaxgan.pretrained import inception
 
 # a generated image is called memorised where it is closer to a real one than this share of the
@@ -202,6 +203,9 @@ METRICS: dict[str, Callable[[Comparison], dict[str, Measured]]] = {
     "memorisation": _memorisation,
     "accuracy": accuracy,
     "inception_score": _inception_score,
+    "attributes": attributes_shown,
+    "r_precision": r_precision,
+    "phrasing": unseen_phrasing,
     **TRANSLATION_METRICS,
 }
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from flaxgan.config import Config
-from flaxgan.data import Dataset, open_source, prepare
+from flaxgan.data import Dataset, open_data, prepare, prepare_data
 from flaxgan.data.array import Arrays, checked, is_array_file, read_arrays
 from flaxgan.data.folder import open_folder
 from flaxgan.data.pixels import upright_size
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.methods import method_of
+from flaxgan.methods.conditions import Conditions
 from flaxgan.rng import SAMPLING
 from flaxgan.system.errors import UserError
 
@@ -32,6 +33,8 @@ class ImageSet:
     protocol: dict[str, Any]  # where they come from
     labels: np.ndarray | None = None  # int (N,)
     class_names: tuple[str, ...] = ()
+    text: np.ndarray | None = None  # float32 (N, D): a sentence of each, encoded, if they have some
+    items: np.ndarray | None = None  # int64 (N,): which of the data's items they are, if known
 
     @property
     def total(self) -> int:
@@ -49,19 +52,22 @@ def described(protocol: dict[str, Any]) -> str:
 
 def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
     """Select `num` images of a set, or all up to MOST, in a random order, always the same."""
-    total = len(dataset.images)
+    total = len(dataset)
     if total < 2:
         raise UserError(f"{protocol['source']} holds one picture; a comparison takes at least two")
     num = min(num or MOST, total)
     order = np.random.default_rng(SELECTION_SEED).permutation(total)[:num]
-    key = json.dumps([dataset.sha256, dataset.images.shape, num, SELECTION_SEED])
-    size = "x".join(map(str, dataset.images.shape[1:]))
+    images, rows = dataset.images, dataset.base_rows(order)
+    key = json.dumps([dataset.sha256, images.shape, num, SELECTION_SEED])
+    size, captions = "x".join(map(str, images.shape[1:])), dataset.captions
     return ImageSet(
-        dataset.images[order],
+        images[order],
         hashlib.sha256(key.encode()).hexdigest(),
         protocol | {"images": num, "of": total, "size": size, "sha256": dataset.sha256},
         dataset.labels[order] if dataset.class_names else None,
         dataset.class_names,
+        None if captions is None else np.asarray(captions.vectors[captions.rows(rows)]),
+        None if dataset.items is None else dataset.items[rows],
     )
 
 
@@ -82,9 +88,9 @@ def open_training_set(
             f"the run's pictures are no longer in {config.dataset}; name them, or others to compare"
             " with, with --real"
         )
-    place = data_dir or config.data_dir
-    source = open_source(config.dataset, place, config.split, config.values)
-    dataset = prepare(source, config.image_size, config.channels, config.fit)
+    config = config.replace(data_dir=data_dir or config.data_dir)
+    source = open_data(config)
+    dataset = prepare_data(config, source)
     if dataset.sha256 != sha256:
         caveats.append(
             f"the pictures in {source.title} are no longer the ones that {config.run_dir} was"
@@ -96,21 +102,24 @@ def open_training_set(
 def sampled_set(
     state: Any,
     config: Config,
-    class_counts: dict[str, int],
+    conditions: Conditions,
     seed: int,
     num: int,
     stream: int = SAMPLING,
+    class_names: tuple[str, ...] = (),
 ) -> ImageSet:
     """Sample `num` images from the generator of a state.
 
-    If it is conditional, classes are as frequent as `class_counts` says.
+    If it is conditional, classes or sentences are as frequent as `conditions` says; `class_names`
+    are those of the training data.
     """
     method = method_of(config)
-    batch = method.inputs(config, class_counts, seed, num, stream=stream)
-    images = method.sampler(state, config, class_counts)(batch)
+    batch = method.inputs(config, conditions, seed, num, stream=stream)
+    images = method.sampler(state, config, conditions)(batch)
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "images": num}
-    size = "x".join(map(str, images.shape[1:]))
-    return ImageSet(images, "", protocol | {"size": size}, batch.get("label"), tuple(class_counts))
+    protocol["size"] = "x".join(map(str, images.shape[1:]))
+    labels = batch.get("label", batch.get("class"))
+    return ImageSet(images, "", protocol, labels, class_names, batch.get("text"))
 
 
 def open_set(

@@ -13,6 +13,7 @@ from flaxgan.config import Config
 from flaxgan.data import Dataset
 from flaxgan.data.derived import enlarged
 from flaxgan.methods import method_of, translates
+from flaxgan.methods.conditions import conditions_of
 from flaxgan.metrics.comparison import Comparison, Measured
 from flaxgan.metrics.evaluation import evaluate_by_all
 from flaxgan.metrics.image_sets import MOST, ImageSet, sampled_set, training_set
@@ -30,7 +31,7 @@ class SamplesJudge:
     """
 
     def __init__(self, config: Config, dataset: Dataset, extractors: Sequence[Extractor]):
-        self.config, self.class_counts = config, dataset.class_counts
+        self.config, self.conditions = config, conditions_of(dataset)
         # by which the best is chosen; lower is better
         self.criterion = extractors[0].network.FRECHET
         images, mirror = training_set(config, dataset), bool(config.flip)
@@ -40,7 +41,13 @@ class SamplesJudge:
         """Return all metrics of a state, and what was compared. Waits for the device."""
         config = self.config
         generated = sampled_set(
-            state, config, self.class_counts, config.seed, config.evaluate_num, SELECTING
+            state,
+            config,
+            self.conditions,
+            config.seed,
+            config.evaluate_num,
+            SELECTING,
+            self.real.image_set.class_names,
         )
         comparison = Comparison(self.real, generated)
         return comparison, evaluate_by_all(comparison, self.others)

@@ -42,6 +42,15 @@ MEANING = {
     "d_real_accuracy": ("real taken for real", "a discriminator that guesses"),
     "d_fake_accuracy": ("generated taken for generated", "a discriminator that guesses"),
     "inception_score": ("higher is better", ""),
+    "words": (
+        "share that show what an unseen sentence says",
+        "real pictures, by the same classifier",
+    ),
+    "unseen_agreement": (
+        "share that look like the class asked for in unseen words",
+        "real pictures that the classifier has not seen",
+    ),
+    "r_precision": ("share that find their own sentence among 100", "real pictures"),
     "l1": ("mean difference to the target, of 1", ""),
     "psnr": ("dB, higher is better", ""),
     "ssim": ("1: as the target", ""),
@@ -58,15 +67,16 @@ def _number(value: float | None) -> str:
 
 def table(measured: dict[str, Measured]) -> str:
     """Lay out the numbers, a line each: name, value, spread, reference value, what it means."""
-    beside = any("nothing" in entry for entry in measured.values())
-    nothing = ["doing nothing"] if beside else []
+    known = {"nothing": "doing nothing", "chance": "chance"}
+    beside = [x for x in known if any(x in entry for entry in measured.values())]
+    nothing = [known[x] for x in beside]
     lines = [("metric", "value", "", *nothing, "reference", "of", "meaning")]
     for name, entry in measured.items():
         meaning, reference_is = MEANING.get(name) or MEANING[name.partition("_")[0]]
         deviation = entry.get("spread", entry.get("std"))
         spread = "" if deviation is None else f"± {_number(deviation)}"
         value, reference = _number(entry["value"]), _number(entry.get("reference"))
-        nothing = [_number(entry.get("nothing"))] if beside else []
+        nothing = [_number(entry.get(x)) for x in beside]
         lines.append(
             (name, value, spread, *nothing, reference, reference and reference_is, meaning)
         )

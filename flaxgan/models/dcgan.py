@@ -15,16 +15,16 @@ from flaxgan.rng import Rng
 
 class Generator(GeneratorNetwork):
     @nn.compact
-    def __call__(self, z: Array, labels: Array | None = None, *, train: bool) -> Array:
+    def __call__(self, z: Array, condition: Array | None = None, *, train: bool) -> Array:
         height, width = base_size(self.image_size)
         *widths, base_width = stage_widths(self.image_size, self.features)
 
-        x = Dense(height * width * base_width, self.dtype)(z)
+        x = Dense(height * width * base_width, self.dtype)(self.with_text(z, condition))
         x = x.reshape(-1, height, width, base_width)
-        x = nn.relu(self.normalised(x, labels, train))
+        x = nn.relu(self.normalised(x, condition, train))
         for features in reversed(widths):
             x = ConvTranspose4x4(features, self.dtype)(x)
-            x = nn.relu(self.normalised(x, labels, train))
+            x = nn.relu(self.normalised(x, condition, train))
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
         x = ConvTranspose4x4(self.channels, self.dtype)(x)
@@ -34,7 +34,7 @@ class Generator(GeneratorNetwork):
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
     def __call__(
-        self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None
+        self, x: Array, condition: Array | None = None, *, train: bool, rng: Rng | None = None
     ) -> Array:
         options = (self.dtype, self.spectral_norm)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
@@ -44,4 +44,4 @@ class Discriminator(DiscriminatorNetwork):
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, rng, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)
-        return self.logits(x, labels)
+        return self.logits(x, condition)

@@ -20,10 +20,12 @@ INIT = nn.initializers.glorot_uniform()
 
 class Generator(GeneratorNetwork):
     @nn.compact
-    def __call__(self, z: Array, labels: Array | None = None, *, train: bool) -> Array:
+    def __call__(self, z: Array, condition: Array | None = None, *, train: bool) -> Array:
         height, width = base_size(self.image_size)
         widest = 2 * self.features
-        x = Dense(height * width * widest, self.dtype, kernel_init=INIT)(self.with_class(z, labels))
+        x = Dense(height * width * widest, self.dtype, kernel_init=INIT)(
+            self.with_class(z, condition)
+        )
         x = nn.leaky_relu(x.reshape(-1, height, width, widest), 0.2)
         for _ in stage_widths(self.image_size, self.features):
             x = nn.leaky_relu(
@@ -38,7 +40,7 @@ class Generator(GeneratorNetwork):
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
     def __call__(
-        self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None
+        self, x: Array, condition: Array | None = None, *, train: bool, rng: Rng | None = None
     ) -> Array:
         options = (self.dtype, self.spectral_norm)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
@@ -48,4 +50,4 @@ class Discriminator(DiscriminatorNetwork):
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, rng, number)
             if self.attends(x):
                 x = SelfAttention(*options)(x)
-        return self.logits(x, labels, INIT)
+        return self.logits(x, condition, INIT)

@@ -30,7 +30,7 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Array, labels: None = None, *, train: bool = False, rng: Rng | None = None
+        self, x: Array, condition: None = None, *, train: bool = False, rng: Rng | None = None
     ) -> Array:
         options = (self.dtype, self.spectral_norm)
         same = functools.partial(conv_stride1, padding=1)

@@ -66,7 +66,7 @@ class Block(nn.Module):
 
 class Generator(GeneratorNetwork):
     @nn.compact
-    def __call__(self, z: Array, labels: Array | None = None, *, train: bool) -> Array:
+    def __call__(self, z: Array, condition: Array | None = None, *, train: bool) -> Array:
         height, width = base_size(self.image_size)
         widths = stage_widths(self.image_size, self.features)
 
@@ -75,7 +75,7 @@ class Generator(GeneratorNetwork):
 
         x = Dense(
             height * width * widths[-1], self.dtype, kernel_init=nn.initializers.lecun_normal()
-        )(self.with_class(z, labels))
+        )(self.with_class(z, condition))
         x = block(widths[-1])(x.reshape(-1, height, width, widths[-1]))
         for features in reversed(widths):
             x = block(features, "up")(x)
@@ -90,7 +90,7 @@ class Generator(GeneratorNetwork):
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
     def __call__(
-        self, x: Array, labels: Array | None = None, *, train: bool, rng: Rng | None = None
+        self, x: Array, condition: Array | None = None, *, train: bool, rng: Rng | None = None
     ) -> Array:
         options = (self.dtype, self.spectral_norm)
         widths = stage_widths(self.image_size, self.features)
@@ -101,4 +101,4 @@ class Discriminator(DiscriminatorNetwork):
             if self.attends(x):
                 x = SelfAttention(*options)(x)
         x = nn.leaky_relu(Block(widths[-1], len(widths) + 1, *options)(x), 0.2)
-        return self.logits(x, labels, nn.initializers.lecun_normal())
+        return self.logits(x, condition, nn.initializers.lecun_normal())

@@ -24,7 +24,7 @@ class Generator(Translator):
 
     @nn.compact
     def __call__(
-        self, x: Array, labels: None = None, *, train: bool = False, rng: Rng | None = None
+        self, x: Array, condition: None = None, *, train: bool = False, rng: Rng | None = None
     ) -> Array:
         self.sow("features", "maps", x)
         down, up = (conv_stride1,) * 2 if self.antialias else (conv3x3_down, conv3x3_up)

@@ -26,7 +26,7 @@ class Generator(Translator):
 
     @nn.compact
     def __call__(
-        self, x: Array, labels: None = None, *, train: bool = False, rng: Rng | None = None
+        self, x: Array, condition: None = None, *, train: bool = False, rng: Rng | None = None
     ) -> Array:
         def conv(width: int, y: Array) -> Array:
             return Conv(width, self.dtype, kernel_init=INIT)(y)

@@ -35,7 +35,7 @@ class Generator(Translator):
 
     @nn.compact
     def __call__(
-        self, x: Array, labels: None = None, *, train: bool = False, rng: Rng | None = None
+        self, x: Array, condition: None = None, *, train: bool = False, rng: Rng | None = None
     ) -> Array:
         maps = []
         for stage in range(self.depth):

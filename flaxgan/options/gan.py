@@ -16,6 +16,7 @@ from flaxgan.fields import (
     require,
     require_known,
 )
+from flaxgan.options.text import ConditionOptions
 from flaxgan.system.errors import UserError
 
 # flags with a function of that name in methods/penalties.py
@@ -25,7 +26,7 @@ AUGMENTATIONS = ("color", "translation", "cutout")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GANOptions:
+class GANOptions(ConditionOptions):
     """What the method "gan" has beside the fields of Config.
 
     None means: derived from another field.
@@ -41,9 +42,6 @@ class GANOptions:
         None, "the discriminator's (default: --features)", fixed=True, rule=WIDTH
     )
     latent_dim: int = option(100, "length of the generator's input z", fixed=True, rule=WIDTH)
-    conditional: bool = option(
-        False, "learn the classes: pictures of each can be asked for", fixed=True
-    )
     attention: int | None = option(
         None,
         "self-attention where the feature maps are this high (or wide, if less) (default: none)",
@@ -127,6 +125,7 @@ class GANOptions:
 
     def __post_init__(self) -> None:
         check(self)
+        self.check_condition()
         once = len(set(self.augmentations)) == len(self.augmentations)
         require(
             self, "augment", once, f"must be none, or some of {','.join(AUGMENTATIONS)}, each once"
@@ -144,14 +143,14 @@ class GANOptions:
             raise UserError("--architecture resnet has no normalisation; leave --d-norm out")
         if self.discriminator_norm == "batch" and self._penalised:
             raise UserError(
-                "--d-norm batch makes a logit depend on the whole batch, so that --r1, --r2 and"
-                " --gradient-penalty, which bound each picture's own gradient, have none to bound;"
-                " leave it out, or give --d-norm layer or none"
+                "--d-norm batch makes a logit depend on the whole batch, so that --r1, --r2,"
+                " --gradient-penalty and --matching-penalty, which bound each picture's own"
+                " gradient, have none to bound; leave it out, or give --d-norm layer or none"
             )
 
     @property
     def _penalised(self) -> bool:
-        return bool(self.penalties)
+        return bool(self.penalties or self.matching_penalty)
 
     @property
     def penalties(self) -> dict[str, float]:

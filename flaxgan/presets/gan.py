@@ -38,7 +38,7 @@ def auto(choices: Choices, facts: Facts) -> None:
     planned = facts.seconds and facts.seconds * facts.speed(size)
     shown = min(facts.needed, planned or math.inf)
     if facts.num_classes > 1 and shown >= IMAGES_PER_CLASS * facts.num_classes:
-        pick("conditional", True, "classes are there")
+        pick("condition", "class", "classes are there")
     plan(choices, facts)
 
 

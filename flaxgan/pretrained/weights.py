@@ -11,6 +11,7 @@ import errno
 import hashlib
 import http.client
 import io
+import json
 import pickle
 import urllib.request
 import zipfile
@@ -132,6 +133,20 @@ def read_tensors(data: bytes) -> dict[str, np.ndarray]:
     dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}
     storages = {key: np.frombuffer(raw[key], dtype) for key, dtype in dtypes.items()}
     return {name: tensor.read(storages) for name, tensor in tensors.items()}
+
+
+def read_arrays(data: bytes) -> dict[str, np.ndarray]:
+    """Read the float32 arrays of a file of safetensors, which is a table in JSON and numbers.
+
+    Raises ValueError or KeyError for anything else.
+    """
+    start = 8 + int.from_bytes(data[:8], "little")
+    arrays = {}
+    for name, entry in json.loads(data[8:start]).items():
+        if name != "__metadata__" and entry["dtype"] == "F32":
+            begin, end = (start + offset for offset in entry["data_offsets"])
+            arrays[name] = np.frombuffer(data[begin:end], "<f4").reshape(entry["shape"])
+    return arrays
 
 
 def fold(tensors: Mapping[str, np.ndarray], conv: str, norm: str) -> dict[str, np.ndarray]:

@@ -112,7 +112,7 @@ class Shown:
             if are_grids:
                 newest = drawn.pixels if drawn else _pixels(self._newest())
                 real = _pixels(self.folder / "real_images.png")
-                columns = math.isqrt(NUM_IMAGES) if config.conditional else None
+                columns = math.isqrt(NUM_IMAGES) if config.condition != "none" else None
                 generated = cells(newest, config.image_size, columns)
                 return cells(real, config.image_size), generated
         nothing = np.zeros((0, *config.image_size, config.channels), np.uint8)

@@ -104,6 +104,15 @@ class Run:
                 f"(then {before.get('images')}, now {len(dataset)}); start a new --run-dir"
             )
 
+    def require_same_captions(self, dataset: Dataset) -> None:
+        """Raise UserError if the run is resumed and had other captions before."""
+        before = (self.saved or {}).get("data", {}).get("captions", {}).get("sha256")
+        if before and dataset.captions is not None and before != dataset.captions.sha256:
+            raise UserError(
+                f"the captions of {self.source.title} are not those that {self.folder} began with;"
+                " bring them back, or start a new --run-dir"
+            )
+
     def write_config(self, dataset: Dataset, step: int, command: str = "") -> None:
         """Write what the run is, and that `command` starts it now after `step` steps.
 
@@ -116,6 +125,8 @@ class Run:
         }
         if dataset.values:
             data["values"] = dataset.values
+        if dataset.captions is not None:
+            data["captions"] = {"sha256": dataset.captions.sha256}
         if dataset.second is not None:
             data["targets"] = len(dataset.second)
         if dataset.held_out is not None:

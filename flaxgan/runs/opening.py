@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from flaxgan.config import Config
+from flaxgan.config import Config, renamed
 from flaxgan.data import open_data
 from flaxgan.data.open import is_path
 from flaxgan.fields import flag, spelled
@@ -24,7 +24,7 @@ def open_run(given: dict[str, Any], recipe: dict[str, Any] | None = None) -> Run
     A new run has the recipe's fields, too. Writes nothing yet. Raises UserError if the folder is
     something else, or if what is given contradicts what the run is.
     """
-    given = {name: value for name, value in given.items() if value is not None}
+    given = renamed({name: value for name, value in given.items() if value is not None})
     asked = (recipe or {}) | given
     folder = content = None
     if (run_dir := asked.get("run_dir")) is not None:

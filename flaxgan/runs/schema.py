@@ -46,6 +46,7 @@ RULES: dict[tuple[str, ...], tuple[Callable[[Any], bool], str]] = {
     ("data", "sha256"): (_is_text, "a text"),
     ("data", "class_names"): (_each(_is_text), "a list of texts"),
     ("data", "class_counts"): (_each(lambda n: n == 0 or _is_count(n)), "a list of whole numbers"),
+    ("data", "captions"): (_is_of_texts, "an object of texts"),
     ("data", "held_out"): (_is_object, "an object"),
 }
 
@@ -64,6 +65,8 @@ def parsed(text: str) -> dict[str, Any]:
             node = node.get(key) if isinstance(node, dict) and key in node else RULES
         if node is not RULES and not holds(node):  # RULES: it is not there
             raise ValueError(f"{'.'.join(path)} is not {words}")
+    if "conditional" in saved.get("chosen", {}):  # as it was called before there were sentences
+        saved["chosen"]["condition"] = saved["chosen"].pop("conditional")
     names, counts = (saved.get("data", {}).get(f"class_{what}", []) for what in ("names", "counts"))
     if len(names) != len(counts) or len({*names}) != len(names):
         raise ValueError("it does not say how many pictures each class has")

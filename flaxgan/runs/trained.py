@@ -4,20 +4,27 @@ import contextlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
 
 from flaxgan.config import Config
 from flaxgan.data import steps_per_epoch
+from flaxgan.data.captions import Prompts
+from flaxgan.methods.conditions import Conditions
+from flaxgan.pretrained import minilm
 from flaxgan.runs.metrics_log import METRICS_FILE
 from flaxgan.runs.provenance import require_this_version
 from flaxgan.runs.schema import LARGEST, parsed
 from flaxgan.system.errors import UserError
-from flaxgan.system.files import read_text, require_outside
+from flaxgan.system.files import read_text, replacing, require_outside
 
+PROMPTS_FILE = "captions.npz"  # of a run that learns sentences: some of them, encoded
 REFERENCES_FILE = "references.json"  # what real pictures have, beside the log's evaluations
 RUN_FILES = (  # files and folders of a run, which it writes and reads alone
     *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
     *("generated_images", "real_images.png", "real_vs_generated.png", "losses.png"),
-    *("report.html", REFERENCES_FILE, "tensorboard"),
+    *("report.html", REFERENCES_FILE, PROMPTS_FILE, "tensorboard"),
 )
 
 
@@ -32,6 +39,12 @@ class TrainedRun(NamedTuple):
     num_images: int | None  # how many there were; None if config.json doesn't say
     # what was black and white in those that are translated, if they had more than 8 bits
     values: tuple[float, float] | None = None
+    prompts: Prompts | None = None  # sentences of those images, if it learnt some and has them
+
+    @property
+    def conditions(self) -> Conditions:
+        """Return what it can be asked for: classes, or sentences."""
+        return self.prompts or self.class_counts
 
     @property
     def per_epoch(self) -> int | None:
@@ -43,7 +56,43 @@ class TrainedRun(NamedTuple):
 
 def load_run(run_dir: Path) -> TrainedRun:
     """Return what is known of the run in a folder. Raises UserError if it is no run."""
-    return run_of(*read_config(run_dir), run_dir)
+    run = run_of(*read_config(run_dir), run_dir)
+    return run._replace(prompts=read_prompts(run_dir)) if run.config.condition == "text" else run
+
+
+def write_prompts(run_dir: Path, prompts: Prompts) -> None:
+    """Write what a run can be asked for, encoded, so that no encoder is needed to sample it."""
+    path = run_dir / PROMPTS_FILE
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        texts = np.frombuffer(json.dumps(prompts.texts).encode(), np.uint8)
+        labels = np.zeros(0, np.int32) if prompts.labels is None else prompts.labels
+        shown = np.int64(prompts.shown)
+        np.savez(file, texts=texts, vectors=prompts.vectors, shown=shown, labels=labels)
+
+
+def read_prompts(run_dir: Path) -> Prompts:
+    """Read what write_prompts wrote. Raises UserError if it is not there, or is something else."""
+    path = run_dir / PROMPTS_FILE
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            vectors, shown, labels = saved["vectors"], int(saved["shown"]), saved["labels"]
+            texts = json.loads(saved["texts"].tobytes())
+        right = vectors.shape == (len(texts), minilm.DIM) and vectors.dtype == np.float32
+        if not right or not 0 < shown < len(texts) or not all(isinstance(x, str) for x in texts):
+            raise ValueError("it holds something else")
+        if labels.dtype != np.int32 or labels.shape not in ((0,), (len(texts),)):
+            raise ValueError("its classes are no such")
+        return Prompts(tuple(texts), vectors, shown, labels if len(labels) else None)
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        BadZipFile,
+        RecursionError,
+    ) as error:
+        raise UserError(f"{path} can't be read: {error}; bring it back as it was") from error
 
 
 def run_of(saved: dict[str, Any], config: Config, run_dir: Path) -> TrainedRun:

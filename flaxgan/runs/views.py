@@ -9,8 +9,10 @@ import numpy as np
 
 from flaxgan.config import Config
 from flaxgan.data import Dataset, batch_indices
+from flaxgan.data.captions import Prompts
 from flaxgan.data.derived import enlarged
 from flaxgan.methods import method_of, translates
+from flaxgan.methods.conditions import conditions_of
 from flaxgan.plots import grid, name_rows
 from flaxgan.tables import columns_sheet
 
@@ -20,31 +22,35 @@ Attempt = Callable[[str], contextlib.AbstractContextManager[Any]]
 
 
 class SamplesView:
-    """Show samples of the same z each time, a class a row if there are classes."""
+    """Show samples of the same z each time, a class or a sentence a row if there are some."""
 
     def __init__(self, config: Config, dataset: Dataset):
         self.config, self.method = config, method_of(config)
-        self.class_counts = dataset.class_counts
+        self.conditions = conditions_of(dataset)
         self.inputs = self.method.inputs(
-            config, self.class_counts, config.seed, NUM_IMAGES, spread=True
+            config, self.conditions, config.seed, NUM_IMAGES, spread=True
         )
-        self.columns = math.isqrt(NUM_IMAGES) if "label" in self.inputs else None
+        self.columns = math.isqrt(NUM_IMAGES) if len(self.inputs) > 1 else None
         size = len(dataset.images)
         shown = batch_indices(config.seed, 0, size, min(size, NUM_IMAGES))
         self.reals = np.asarray(dataset.images[shown])  # uint8 (N, H, W, C)
 
     def images(self, state: Any) -> np.ndarray:
         """Return the samples of a state: uint8 (N, H, W, C). Waits for the device."""
-        return self.method.sampler(state, self.config, self.class_counts)(self.inputs)
+        return self.method.sampler(state, self.config, self.conditions)(self.inputs)
 
     def sheet(self, state: Any, images: np.ndarray, attempt: Attempt) -> np.ndarray:
-        """Return the grid of a state's samples, with the names of classes if they can be drawn."""
+        """Return the grid of a state's samples, with the rows' names if they can be drawn."""
         sheet = grid(images, self.columns)
         if self.columns:
-            with attempt("the names of the classes"):
-                names = [*self.class_counts]
-                first = self.inputs["label"][:: self.columns]
-                sheet = name_rows(sheet, [names[label] for label in first])
+            with attempt("the names of the rows"):
+                if isinstance(self.conditions, Prompts):
+                    rows = self.conditions.spread(NUM_IMAGES)[:: self.columns]
+                    names = [self.conditions.texts[row] for row in rows]
+                else:
+                    labels = self.inputs["label"][:: self.columns]
+                    names = [[*self.conditions][label] for label in labels]
+                sheet = name_rows(sheet, names)
         return sheet
 
 

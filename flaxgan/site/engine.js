@@ -2,7 +2,7 @@
 
 // What the worker does: reads the model once, then draws what it is asked for, one after the other.
 function engine(latents, { OPS, tensor }) {
-  let model, constants, directions, lastUse;
+  let model, constants, directions, prompts, lastUse;
 
   function bytes(base64) {
     const text = atob(base64), out = new Uint8Array(text.length);
@@ -32,6 +32,7 @@ function engine(latents, { OPS, tensor }) {
       tensor(shape, read[type](at, shape.reduce((a, b) => a * b, 1)));
     constants = new Map(Object.entries(model.constants).map(([name, x]) => [name, stored(x)]));
     directions = model.directions && stored(model.directions);
+    prompts = model.prompts && stored(model.prompts);
     const unknown = model.nodes.find(({ op }) => !OPS[op]);
     if (unknown) throw new Error(`this page can't compute ${unknown.op}`);
     lastUse = new Map(model.nodes.flatMap(({ inputs }, i) => inputs.map((name) => [name, i])));
@@ -59,12 +60,24 @@ function engine(latents, { OPS, tensor }) {
   const classOf = ({ seed, picture, label }) =>
     label ?? latents.classOf(seed, picture, model.classCounts);
 
+  // The sentence's vector of `from`, or one between it and that of `to`, of length 1.
+  function words(from, to, mix) {
+    const size = prompts.shape[1], text = new Float32Array(size);
+    for (const [point, share] of [[from, 1 - mix], [to, mix]]) {
+      const start = classOf(point) * size;
+      if (share) for (let i = 0; i < size; i++) text[i] += share * prompts.data[start + i];
+    }
+    const length = Math.hypot(...text);
+    return tensor([1, size], text.map((x) => x / length));
+  }
+
   // The picture of `from`, or one between it and `to`.
   function draw({ from, to, mix }) {
     const z = mix ? latents.between(point(from), point(to), mix) : point(from);
     const inputs = { z: tensor([1, z.length], z) };
     const label = model.classCounts ? classOf(mix >= 0.5 ? to : from) : null;
-    if (model.classCounts) inputs.label = tensor([1], Int32Array.of(label));
+    if (prompts) inputs.text = words(from, to, mix);
+    else if (model.classCounts) inputs.label = tensor([1], Int32Array.of(label));
     return { ...pixels(run(inputs)), label };
   }
 

@@ -175,10 +175,11 @@
       byId("grid").append(item);
     }
     if (model.classCounts) {
-      byId("class").append(make("option", { value: "", textContent: "any, as often as in training" }));
+      byId("class").append(make("option", { value: "", textContent: model.prompts ? "any of these" : "any, as often as in training" }));
       model.classNames.forEach((name, i) => model.classCounts[i] && byId("class").append(
         make("option", { value: i, textContent: cut(name), dir: "auto" })));
       byId("classes").hidden = false;
+      if (model.prompts) byId("class-name").textContent = "Words";
     }
     for (const times of [1, 4, 8]) {
       const [height, width] = model.size.map((side) => side * times);

@@ -47,7 +47,8 @@ def _having(letters: frozenset[int]) -> str | None:
     import_matplotlib()
     from matplotlib.font_manager import fontManager
 
-    paths = dict.fromkeys(entry.fname for entry in fontManager.ttflist)
+    # but that of boxes, which says of each letter alone that it lacks
+    paths = [entry.fname for entry in fontManager.ttflist if "LastResort" not in entry.fname]
     return next((path for path in paths if letters <= _letters(path)), None)
 
 

@@ -18,6 +18,7 @@ from flaxgan.main import main
 from flaxgan.methods import method_of
 from flaxgan.methods.sampling import draw, latents
 from flaxgan.methods.translation import translate
+from flaxgan.pretrained import minilm
 from tests.conftest import TINY
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "ורד", "x" * 10_000]
@@ -323,3 +324,28 @@ def test_every_network_computes_in_a_browser_what_it_does_in_python(page, served
         shown = pixels(page, "#result")
     assert wanted.std() > 10, "a picture"
     assert_near(shown, np.broadcast_to(wanted, shown.shape))
+
+
+def test_words_are_chosen_from_prompts_and_mixed(page, served, pictures, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((2, minilm.DIM)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    texts = ['a "red" disc <b>', "🌸 ורד"]
+
+    def encode(asked):
+        return np.stack([vectors[texts.index(x) if x in texts else 0] for x in asked])
+
+    monkeypatch.setattr(minilm, "encode", encode)
+    monkeypatch.setattr(minilm, "cached", encode)
+    monkeypatch.setattr(minilm, "warn_of_unread", lambda text: None)
+    flags = ["--condition", "text", "--caption", "a {class}", "--max-steps", 2, *TINY]
+    main([*map(str, ["--dataset", pictures, "--run-dir", tmp_path / "run", *flags])])
+    model = flaxgan.load(tmp_path / "run")
+    model.page(tmp_path / "site", prompts=texts)
+    opened(page, served(tmp_path / "site") + "#seed=3&label=1")
+    assert page.inner_text("#class-name") == "Words"
+    assert page.inner_text("#caption").startswith(texts[1])
+    assert_near(pixels(page)[0], model.sample(1, 3, prompt=texts[1])[0])
+    opened(page, page.url.split("#")[0] + "#seed=3&label=0&to=seed%3D3%26label%3D1&mix=0.5")
+    between = model.sample(prompt=texts, interpolate=[3], frames=2)[1]
+    assert_near(pixels(page)[0], between)

@@ -1,0 +1,143 @@
+"""Whether pictures show what words ask for: by attributes that are known of the built-in flowers,
+and by how well a picture finds its own sentence among others.
+"""
+
+import numpy as np
+
+from flaxgan.data.captions import CLASS, Prompts
+from flaxgan.data.described import ATTRIBUTES, NAME, WHOLE, attributes, held_out, sentences
+from flaxgan.data.synthetic import flower
+from flaxgan.methods import method_of
+from flaxgan.methods.sampling import first_latents
+from flaxgan.metrics.classes import HELD_OUT, learn
+from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
+from flaxgan.pretrained import minilm
+from flaxgan.rng import JUDGING
+
+MOST = 1000  # pictures, each of another unseen sentence
+UNSEEN = "an image that shows some {class} in a garden"  # no phrase of a recipe
+AMONG = 100  # sentences of which a picture is to find its own
+RIDGE = 0.01  # of the map, beside features of variance 1
+
+
+def _labels(name: str, items: np.ndarray) -> np.ndarray:
+    """Return which value of an attribute pictures show: int (N,)."""
+    values = ATTRIBUTES[name]
+    return np.array([values.index(attributes(flower(int(i))[0])[name]) for i in items])
+
+
+def attributes_shown(c: Comparison) -> dict[str, Measured]:
+    """Measure how often pictures show what a sentence says of each attribute.
+
+    The sentences are those of pictures that were held out: what each says, together, no sentence
+    that was trained says. A classifier of each attribute is fitted to the real pictures' features.
+    """
+    config, items = c.config, c.real.image_set.items
+    if config is None or config.condition != "text" or config.dataset != NAME:
+        raise NotApplicable("attributes are known of the built-in flowers alone")
+    if c.state is None or c.conditions is None or items is None:
+        raise NotApplicable("attributes take pictures sampled from a run, and its own data")
+    asked = np.random.default_rng(c.seed).permutation(held_out())[:MOST]
+    texts = [sentences(int(i))[k % WHOLE] for k, i in enumerate(asked)]
+    z = first_latents(c.seed, len(asked), config.options.latent_dim, JUDGING)
+    sampler = method_of(config).sampler(c.state, config, c.conditions)
+    images = sampler({"z": z, "text": minilm.cached(texts)})
+    features = c.extractor(images, "features of pictures of unseen sentences")
+    measured: dict[str, Measured] = {}
+    for name in ATTRIBUTES:
+        classes = learn(c.real.features, _labels(name, items), c.seed)
+        guesses = classes.present[classes.classify(features)]
+        wanted = _labels(name, asked)
+        shares = [np.bincount(x, minlength=len(ATTRIBUTES[name])) for x in (guesses, wanted)]
+        measured[f"words_{name}"] = {
+            "value": float((guesses == wanted).mean()),
+            "chance": float(shares[0] @ shares[1]) / len(asked) ** 2,
+            "reference": classes.accuracy,
+            "pictures": len(asked),
+            "classifier": "linear discriminant analysis of the features",
+        }
+    return measured
+
+
+def unseen_phrasing(c: Comparison) -> dict[str, Measured]:
+    """Measure how often pictures look like their class when it is asked for in other words.
+
+    As class_agreement, but asked by UNSEEN, which no run is trained on.
+    """
+    config, prompts, known = c.config, c.conditions, c.real.image_set
+    if config is None or config.condition != "text" or not isinstance(prompts, Prompts):
+        raise NotApplicable("other words for classes take a run of --condition text --caption")
+    if c.state is None or prompts.labels is None or known.labels is None:
+        raise NotApplicable("other words for classes take captions that are made of them")
+    classes = c.real.classes(c.seed)
+    asked = prompts.labels[prompts.shown :][:MOST]
+    names = [name.replace("_", " ") for name in known.class_names]
+    vectors = minilm.cached([UNSEEN.replace(CLASS, name) for name in names])
+    z = first_latents(c.seed, len(asked), config.options.latent_dim, JUDGING)
+    sampler = method_of(config).sampler(c.state, config, prompts)
+    features = c.extractor(sampler({"z": z, "text": vectors[asked]}), "features of other words")
+    guesses = classes.present[classes.classify(features)]
+    return {
+        "unseen_agreement": {
+            "value": float((guesses == asked).mean()),
+            "reference": classes.accuracy,
+            "asked": UNSEEN,
+            "pictures": len(asked),
+        }
+    }
+
+
+def _found(texts: np.ndarray, guesses: np.ndarray, seed: int) -> float:
+    """Return the share of rows whose guess is nearer to their own text than to others'.
+
+    Others are AMONG - 1 of the same set, of another meaning.
+    """
+    rng, right = np.random.default_rng(seed), 0
+    for row, guess in enumerate(guesses):
+        different = np.flatnonzero((texts != texts[row]).any(1))
+        others = texts[rng.choice(different, AMONG - 1, replace=len(different) < AMONG - 1)]
+        right += bool(guess @ texts[row] > (others @ guess).max())
+    return right / len(guesses)
+
+
+def r_precision(c: Comparison) -> dict[str, Measured]:
+    """Measure how often a picture finds its own sentence among AMONG (Xu et al. 2018, AttnGAN).
+
+    A linear map from features to the encoder's vectors, fitted to the real pictures and their
+    captions, says what a picture would be called.
+    """
+    real, generated = c.real.image_set.text, c.generated.text
+    if real is None or generated is None:
+        raise NotApplicable("r_precision takes pictures with sentences: a run of --condition text")
+    if min(len({*map(bytes, texts)}) for texts in (real, generated)) < 2:
+        raise NotMeasured("r_precision takes sentences that differ")
+    x = c.real.features.astype(np.float64)
+    fitted = max(2, round(len(x) * (1 - HELD_OUT)))
+    mean, scale = x[:fitted].mean(0), x[:fitted].std(0) + 1e-6
+    centre = real[:fitted].mean(0)
+
+    def standard(features: np.ndarray) -> np.ndarray:
+        scaled: np.ndarray = (features - mean) / scale
+        return scaled
+
+    a = standard(x[:fitted])
+    weights = np.linalg.solve(
+        a.T @ a + RIDGE * len(a) * np.eye(a.shape[1]), a.T @ (real[:fitted] - centre)
+    )
+
+    def found(features: np.ndarray, texts: np.ndarray) -> float:
+        centred = texts - centre
+        centred /= np.linalg.norm(centred, axis=1, keepdims=True) + 1e-12
+        return _found(centred[:MOST], standard(features[:MOST]) @ weights, c.seed)
+
+    value = found(c.features, generated)
+    reference = found(c.real.features[fitted:], real[fitted:]) if fitted < len(x) - 1 else None
+    return {
+        "r_precision": {
+            "value": value,
+            "chance": 1 / AMONG,
+            "reference": reference,
+            "among": AMONG,
+            "pictures": min(MOST, len(generated)),
+        }
+    }
