@@ -13,6 +13,7 @@ from jax import Array, lax
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
+from flaxgan.methods.growing import as_trained
 from flaxgan.methods.state import Network, without_optimisers
 from flaxgan.models.layers import MOMENTUM
 from flaxgan.rng import CALIBRATING, SAMPLING, random_key
@@ -236,7 +237,8 @@ def to_sample(state: Any) -> Any:
 
 def generators(state: Any, class_counts: dict[str, int]) -> dict[str, Network]:
     """Return what makes images of z, "result": averaged, with batch statistics of its own."""
-    return {"result": averaged_generator(state.generator, state.ema_params, class_counts)}
+    generator = as_trained(state.generator, state.step)
+    return {"result": averaged_generator(generator, state.ema_params, class_counts)}
 
 
 def sampler(

@@ -10,6 +10,7 @@ from jax import Array
 from flaxgan.config import Config
 from flaxgan.data.pixels import preprocess
 from flaxgan.methods.gan import GANState, discriminator_view
+from flaxgan.methods.growing import as_trained, reduced
 from flaxgan.methods.losses import LOSSES
 from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
 from flaxgan.metrics.image_sets import ImageSet
@@ -24,7 +25,8 @@ def _logits(state: GANState, images: Any, labels: Any, rng: Rng, config: Config)
 
     The discriminator sees them as in training.
     """
-    view = discriminator_view(state, config)(preprocess(images), rng.fold(0))
+    shown = reduced(preprocess(images), state.discriminator)
+    view = discriminator_view(state, config)(shown, rng.fold(0))
     return state.discriminator.train_mode(view, labels, rng=rng.fold(1))[0]
 
 
@@ -54,6 +56,8 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
             "the real pictures differ in size or channels from those that the run's discriminator"
             " was trained on"
         )
+    discriminator = as_trained(c.state.discriminator, c.state.step)
+    state = c.state.replace(discriminator=discriminator)
     classes = config.num_classes
     if classes and c.real.image_set.class_names != c.generated.class_names:
         raise NotMeasured(
@@ -71,9 +75,7 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
         for i, rows in enumerate(batches[side]):
             labels = image_set.labels[rows] if classes and image_set.labels is not None else None
             rng = Rng(random_key(c.seed, JUDGING)).fold(2 * i + side)
-            outputs.append(
-                np.asarray(_logits(c.state, image_set.images[rows], labels, rng, config))
-            )
+            outputs.append(np.asarray(_logits(state, image_set.images[rows], labels, rng, config)))
         return np.concatenate(outputs)
 
     smoothed = 1 - config.options.label_smoothing

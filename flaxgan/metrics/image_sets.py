@@ -16,6 +16,7 @@ from flaxgan.data.folder import open_folder
 from flaxgan.data.pixels import upright_size
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.methods import method_of
+from flaxgan.models.growth import resolution
 from flaxgan.rng import SAMPLING
 from flaxgan.system.errors import UserError
 
@@ -109,6 +110,8 @@ def sampled_set(
     batch = method.inputs(config, class_counts, seed, num, stream=stream)
     images = method.sampler(state, config, class_counts)(batch)
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "images": num}
+    if side := resolution(config, int(state.step)):
+        protocol["resolution"] = side
     size = "x".join(map(str, images.shape[1:]))
     return ImageSet(images, "", protocol | {"size": size}, batch.get("label"), tuple(class_counts))
 

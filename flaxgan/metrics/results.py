@@ -42,6 +42,7 @@ MEANING = {
     "d_real_accuracy": ("real taken for real", "a discriminator that guesses"),
     "d_fake_accuracy": ("generated taken for generated", "a discriminator that guesses"),
     "inception_score": ("higher is better", ""),
+    "resolution": ("side of the pictures before they are enlarged, in pixels", ""),
     "l1": ("mean difference to the target, of 1", ""),
     "psnr": ("dB, higher is better", ""),
     "ssim": ("1: as the target", ""),
