@@ -79,7 +79,7 @@ def growth_of(config: Config) -> Growth | None:
 def resolution(config: Config, step: int) -> int | None:
     """Return the shorter side of the pictures after `step` steps; None if the run doesn't grow."""
     growth = growth_of(config)
-    return growth and growth.resolution(growth.stage(max(step - 1, 0)))
+    return growth.resolution(growth.stage(max(step - 1, 0))) if growth else None
 
 
 def is_full_size(config: Config, step: int) -> bool:
@@ -137,6 +137,20 @@ def require_growth(config: Config) -> None:
     if fade and images and fade > images:
         raise UserError(
             f"--fade-images {fade} are more than a phase has (--grow-images {images}); give fewer"
+        )
+
+
+def require_grown(config: Config, step: int) -> None:
+    """Raise UserError if networks still grow after `step` steps, and not all of one is in use."""
+    growth, last = growth_of(config), step - 1
+    if growth is None:
+        return
+    full = growth.halvings
+    if last < 0 or growth.stage(last) < full or float(growth.fade(full, last) or 0) < 1:
+        first = growth.starts(full) + -(-growth.fade_images // growth.images_per_step)
+        raise UserError(
+            f"{config.run_dir} still grows after {step} steps (--grow), and a generator leaves it"
+            f" once it has full size, from step {first} on; train it further"
         )
 
 
