@@ -46,8 +46,8 @@ class Growth:
         """
         if stage == 0:
             return None
-        seen = (jnp.asarray(step) + 1 - self.starts(stage)) * self.images_per_step
-        return jnp.minimum(seen.astype(jnp.float32) / self.fade_images, 1)
+        steps = (jnp.asarray(step) + 1 - self.starts(stage)).astype(jnp.float32)
+        return jnp.minimum(steps * self.images_per_step / self.fade_images, 1)
 
     def resolution(self, stage: int) -> int:
         """Return the shorter side of a phase's pictures, in pixels."""
@@ -65,14 +65,31 @@ class Growth:
 
 
 def growth_of(config: Config) -> Growth | None:
-    """Return the phases of a resolved configuration, or None if it has none."""
+    """Return the phases of a resolved configuration, or None if it has none.
+
+    Raises UserError if it can't have such ones: the networks' maps have other sides than --grow, or
+    phases are too short to fade in.
+    """
     options = config.options
     if not getattr(options, "grow", None):
         return None
+    if not (config.image_size and options.grow_images):
+        raise UserError("--grow takes an --image-size, and --grow-images for each phase")
     side, images = min(config.image_size), options.grow_images
-    assert images, "a resolved configuration says how long a phase is"
-    halvings = (side // options.grow).bit_length() - 1
+    smallest = min(base_size(config.image_size))
+    sides = [side >> k for k in range(12, 0, -1) if side >> k >= smallest]
+    if options.grow not in sides:
+        raise UserError(
+            f"--grow {options.grow}: at this --image-size the first phase may have pictures of"
+            f" {' or '.join(map(str, sides))}"
+        )
     fade_images = options.fade_images or max(1, images // 2)
+    if fade_images > images:
+        raise UserError(
+            f"--fade-images {fade_images} are more than a phase has (--grow-images {images}); give"
+            " fewer"
+        )
+    halvings = (side // options.grow).bit_length() - 1
     return Growth(side, halvings, images, fade_images, config.images_per_step)
 
 
@@ -117,27 +134,6 @@ def mean_cost(config: Config) -> float:
     """
     earlier = [4.0**-k for k in range(1, last_stage(config) + 1)]
     return 0.5 + 0.5 * sum(earlier) / len(earlier) if earlier else 1.0
-
-
-def require_growth(config: Config) -> None:
-    """Raise UserError unless some phase has pictures of the side --grow, with room to fade in."""
-    grow, side, smallest = (
-        config.options.grow,
-        min(config.image_size),
-        min(base_size(config.image_size)),
-    )
-    sides = [side >> k for k in range(1, 12) if side >> k >= smallest]
-    if grow is not None and grow not in sides:
-        *others, last = map(str, sorted(sides))
-        raise UserError(
-            f"--grow {grow}: at this --image-size the first phase may have pictures of"
-            f" {', '.join(others)} or {last}"
-        )
-    fade, images = config.options.fade_images, config.options.grow_images
-    if fade and images and fade > images:
-        raise UserError(
-            f"--fade-images {fade} are more than a phase has (--grow-images {images}); give fewer"
-        )
 
 
 def require_grown(config: Config, step: int) -> None:

@@ -78,10 +78,9 @@ class Selection:
             with self.interrupt.abandoning():
                 values = self._measured(state, judge)
             images_seen = step * self.config.images_per_step
-            counts = {"step": step, "epoch": epoch, "images_seen": images_seen}
             if side := resolution(self.config, step):
-                counts["resolution"] = side
-            log.append(counts | values)
+                values["resolution"] = side
+            log.append({"step": step, "epoch": epoch, "images_seen": images_seen} | values)
             distances[step] = values[name]
         # Beside the one that is kept, whose row the log may have lost.
         is_best = is_full_size(self.config, step) and all(
