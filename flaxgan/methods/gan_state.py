@@ -10,7 +10,7 @@ from jax import Array
 from flaxgan.config import Config
 from flaxgan.methods.state import Network, adam, create_network
 from flaxgan.models import ARCHITECTURES
-from flaxgan.models.growth import growth_of
+from flaxgan.models.growth import growth_of, require_growth
 from flaxgan.models.sizes import base_size, require_resolution
 from flaxgan.rng import INITIALISING, random_key
 
@@ -86,4 +86,4 @@ def check(config: Config) -> None:
     """Raise UserError if no network makes images of this size, attends there or grows so."""
     base_size(config.image_size)
     require_resolution(config.options.attention, config.image_size)
-    growth_of(config)
+    require_growth(config)

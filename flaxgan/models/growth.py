@@ -67,30 +67,37 @@ class Growth:
 def growth_of(config: Config) -> Growth | None:
     """Return the phases of a resolved configuration, or None if it has none.
 
-    Raises UserError if it can't have such ones: the networks' maps have other sides than --grow, or
-    phases are too short to fade in.
+    Raises UserError if it can't have such ones.
     """
     options = config.options
     if not getattr(options, "grow", None):
         return None
-    if not (config.image_size and options.grow_images):
-        raise UserError("--grow takes an --image-size, and --grow-images for each phase")
-    side, images = min(config.image_size), options.grow_images
-    smallest = min(base_size(config.image_size))
-    sides = [side >> k for k in range(12, 0, -1) if side >> k >= smallest]
-    if options.grow not in sides:
-        raise UserError(
-            f"--grow {options.grow}: at this --image-size the first phase may have pictures of"
-            f" {' or '.join(map(str, sides))}"
-        )
-    fade_images = options.fade_images or max(1, images // 2)
-    if fade_images > images:
-        raise UserError(
-            f"--fade-images {fade_images} are more than a phase has (--grow-images {images}); give"
-            " fewer"
-        )
+    require_growth(config)
+    images = options.grow_images
+    if not images:
+        raise UserError("--grow takes --grow-images, which say how long a phase is; give them too")
+    side, fade_images = min(config.image_size), options.fade_images or max(1, images // 2)
     halvings = (side // options.grow).bit_length() - 1
     return Growth(side, halvings, images, fade_images, config.images_per_step)
+
+
+def require_growth(config: Config) -> None:
+    """Raise UserError if no maps have pictures of the side --grow, or phases no room to fade in.
+
+    The size of the images is known, and if it is to be checked the length of phases.
+    """
+    grow, fade, images = (config[name] for name in ("grow", "fade_images", "grow_images"))
+    side, smallest = min(config.image_size), min(base_size(config.image_size))
+    sides = [side >> k for k in range(12, 0, -1) if side >> k >= smallest]
+    if grow not in (None, *sides):
+        raise UserError(
+            f"--grow {grow}: at this --image-size the first phase may have pictures of"
+            f" {' or '.join(map(str, sides))}"
+        )
+    if fade and images and fade > images:
+        raise UserError(
+            f"--fade-images {fade} are more than a phase has (--grow-images {images}); give fewer"
+        )
 
 
 def resolution(config: Config, step: int) -> int | None:
