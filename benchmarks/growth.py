@@ -72,7 +72,8 @@ def trained(fields: dict[str, Any], about: dict[str, Any]) -> list[dict[str, Any
         rows.append(about | counts | {"seconds": seconds, "cpu_seconds": cpu_seconds} | values)
 
     with tempfile.TemporaryDirectory() as folder:
-        flaxgan.train(run_dir=Path(folder) / "run", on_log=note, **fields)
+        if not flaxgan.train(run_dir=Path(folder) / "run", on_log=note, **fields).finished:
+            raise SystemExit("interrupted; this run's rows are not written")
     return rows
 
 
@@ -82,8 +83,13 @@ def first_at(rows: list[dict[str, Any]], level: float, column: str) -> float | N
 
 
 def compared(rows: list[dict[str, Any]], seed: str) -> list[dict[str, Any]]:
-    """Return for some distances, which both runs of a seed reached, what each had spent."""
-    of = {name: [r for r in rows if r["run"] == name and str(r["seed"]) == seed] for name in RUNS}
+    """Return for some distances, which both runs of a seed reached, what each had spent.
+
+    Pictures that are enlarged don't count.
+    """
+    size = max((int(row["resolution"]) for row in rows), default=0)
+    rows = [row for row in rows if str(row["seed"]) == seed and int(row["resolution"]) == size]
+    of = {name: [row for row in rows if row["run"] == name] for name in RUNS}
     if not all(of.values()):
         return []
     lowest = max(min(float(row["fd"]) for row in run) for run in of.values())
