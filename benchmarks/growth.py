@@ -20,7 +20,6 @@ import flaxgan
 import flaxgan.training
 from benchmarks.timing import finish
 from experiments.flowers_grow import CONFIG
-from flaxgan.system.errors import explaining_limits
 from flaxgan.trainer import Trainer
 
 RUNS = {"full size": {"grow": None}, "grown": {}}  # what differs from the recipe
@@ -108,7 +107,6 @@ def compared(rows: list[dict[str, Any]], seed: str) -> list[dict[str, Any]]:
     return table
 
 
-@explaining_limits
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data-dir")

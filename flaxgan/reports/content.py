@@ -76,7 +76,7 @@ class RunContent:
             "seconds": float(max((part.max(initial=0) for part in seconds), default=0)),
             "training": columns(trained, seconds[0], ips, half),
             "rows": len(trained),
-            "evaluations": columns(evaluations, seconds[1], ips, half),
+            "evaluations": columns(_of_their_own(evaluations), seconds[1], ips, half),
             "snapshots": snapshots,
             "all_snapshots": of,
             "real": None if self.translates else self._shown.real(),
@@ -174,6 +174,11 @@ class RunContent:
             commands["with the best checkpoint"] = f"{made} --checkpoint best"
         commands["evaluate"] = call.evaluate(folder)
         return [*commands.items()]
+
+
+def _of_their_own(evaluations: Rows) -> Rows:
+    """Return evaluations without what the rows of the training have, too."""
+    return [{name: x for name, x in row.items() if name != "resolution"} for row in evaluations]
 
 
 def _worded(value: Any) -> str:
