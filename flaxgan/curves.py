@@ -30,6 +30,8 @@ PANELS = {  # y axis -> what is drawn over it
     "difference": ("l1_loss", "mse_loss", "cycle_loss", "identity_loss", "perceptual_loss"),
     "PatchNCE": ("nce_loss", "identity_nce_loss"),
     "share augmented": ("augment_probability",),
+    "pixels": ("resolution",),
+    "share faded in": ("fade",),
     "Fréchet distance": ("fid", *(f"fd_{name}" for name in EXTRACTORS)),
     "share": ("precision", "recall", "density", "coverage"),
     "feature distance": ("feature_distance", "target_distance", "source_distance"),

@@ -81,8 +81,12 @@ def _memorised(e: Evidence) -> bool:
 def _worse(e: Evidence) -> bool:
     named = (name for row in e.rows for name in row if name.startswith(DISTANCES))
     first = next(named, "")  # of the first extractor, which chooses the best
-    late = _logged(e, first)[-2:]
-    return len(late) == 2 and min(late) > max(0.0, WORSE * min(_logged(e, first)))
+    measured = [row for row in e.rows if first in row]
+    # of a run that grows: enlarged pictures of before tell nothing
+    measured = [x for x in measured if x.get("resolution") == measured[-1].get("resolution")]
+    distances = _logged(e._replace(rows=measured), first)
+    late = distances[-2:]
+    return len(late) == 2 and min(late) > max(0.0, WORSE * min(distances))
 
 
 LONGER = "train longer (--images, --epochs or --hours), with small batches (--batch-size 8)"

@@ -89,6 +89,7 @@ class Loop:
         while not stopping:
             late = self.is_late
             asked = trainer.of_any_process(self.interrupt or late)
+            settled = self._compile_stage(done)
             state, metrics = self._dispatch(state, done)
             done += len(jax.tree.leaves(metrics)[0])
             # of several processes: waits for the steps before these
@@ -96,7 +97,8 @@ class Loop:
             # Several processes may not agree on the time; and all have to evaluate, or none.
             ending = done == total or (late and jax.process_count() == 1)
             save_due = stopping or self._is_due("checkpoint_every", done, ending)
-            saved = self.enqueue(done, metrics, Snapshot.take(state, done) if save_due else None)
+            snapshot = Snapshot.take(state, done) if save_due else None
+            saved = settled + self.enqueue(done, metrics, snapshot)
             if stopping or self._is_due("evaluate_every", done, ending):
                 saved += self.settle(0)
             evaluated = self._evaluate(state, done, ending)
@@ -115,6 +117,19 @@ class Loop:
     def is_late(self) -> bool:
         """Tell whether the run's --hours are over, and that is what ends it."""
         return time.monotonic() >= self.deadline and not self.interrupt
+
+    def _compile_stage(self, done: int) -> list[Snapshot]:
+        """Compile the step's program where another stage begins; return what was saved before.
+
+        That is not counted in the speed.
+        """
+        trainer, stage = self.trainer, self.trainer.stage(done)
+        if not done or stage == trainer.stage(done - 1):
+            return []
+        saved = self.settle(0)
+        trainer.compile(1, trainer.steps_per_dispatch, stage=stage)
+        self.reporter.restart_clock()
+        return saved
 
     def _dispatch(self, state: Any, done: int) -> tuple[Any, Metrics]:
         """Ask the device for some steps, up to where something is due; return state, metrics."""

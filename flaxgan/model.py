@@ -20,6 +20,7 @@ from flaxgan.methods.filled import translated
 from flaxgan.methods.sampling import draw
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
+from flaxgan.models.growth import require_grown
 from flaxgan.request import Label, Request
 from flaxgan.runs import asked
 from flaxgan.runs.loading import load
@@ -180,6 +181,7 @@ class Model:
         from flaxgan.formats.webpage import write_page
 
         output, config = Path(output).expanduser(), self.config
+        require_grown(config, self.step)
         require_apart(output, self.run.folder, config)
         name = self._translator(backwards)
         folder = self.run.folder.resolve()
@@ -218,6 +220,7 @@ class Model:
         self, output: str | Path | None, format: str | Sequence[str], uint8: bool
     ) -> Iterator[File]:
         """Export, and yield each file when it is there: see export."""
+        require_grown(self.config, self.step)
         place = self.run.folder if self.run.folder.is_dir() else self.run.folder.parent
         folder = place / "export" if output is None else Path(output).expanduser()
         export = Export(self.generators, self.run, self.step, folder, self.device, uint8)

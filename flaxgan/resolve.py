@@ -11,6 +11,7 @@ import numpy as np
 from flaxgan.data.captions import require_captions
 from flaxgan.data.survey import Survey, survey
 from flaxgan.methods import check
+from flaxgan.models.growth import last_stage, mean_cost
 from flaxgan.presets import Choice, Facts, choose, plan
 from flaxgan.runs.folder import Run
 from flaxgan.system.distributed import from_first
@@ -115,15 +116,17 @@ def cut_to_time(run: Run, facts: Facts, deadline: float, trainer: Trainer, done:
 def measured_speed(trainer: Trainer) -> float:
     """Return images per second, the median of a few steps on a state that is then thrown away.
 
-    Waits for the device.
+    Waits for the device. Of a run that grows, steps of the last phase are timed, and its average
+    over all phases is returned.
     """
-    state = trainer.create_state()
+    stage, state = last_stage(trainer.config), trainer.create_state()
     zeros = np.zeros((trainer.steps_per_dispatch, trainer.images_per_step), np.int64)
     indices = trainer.dataset.rows(zeros, zeros)
     seconds = []
     for _ in range(DISPATCHES_TIMED):
         began = time.perf_counter()
-        state, metrics = trainer.train_steps(state, indices)
+        state, metrics = trainer.train_steps(state, indices, stage)
         jax.block_until_ready(metrics)
         seconds.append(time.perf_counter() - began)
-    return zeros.size / statistics.median(seconds[1:])  # the first may compile
+    speed = zeros.size / statistics.median(seconds[1:])  # the first may compile
+    return speed / mean_cost(trainer.config)

@@ -112,6 +112,7 @@ def _sample(args: argparse.Namespace) -> None:
     scale = args.scale or 1
 
     from flaxgan.data.reading import printable
+    from flaxgan.models.growth import is_full_size, resolution
     from flaxgan.outputs import Output  # the heavy imports begin here
     from flaxgan.runs.trained import require_apart
 
@@ -145,6 +146,9 @@ def _sample(args: argparse.Namespace) -> None:
     pictures = f"picture{'s' if len(images) > 1 else ''} of {typed(model.config.image_size)}"
     larger = f", {scale} times as large," if scale > 1 else ""
     print(visible(f"{len(images)} {pictures}{larger} in {args.output}"))
+    if not is_full_size(model.config, model.step):
+        side = resolution(model.config, model.step)
+        print(f"the run still grows: step {model.step} makes pictures of {side}, here enlarged")
     if ids:
         print(visible(f"classes, a row each: {', '.join(map(printable, names))}"))
 

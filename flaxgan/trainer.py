@@ -17,6 +17,7 @@ from flaxgan.data.order import steps_per_epoch
 from flaxgan.methods import frozen, method_of
 from flaxgan.methods.state import with_axis, with_frozen
 from flaxgan.methods.updates import Metrics
+from flaxgan.models.growth import last_stage
 from flaxgan.system.errors import UserError
 
 AXIS = "batch"
@@ -228,8 +229,11 @@ class Trainer:
 
     @property
     def program(self) -> jax.stages.Compiled:
-        """Return the compiled program of `steps_per_dispatch` steps, for cost_analysis() say."""
-        return self._program(self.steps_per_dispatch)
+        """Return the compiled program of `steps_per_dispatch` steps, for cost_analysis() say.
+
+        Of a run that grows it is the last phase's.
+        """
+        return self._program(self.steps_per_dispatch, last_stage(self.config))
 
     def of_any_process(self, asked: Any) -> Any:
         """Tell all processes whether `asked` holds in any, computed before the next step.

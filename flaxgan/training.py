@@ -16,6 +16,7 @@ from flaxgan.data.captions import prompts_of
 from flaxgan.diagnosis import diagnose
 from flaxgan.loop import Loop
 from flaxgan.methods import frozen, translates
+from flaxgan.models.growth import is_full_size
 from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
 from flaxgan.pretrained.extractor import Extractor, open_extractors
 from flaxgan.reports.following import Following
@@ -201,6 +202,11 @@ def _tell_what_starts(run: Run, trainer: Trainer, facts: Facts, done: int) -> No
         _tell(
             f"note: {free / 2**20:.0f} MiB are free where {run.folder} is, and a checkpoint takes"
             f" {checkpoint / 2**20:.0f}; fewer are kept with --keep-checkpoints 1"
+        )
+    if not is_full_size(run.config, total):
+        _tell(
+            f"note: after {total} steps pictures have not grown to full size: it takes more steps,"
+            " or in a new run fewer --grow-images"
         )
     if total < STEPS_TO_SEE and not translates(run.config):
         _tell(too_short(total, run.config, facts))

@@ -19,6 +19,7 @@ from flaxgan.config import Config
 from flaxgan.data.pixels import preprocess
 from flaxgan.methods.augment import adapted_probability, augmented
 from flaxgan.methods.gan_state import GANState, check, create_state
+from flaxgan.methods.growing import begun, ended, reduced
 from flaxgan.methods.losses import LOSSES, feature_matching, matching_loss
 from flaxgan.methods.penalties import PENALTIES, matching_penalty
 from flaxgan.methods.sampling import generators, inputs, sampler, to_sample
@@ -33,6 +34,7 @@ from flaxgan.methods.updates import (
     others,
     update_ema,
 )
+from flaxgan.models.growth import growth_of
 from flaxgan.options import GANOptions as Options
 from flaxgan.rng import TRAINING, Rng, random_key
 
@@ -44,6 +46,7 @@ __all__ = [
     "generators",
     "inputs",
     "sampler",
+    "stage",
     "to_sample",
     "train_step",
 ]
@@ -184,19 +187,43 @@ def generator_step(
     return state.replace(generator=state.generator.update(grads, batch_stats)), metrics
 
 
+def stage(config: Config, step: int) -> int:
+    """Return the phase of a step (from 0) in a run that grows."""
+    growth = growth_of(config)
+    return growth.stage(step) if growth else 0
+
+
 def train_step(
     state: GANState, batch: Batch, *, config: Config, stage: int = 0
 ) -> tuple[GANState, Metrics]:
     """Return the next state and the step's metrics, for a batch of uint8 images.
 
-    Metrics are float32 scalars on the device. Each of --d-steps updates of the discriminator has
-    its own share of the images; the last shares it with the generator.
+    Metrics are float32 scalars on the device.
+    """
+    growth = growth_of(config)
+    if growth is None:
+        return _step(state, batch, config)
+    parts = growth.parts(stage, config.accumulate)
+    state = begun(state, growth, stage)
+    fade = state.generator.fade
+    state, metrics = _step(state, batch, config.replace(accumulate=parts))
+    metrics["resolution"] = jnp.float32(growth.resolution(stage))
+    if fade is not None:
+        metrics["fade"] = fade
+    return ended(state), metrics
+
+
+def _step(state: GANState, batch: Batch, config: Config) -> tuple[GANState, Metrics]:
+    """Do a step with the networks as they are.
+
+    Each of --d-steps updates of the discriminator has its own share of the images; the last shares
+    it with the generator.
     """
     num = len(batch["image"])
     rng = Rng(random_key(state.seed, TRAINING), state.generator.module.axis).fold(state.step)
     mirrored = rng.fold(1).bernoulli(0.5, (num,)) if config.flip else None
     whole = {
-        "image": preprocess(batch["image"], mirrored),
+        "image": reduced(preprocess(batch["image"], mirrored), state.discriminator),
         "z": rng.fold(0).normal((num, state.generator.module.latent_dim)),
     }
     if config.condition == "class":

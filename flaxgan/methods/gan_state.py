@@ -10,6 +10,7 @@ from jax import Array
 from flaxgan.config import Config
 from flaxgan.methods.state import Network, adam, create_network
 from flaxgan.models import ARCHITECTURES
+from flaxgan.models.growth import growth_of, require_growth
 from flaxgan.models.sizes import base_size, require_resolution
 from flaxgan.pretrained import minilm
 from flaxgan.rng import INITIALISING, random_key
@@ -51,6 +52,8 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         "text": minilm.DIM if config.condition == "text" else None,
         "attention": options.attention,
     }
+    if growth := growth_of(config):
+        shared["growth"] = growth
     generator = architecture.Generator(
         config.image_size,
         options.features,
@@ -84,6 +87,7 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
 
 
 def check(config: Config) -> None:
-    """Raise UserError if no network makes images of this size, or attention has no map there."""
+    """Raise UserError if no network makes images of this size, attends there or grows so."""
     base_size(config.image_size)
     require_resolution(config.options.attention, config.image_size)
+    require_growth(config)

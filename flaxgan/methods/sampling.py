@@ -14,6 +14,7 @@ from jax import Array, lax
 from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
 from flaxgan.methods.conditions import Conditions, random_conditions
+from flaxgan.methods.growing import as_trained
 from flaxgan.methods.state import Network, without_optimisers
 from flaxgan.methods.updates import condition_of
 from flaxgan.models.layers import MOMENTUM
@@ -214,7 +215,8 @@ def to_sample(state: Any) -> Any:
 
 def generators(state: Any, conditions: Conditions) -> dict[str, Network]:
     """Return what makes images of z, "result": averaged, with batch statistics of its own."""
-    return {"result": averaged_generator(state.generator, state.ema_params, conditions)}
+    generator = as_trained(state.generator, state.step)
+    return {"result": averaged_generator(generator, state.ema_params, conditions)}
 
 
 def sampler(

@@ -22,6 +22,7 @@ class Network(struct.PyTreeNode):
     opt_state: Any
     module: nn.Module = struct.field(pytree_node=False)
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
+    fade: Any = None  # within a step of a run that grows: how much new blocks count (growing.py)
 
     def train_mode(
         self, x: Any, condition: Array | None = None, rng: Rng | None = None, **fields: Any
@@ -33,7 +34,7 @@ class Network(struct.PyTreeNode):
         `fields` of the module are changed for this call.
         """
         module = self.module.clone(**fields) if fields else self.module
-        options: dict[str, Any] = {} if rng is None else {"rng": rng}
+        options = self._fading if rng is None else {"rng": rng, **self._fading}
         mutable = ["batch_stats", "features"]
         output, updates = module.apply(
             self._variables, x, condition, train=True, mutable=mutable, **options
@@ -42,12 +43,16 @@ class Network(struct.PyTreeNode):
 
     def eval_mode(self, x: Array, condition: Array | None = None) -> Array:
         """Apply with the running statistics."""
-        output: Any = self.module.apply(self._variables, x, condition, train=False)
+        output: Any = self.module.apply(self._variables, x, condition, train=False, **self._fading)
         return output
 
     @property
     def _variables(self) -> dict[str, Any]:
         return {"params": self.params, "batch_stats": self.batch_stats}
+
+    @property
+    def _fading(self) -> dict[str, Any]:
+        return {} if self.fade is None else {"fade": self.fade}
 
     def update(self, grads: Any, batch_stats: Any) -> "Network":
         """Do one optimiser step, and take over the running statistics."""

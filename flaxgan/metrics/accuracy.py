@@ -10,6 +10,7 @@ from jax import Array
 from flaxgan.config import Config
 from flaxgan.data.pixels import preprocess
 from flaxgan.methods.gan import GANState, discriminator_view
+from flaxgan.methods.growing import as_trained, reduced
 from flaxgan.methods.losses import LOSSES
 from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
 from flaxgan.metrics.image_sets import ImageSet
@@ -24,7 +25,8 @@ def _logits(state: GANState, images: Any, condition: Any, rng: Rng, config: Conf
 
     The discriminator sees them as in training.
     """
-    view = discriminator_view(state, config)(preprocess(images), rng.fold(0))
+    shown = reduced(preprocess(images), state.discriminator)
+    view = discriminator_view(state, config)(shown, rng.fold(0))
     return state.discriminator.train_mode(view, condition, rng=rng.fold(1))[0]
 
 
@@ -58,6 +60,8 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
         raise NotMeasured(
             "the run's discriminator takes pictures with sentences, and these have none"
         )
+    discriminator = as_trained(c.state.discriminator, c.state.step)
+    state = c.state.replace(discriminator=discriminator)
     classes = config.num_classes
     if classes and c.real.image_set.class_names != c.generated.class_names:
         raise NotMeasured(
@@ -77,7 +81,7 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
             condition = None if config.condition == "none" or asked is None else asked[rows]
             rng = Rng(random_key(c.seed, JUDGING)).fold(2 * i + side)
             outputs.append(
-                np.asarray(_logits(c.state, image_set.images[rows], condition, rng, config))
+                np.asarray(_logits(state, image_set.images[rows], condition, rng, config))
             )
         return np.concatenate(outputs)
 

@@ -17,6 +17,7 @@ from flaxgan.data.pixels import upright_size
 from flaxgan.data.source import Source, Unreadable
 from flaxgan.methods import method_of
 from flaxgan.methods.conditions import Conditions
+from flaxgan.models.growth import resolution
 from flaxgan.rng import SAMPLING
 from flaxgan.system.errors import UserError
 
@@ -117,6 +118,8 @@ def sampled_set(
     batch = method.inputs(config, conditions, seed, num, stream=stream)
     images = method.sampler(state, config, conditions)(batch)
     protocol = {"source": "samples", "step": int(state.step), "seed": seed, "images": num}
+    if side := resolution(config, int(state.step)):
+        protocol["resolution"] = side
     protocol["size"] = "x".join(map(str, images.shape[1:]))
     labels = batch.get("label", batch.get("class"))
     return ImageSet(images, "", protocol, labels, class_names, batch.get("text"))

@@ -51,6 +51,7 @@ MEANING = {
         "real pictures that the classifier has not seen",
     ),
     "r_precision": ("share that find their own sentence among 100", "real pictures"),
+    "resolution": ("side of the pictures before they are enlarged, in pixels", ""),
     "l1": ("mean difference to the target, of 1", ""),
     "psnr": ("dB, higher is better", ""),
     "ssim": ("1: as the target", ""),

@@ -23,6 +23,8 @@ from flaxgan.system.errors import UserError
 PENALTIES = ("r1", "r2", "gradient_penalty")
 # with a function of that name in methods/augment.py
 AUGMENTATIONS = ("color", "translation", "cutout")
+# whose networks can --grow
+GROWING = ("dcgan",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,25 @@ class GANOptions(ConditionOptions):
         fixed=True,
         rule=COUNT,
     )
+    grow: int | None = option(
+        None,
+        "begin with pictures of this height (or width, if less), and double it in phases up to full"
+        " size (default: none)",
+        fixed=True,
+        rule=COUNT,
+    )
+    grow_images: int | None = option(
+        None,
+        "pictures seen in each phase but the last (default: half of the run, among all of these)",
+        fixed=True,
+        rule=COUNT,
+    )
+    fade_images: int | None = option(
+        None,
+        "pictures over which a phase's new blocks are faded in (default: half of --grow-images)",
+        fixed=True,
+        rule=COUNT,
+    )
     d_learning_rate: float | None = option(
         None, "the discriminator's (default: --learning-rate)", rule=POSITIVE
     )
@@ -141,6 +162,15 @@ class GANOptions(ConditionOptions):
             )
         if self.d_norm and self.architecture == "resnet":
             raise UserError("--architecture resnet has no normalisation; leave --d-norm out")
+        if (self.grow_images or self.fade_images) and not self.grow:
+            raise UserError(
+                "--grow-images and --fade-images say how a run is to --grow; give that too"
+            )
+        if self.grow and self.architecture not in GROWING:
+            raise UserError(
+                f"--grow is for --architecture {' and '.join(GROWING)}; {self.architecture} has no"
+                " small pictures to begin with"
+            )
         if self.discriminator_norm == "batch" and self._penalised:
             raise UserError(
                 "--d-norm batch makes a logit depend on the whole batch, so that --r1, --r2,"

@@ -17,6 +17,7 @@ def plain(choices: Choices, facts: Facts) -> None:
     choices.pick("image_size", native(facts, 64) or (64, 64), "as the paper")
     if choices.all_free(*LENGTHS):
         choices.pick("epochs", 25, "as tutorials do")
+    _phases(choices, facts)
 
 
 def auto(choices: Choices, facts: Facts) -> None:
@@ -62,13 +63,28 @@ def plan(choices: Choices, facts: Facts) -> None:
             )
         else:
             choices.pick("images", facts.needed, f"{facts.needed // facts.num_images} times each")
-    epochs, most = choices["epochs"] or 0, choices["max_steps"] or 0
-    images = min(filter(None, (choices["images"], epochs * facts.num_images, most * per_step)))
+    _phases(choices, facts)
+    images = _images(choices, facts)
     snapshots = -(-images // IMAGES_PER_SNAPSHOT) if facts.on_cpu else MOST_SNAPSHOTS
     choices.pick("checkpoint_every", period(images // per_step, snapshots), "shows it grow")
     if evaluations := _evaluations(min(images / speed, facts.seconds or math.inf), facts):
         images = min(images, round(facts.seconds * speed) if facts.seconds else images)
         choices.pick("evaluate_every", period(images // per_step, evaluations), "keeps the best")
+
+
+def _images(choices: Choices, facts: Facts) -> int:
+    """Return how many images the run is to see, whichever field says so."""
+    epochs, most = choices["epochs"] or 0, choices["max_steps"] or 0
+    per_step = choices["batch_size"] * (choices["d_steps"] or 1)
+    return min(filter(None, (choices["images"], epochs * facts.num_images, most * per_step)))
+
+
+def _phases(choices: Choices, facts: Facts) -> None:
+    """Choose how long a run that grows has small pictures."""
+    if grow := choices["grow"]:
+        earlier = max(1, (min(choices["image_size"]) // grow).bit_length() - 1)
+        images = max(1, _images(choices, facts) // 2 // earlier)
+        choices.pick("grow_images", images, "half of the run for full size")
 
 
 def _evaluations(seconds: float, facts: Facts) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from flaxgan.data import steps_per_epoch
 from flaxgan.diagnosis import Evidence, diagnoses
 from flaxgan.fields import flag, typed
+from flaxgan.models.growth import steps_left
 from flaxgan.options import TranslationOptions
 from flaxgan.reports.columns import Rows, columns, in_order, number, seconds_trained
 from flaxgan.reports.measured import of_evaluation, of_log
@@ -75,7 +76,7 @@ class RunContent:
             "seconds": float(max((part.max(initial=0) for part in seconds), default=0)),
             "training": columns(trained, seconds[0], ips, half),
             "rows": len(trained),
-            "evaluations": columns(evaluations, seconds[1], ips, half),
+            "evaluations": columns(_of_their_own(evaluations), seconds[1], ips, half),
             "snapshots": snapshots,
             "all_snapshots": of,
             "real": None if self.translates else self._shown.real(),
@@ -131,7 +132,9 @@ class RunContent:
         state = "training" if goes_on else "stopped" if step else "not begun"
         if total is not None and step >= total:
             state = "finished"
-        is_known = total is not None and speed is not None and state != "finished"
+        left = None
+        if total is not None and speed is not None and state != "finished":
+            left = steps_left(self.config, step, total) * ips / speed
         return {
             "state": state,
             "step": step,
@@ -140,7 +143,7 @@ class RunContent:
             "epochs": per_epoch and total and total / per_epoch,
             "images_seen": step * ips,
             "speed": speed,
-            "left": (total - step) * ips / speed if is_known and total and speed else None,
+            "left": left,
         }
 
     def _configuration(self) -> list[dict[str, Any]]:
@@ -171,6 +174,11 @@ class RunContent:
             commands["with the best checkpoint"] = f"{made} --checkpoint best"
         commands["evaluate"] = call.evaluate(folder)
         return [*commands.items()]
+
+
+def _of_their_own(evaluations: Rows) -> Rows:
+    """Return evaluations without what the rows of the training have, too."""
+    return [{name: x for name, x in row.items() if name != "resolution"} for row in evaluations]
 
 
 def _worded(value: Any) -> str:

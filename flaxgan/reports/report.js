@@ -8,7 +8,7 @@ let data = JSON.parse(document.getElementById("data").textContent);
 
 const section = (title, ...content) => h("section", {}, h("h2", {}, title), ...content);
 const fact = (name, value, more) => h("div", {class: "fact"}, h("dt", {}, name), h("dd", {}, value, more && h("small", {}, more)));
-const place = (step, epoch) => `step ${rounded(step)}${epoch ? ` · epoch ${rounded(epoch)}` : ""}`;
+const place = (step, epoch, side) => `step ${rounded(step)}${epoch ? ` · epoch ${rounded(epoch)}` : ""}${side ? ` · ${side} px` : ""}`;
 
 function image(picture, alt) {
   const attributes = {src: picture.src, alt, width: picture.width, height: picture.height};
@@ -59,9 +59,9 @@ function snapshots(run, id) {
     const at = all[i];
     chosen.set(run.name + id, i === last ? undefined : at.step);
     slider.value = i;
-    slider.setAttribute("aria-valuetext", place(at.step, at.epoch));
-    words.textContent = `${place(at.step, at.epoch)} · ${compact(at.images_seen)} pictures seen`;
-    box.replaceChildren(image(at, `What the generator makes at ${place(at.step, at.epoch)}`));
+    slider.setAttribute("aria-valuetext", place(at.step, at.epoch, at.resolution));
+    words.textContent = `${place(at.step, at.epoch, at.resolution)} · ${compact(at.images_seen)} pictures seen`;
+    box.replaceChildren(image(at, `What the generator makes at ${place(at.step, at.epoch, at.resolution)}`));
   };
   const slider = h("input", {type: "range", id: `slider${id}`, min: 0, max: last, value: last, class: "slider",
     "aria-label": "snapshot", oninput: () => show(Number(slider.value))});

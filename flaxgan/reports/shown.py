@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flaxgan.config import Config
+from flaxgan.models.growth import resolution
 from flaxgan.plots import open_png
 from flaxgan.reports.pictures import Encoded, Pictures, cells
 from flaxgan.runs.snapshots import step_of
@@ -87,6 +88,8 @@ class Shown:
             if picture:
                 seen, epoch = step * config.images_per_step, per_epoch and step / per_epoch
                 shown.append({"step": step, "images_seen": seen, "epoch": epoch, **picture})
+                if side := resolution(config, step):
+                    shown[-1]["resolution"] = side
         return shown, len(ordered)
 
     def real(self) -> Encoded | None:

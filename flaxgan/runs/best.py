@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from flaxgan.data import Dataset
 from flaxgan.metrics.judges import Judge, judge_of
+from flaxgan.models.growth import is_full_size, resolution
 from flaxgan.pretrained.extractor import Extractor
 from flaxgan.runs.checkpoint import BEST, Checkpoints
 from flaxgan.runs.folder import Run
@@ -21,6 +22,8 @@ from flaxgan.system.signals import Abandoned, Interrupt
 
 class Selection:
     """Measure states of a run against its training data, and keep the nearest.
+
+    Of a run that grows, one is kept from full size on.
 
     Of several processes the first measures, on its own devices, while the others wait; all of them
     save.
@@ -75,15 +78,19 @@ class Selection:
             with self.interrupt.abandoning():
                 values = self._measured(state, judge)
             images_seen = step * self.config.images_per_step
+            if side := resolution(self.config, step):
+                values["resolution"] = side
             log.append({"step": step, "epoch": epoch, "images_seen": images_seen} | values)
             distances[step] = values[name]
         # Beside the one that is kept, whose row the log may have lost.
-        is_best = all(
+        is_best = is_full_size(self.config, step) and all(
             distances[step] <= self.best.facts(kept).get(name, distances.get(kept, math.inf))
             for kept in self.best.steps()
         )
         if new:
             best = ", the best so far" if is_best else ""
+            if not is_full_size(self.config, step):
+                best = f" (pictures of {side}, enlarged)"
             say(f"epoch {epoch}: {name} {_rounded(distances[step])}{best}", flush=True)
         return is_best
 

@@ -10,6 +10,7 @@ import jax
 from flaxgan.config import Config
 from flaxgan.data import epoch_of
 from flaxgan.methods.updates import Metrics, Sometimes
+from flaxgan.models.growth import resolution, steps_left
 from flaxgan.runs.metrics_log import MetricsLog
 from flaxgan.system.bars import progress_bar
 from flaxgan.system.errors import UserError, say
@@ -141,6 +142,8 @@ class Reporter:
 
         bar = self._bar
         where = f"epoch {epoch}/{epoch_of(bar.total, self.per_epoch)}"
+        if side := resolution(self.config, self.step):
+            where += f"  {side} px"
         losses = "  ".join(
             f"{name} {value:.3f}" for name, value in metrics.items() if name.endswith("loss")
         )
@@ -173,7 +176,9 @@ class Reporter:
             "epoch": step / self.per_epoch,
             "images_seen": step * self.config.images_per_step,
             "speed": speed or None,
-            "left": min(by_deadline, (total - step) / per_second) if per_second else None,
+            "left": min(by_deadline, steps_left(self.config, step, total) / per_second)
+            if per_second
+            else None,
             "next_evaluation": left / per_second if left and per_second else None,
         }
 

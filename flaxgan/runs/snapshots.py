@@ -16,6 +16,7 @@ import numpy as np
 from flaxgan.curves import save_losses
 from flaxgan.data import Dataset, epoch_of
 from flaxgan.methods import to_sample
+from flaxgan.models.growth import resolution
 from flaxgan.plots import grid, save_image, save_side_by_side
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import MetricsLog
@@ -169,6 +170,8 @@ class Gallery:
 
     def _draw_figures(self, generated: np.ndarray, rows: list[dict[str, Any]], step: int) -> None:
         title = f"{self.run.source.name}, epoch {epoch_of(step, self.per_epoch)}, step {step}"
+        if side := resolution(self.run.config, step):
+            title += f", {side} px"
         with self._attempt("real_vs_generated.png"):
             grids = {"real": self.reals, "generated": generated}
             save_side_by_side(
