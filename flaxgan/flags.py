@@ -31,6 +31,7 @@ GROUPS = {  # of --help: the first field of each
     "evaluate_every": "evaluation while it trains",
     "device": "how to compute",
     "distributed": "several processes",
+    "mapping_layers": "networks of --architecture style",
     "architecture": "networks",
     "jitter": "translation",
     "loss": "losses and remedies",

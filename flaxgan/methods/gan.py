@@ -1,8 +1,9 @@
 """The method "gan": a generator and a discriminator, trained against each other by pure functions
 of state and batch.
 
-A batch within a step is a dict: "image" (N, H, W, C) in [-1, 1], "z" (N, latent_dim) and, if
-conditional, "label" int32 (N,). Under pmap it is a device's part of the batch, and the modules'
+A batch within a step is a dict: "image" (N, H, W, C) in [-1, 1], "z" (N, latent_dim), if
+conditional "label" int32 (N,), and for a generator with noise "noise" int32 (N,), a number for each
+picture that decides its noise. Under pmap it is a device's part of the batch, and the modules'
 `axis` is the mapped axis; else it is the whole batch, wherever its parts lie.
 """
 
@@ -19,19 +20,23 @@ from flaxgan.data.pixels import preprocess
 from flaxgan.methods.augment import adapted_probability, augmented
 from flaxgan.methods.gan_state import GANState, check, create_state
 from flaxgan.methods.losses import LOSSES, feature_matching
+from flaxgan.methods.noise import takes_noise
+from flaxgan.methods.path_length import EVERY, followed, path_length_gradients
 from flaxgan.methods.penalties import PENALTIES
 from flaxgan.methods.sampling import generators, inputs, sampler, to_sample
 from flaxgan.methods.updates import (
     Batch,
     Forward,
     Metrics,
+    Sometimes,
     accumulate_gradients,
     forward,
     interleave,
+    lazily,
     update_ema,
 )
 from flaxgan.options import GANOptions as Options
-from flaxgan.rng import TRAINING, Rng, random_key
+from flaxgan.rng import TRAINING, Rng, RowRng, random_key
 
 __all__ = [
     "GANState",
@@ -47,7 +52,8 @@ __all__ = [
 
 
 def _generate(state: GANState, batch: Batch) -> Forward:
-    return forward(state.generator, batch["z"], batch.get("label"))
+    rng = RowRng.of(batch["noise"]) if "noise" in batch else None
+    return forward(state.generator, batch["z"], batch.get("label"), rng)
 
 
 def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng], Array]:
@@ -78,12 +84,24 @@ def discriminator_step(
     are made here.
     """
     d, view = state.discriminator, discriminator_view(state, config)
-    penalties = [(weight, PENALTIES[name]) for name, weight in config.options.penalties.items()]
+    weights, every = config.options.penalties, config.options.r1_every
+    lazy = {"r1": weights.pop("r1")} if every > 1 else {}
+    due = state.step % every == 0
 
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         labels = batch.get("label")
         reals = view(batch["image"], rng.fold(0))
         fakes = view((generated or _generate(state, batch)).outputs, rng.fold(1))
+
+        def penalty(params: Any, weights: dict[str, float]) -> Array:
+            def logits(x: Array) -> Array:
+                return d.replace(params=params).train_mode(x, labels, rng=rng.fold(3))[0]
+
+            terms = (
+                weight * PENALTIES[name](logits, reals, fakes, rng.fold(4))
+                for name, weight in weights.items()
+            )
+            return sum(terms, start=jnp.zeros(()))
 
         def loss_fn(params: Any) -> tuple[Array, tuple[Any, Metrics]]:
             network = d.replace(params=params)
@@ -100,23 +118,23 @@ def discriminator_step(
                 "d_fake_accuracy": fake_correct.mean(),
             }
 
-            def logits(x: Array) -> Array:
-                return network.train_mode(x, labels, rng=rng.fold(3))[0]
-
-            if penalties:
-                total = sum(
-                    w * penalty(logits, reals, fakes, rng.fold(4)) for w, penalty in penalties
-                )
-                metrics["d_penalty"] = total
-                loss += total
+            if weights:
+                metrics["d_penalty"] = penalty(params, weights)
+                loss += metrics["d_penalty"]
             return loss, (batch_stats, metrics)
 
         grads, (batch_stats, metrics) = jax.grad(loss_fn, has_aux=True)(d.params)
+        if lazy:
+            total, more = lazily(due, lambda: jax.value_and_grad(penalty)(d.params, lazy))
+            grads = jax.tree.map(lambda x, y: x + every * y, grads, more)
+            metrics["d_penalty"] = metrics.get("d_penalty", 0) + total
         return grads, batch_stats, metrics
 
     grads, batch_stats, metrics = accumulate_gradients(
         gradients, batch, rng, config.accumulate, d.module.axis
     )
+    if lazy:
+        metrics["d_penalty"] = Sometimes(metrics["d_penalty"], due)
     if state.augment_probability is not None and config.options.augmentations:
         metrics["augment_probability"] = state.augment_probability
         probability = adapted_probability(
@@ -138,6 +156,7 @@ def generator_step(
     it is dead code.
     """
     d, view = state.discriminator, discriminator_view(state, config)
+    due, weight = state.step % EVERY == 0, config.options.path_length
 
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         fakes, batch_stats, pullback = generated or _generate(state, batch)
@@ -162,11 +181,22 @@ def generator_step(
 
         loss, image_grads = jax.value_and_grad(loss_fn)(fakes)
         (grads,) = pullback(image_grads)
-        return grads, batch_stats, {"g_loss": loss}
+        metrics: Metrics = {"g_loss": loss}
+        if weight:
+            more, metrics["g_path_length"] = path_length_gradients(
+                state.generator, batch, state.path_length, due, weight
+            )
+            grads = jax.tree.map(jnp.add, grads, more)
+        return grads, batch_stats, metrics
 
     grads, batch_stats, metrics = accumulate_gradients(
         gradients, batch, rng, config.accumulate, d.module.axis
     )
+    if weight:
+        length = metrics["g_path_length"]
+        metrics["g_path_length"] = Sometimes(length, due)
+        mean = jnp.where(due, followed(state.path_length, length), state.path_length)
+        state = state.replace(path_length=mean)
     return state.replace(generator=state.generator.update(grads, batch_stats)), metrics
 
 
@@ -185,6 +215,8 @@ def train_step(
         "image": preprocess(batch["image"], mirrored),
         "z": rng.fold(0).normal((num, state.generator.module.latent_dim)),
     }
+    if takes_noise(state.generator.module):
+        whole["noise"] = rng.fold(5).integers(0, 2**31 - 1, (num,))
     if config.conditional:
         whole["label"] = batch["label"]
     for i in range(config.options.d_steps):

@@ -13,9 +13,11 @@ from jax import Array, lax
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
+from flaxgan.methods.noise import noise_numbers, takes_noise
 from flaxgan.methods.state import Network, without_optimisers
+from flaxgan.models import ARCHITECTURES
 from flaxgan.models.layers import MOMENTUM
-from flaxgan.rng import CALIBRATING, SAMPLING, random_key
+from flaxgan.rng import CALIBRATING, SAMPLING, RowRng, random_key
 from flaxgan.system.bars import progress_bar
 
 BATCH = 64
@@ -150,9 +152,12 @@ def averaged_generator(
 
 
 @jax.jit
-def generated_images(generator: Network, z: Array, labels: Array | None = None) -> Array:
-    """Generate uint8 (N, H, W, C), with the running statistics."""
-    return to_uint8(generator.eval_mode(z, labels))
+def generated_images(
+    generator: Network, z: Array, labels: Array | None = None, noise: Array | None = None
+) -> Array:
+    """Generate uint8 (N, H, W, C), with the running statistics, and with noise of these numbers."""
+    rng = None if noise is None else RowRng.of(noise)
+    return to_uint8(generator.eval_mode(z, labels, rng))
 
 
 def first_latents(
@@ -165,36 +170,37 @@ def first_latents(
     )[:num]
 
 
-def sample(
+def draw(
     generator: Network,
-    seed: int,
-    num: int,
+    z: np.ndarray,
     labels: np.ndarray | None = None,
-    stream: int = SAMPLING,
+    noise: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Sample the first `num` images of a seed: uint8 (num, H, W, C). Waits for the device.
-
-    They are of these classes (num,) if the run is conditional.
-    """
-    return draw(generator, first_latents(seed, num, generator.module.latent_dim, stream), labels)
-
-
-def draw(generator: Network, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """Draw images of z (N, latent_dim), and of labels (N,) if conditional: uint8 (N, H, W, C).
 
-    Waits for the device.
+    `noise`: their numbers (N,), for a generator that takes_noise; without, there is none. Waits for
+    the device.
     """
-    batches = []
+    return in_batches(functools.partial(generated_images, generator), z, labels, noise)
+
+
+def in_batches(function: Callable[..., Any], *arrays: np.ndarray | None) -> np.ndarray:
+    """Apply a compiled function to rows of arrays, in batches of one size. Waits for the device.
+
+    An array may be None, but the first.
+    """
+    first, batches = arrays[0], []
+    assert first is not None
     for start in progress_bar(
-        range(0, len(z), BATCH), desc="sampling", unit="batch", hidden=len(z) <= BATCH
+        range(0, len(first), BATCH), desc="sampling", unit="batch", hidden=len(first) <= BATCH
     ):
         # Whole batches here, too.
         whole = (
             x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:]))
-            for x in (z, labels)
+            for x in arrays
         )
-        batches.append(np.asarray(generated_images(generator, *whole)))
-    return np.concatenate(batches)[: len(z)]
+        batches.append(np.asarray(function(*whole)))
+    return np.concatenate(batches)[: len(first)]
 
 
 def inputs(
@@ -215,6 +221,8 @@ def inputs(
     of a square grid.
     """
     batch = {"z": first_latents(seed, num, config.options.latent_dim, stream, truncation)}
+    if takes_noise(ARCHITECTURES[config.options.architecture].Generator):
+        batch["noise"] = noise_numbers(seed, np.arange(num), stream)
     if config.num_classes:
         labels = (
             spread_classes(class_counts, num)
@@ -231,7 +239,8 @@ def to_sample(state: Any) -> Any:
     generator = (
         state.generator if state.ema_params is None else state.generator.replace(params=None)
     )
-    return state.replace(generator=generator, discriminator=None, augment_probability=None)
+    left_out = dict.fromkeys(("discriminator", "augment_probability", "path_length"))
+    return state.replace(generator=generator, **left_out)
 
 
 def generators(state: Any, class_counts: dict[str, int]) -> dict[str, Network]:
@@ -244,4 +253,4 @@ def sampler(
 ) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
     """Return what makes images, uint8 (N, H, W, C), of inputs."""
     generator = generators(state, class_counts)["result"]
-    return lambda batch: draw(generator, batch["z"], batch.get("label"))
+    return lambda batch: draw(generator, batch["z"], batch.get("label"), batch.get("noise"))

@@ -11,7 +11,9 @@ from flax import struct
 from jax import Array
 
 from flaxgan.config import Config
-from flaxgan.rng import Rng
+from flaxgan.rng import Rng, RowRng
+
+AnyRng = Rng | RowRng | None
 
 
 class Network(struct.PyTreeNode):
@@ -24,13 +26,13 @@ class Network(struct.PyTreeNode):
     tx: optax.GradientTransformation = struct.field(pytree_node=False)
 
     def train_mode(
-        self, x: Any, labels: Array | None = None, rng: Rng | None = None, **fields: Any
+        self, x: Any, labels: Array | None = None, rng: AnyRng = None, **fields: Any
     ) -> tuple[Any, Any, Any]:
         """Apply with the statistics of this batch.
 
         Returns the output, the updated running statistics, and the features that were sown.
-        `labels` are (N,) if the network is conditional, `rng` is for a discriminator's dropout, and
-        `fields` of the module are changed for this call.
+        `labels` are (N,) if the network is conditional, `rng` is for a discriminator's dropout, or
+        of rows for a generator's noise, and `fields` of the module are changed for this call.
         """
         module = self.module.clone(**fields) if fields else self.module
         options: dict[str, Any] = {} if rng is None else {"rng": rng}
@@ -40,10 +42,15 @@ class Network(struct.PyTreeNode):
         )
         return output, updates.get("batch_stats", {}), updates.get("features")
 
-    def eval_mode(self, x: Array, labels: Array | None = None) -> Array:
-        """Apply with the running statistics."""
-        output: Any = self.module.apply(self._variables, x, labels, train=False)
+    def eval_mode(self, x: Array, labels: Array | None = None, rng: AnyRng = None) -> Array:
+        """Apply with the running statistics; `rng` is for a generator's noise."""
+        options: dict[str, Any] = {} if rng is None else {"rng": rng}
+        output: Any = self.module.apply(self._variables, x, labels, train=False, **options)
         return output
+
+    def call(self, method: str, *inputs: Any) -> Any:
+        """Apply one of the module's methods, as "mapping" of a style generator."""
+        return self.module.apply(self._variables, *inputs, method=method)
 
     @property
     def _variables(self) -> dict[str, Any]:
