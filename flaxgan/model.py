@@ -12,12 +12,13 @@ from flaxgan.config import Config
 from flaxgan.data.array import checked
 from flaxgan.data.derived import grey
 from flaxgan.data.forms import source_channels
+from flaxgan.drawing import drawn
 from flaxgan.formats import safetensors
 from flaxgan.formats.exporting import Export, File
 from flaxgan.formats.folder import fill, formats_of
 from flaxgan.methods import method_of, to_sample, translates
 from flaxgan.methods.filled import translated
-from flaxgan.methods.sampling import between, draw, first_latents, random_classes
+from flaxgan.methods.sampling import random_classes
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
 from flaxgan.request import Label, Request, class_ids
@@ -99,6 +100,8 @@ class Model:
         truncation: float | None = None,
         interpolate: Sequence[int] | None = None,
         frames: int | None = None,
+        mix: Sequence[int] | None = None,
+        mix_at: int | None = None,
     ) -> np.ndarray:
         """Make images: uint8 (N, H, W, C).
 
@@ -107,9 +110,12 @@ class Model:
         `labels`, of a conditional run: a class by name or number; a list of classes, or "all":
         `num` (default 8) images of each, one class after the other, all from the same z; or an
         integer array (num,): the class of each image. Without them, classes are as frequent as in
-        the training data. `truncation`: the largest magnitude of a number in z, at least 0.01: more
-        typical images, and less varied ones. `interpolate`: seeds, from the first image of each to
-        that of the next in `frames` (default 16) steps; num and seed are then left out.
+        the training data. `truncation`: the largest magnitude of a number in z, at least 0.01, or
+        of a style generator how far its styles are from their mean, up to 1: more typical images,
+        and less varied ones. `interpolate`: seeds, from the first image of each to that of the next
+        in `frames` (default 16) steps; num and seed are then left out. `mix`, of a style generator:
+        K images of the seed; returns K * K, of which (i, j) has the styles of i for maps smaller
+        than `mix_at` pixels, and those of j from there on.
 
         Raises UserError for what contradicts itself, or for classes that the run does not have.
         """
@@ -127,23 +133,17 @@ class Model:
             truncation=truncation,
             interpolate=interpolate,
             frames=frames,
+            mix=mix,
+            mix_at=mix_at,
         )
-        seed, latent_dim = seed or 0, self.config.options.latent_dim
-        if interpolate is not None:
-            seed = interpolate[0]
-            z = between([*interpolate], frames or 16, latent_dim, truncation)
-        else:
-            z = first_latents(seed, request.each, latent_dim, truncation=truncation)
-        rows = self._rows(labels, seed, len(z), interpolate is not None)
-        return np.concatenate([draw(self.generators["result"], z, row) for row in rows])
+        return drawn(self.generators["result"], request, partial(self._rows, request))
 
-    def _rows(
-        self, labels: Label | Sequence[Label] | np.ndarray | None, seed: int, each: int, one: bool
-    ) -> list[np.ndarray | None]:
+    def _rows(self, request: Request, each: int) -> list[np.ndarray | None]:
         """Return the labels (each,) of the images of one set of z, and of each further one.
 
-        If `one`, the images of a set share a class.
+        The images of an interpolation share a class.
         """
+        labels, one = request.labels, request.interpolate is not None
         if isinstance(labels, np.ndarray):
             if labels.shape != (each,):
                 raise UserError(
@@ -155,8 +155,8 @@ class Model:
             return [np.full(each, id, np.int32) for id in self.class_ids(labels)]
         if not self.config.num_classes:
             return [None]
-        drawn = random_classes(self.run.class_counts, seed, 1 if one else each)
-        return [np.resize(drawn, each)]
+        counts, seed = self.run.class_counts, request.first_seed
+        return [np.resize(random_classes(counts, seed, 1 if one else each), each)]
 
     @explaining_out_of_memory()
     def translate(self, images: np.ndarray, *, backwards: bool = False) -> np.ndarray:

@@ -47,6 +47,13 @@ KINDS = {
     "dense, classes, attention": {"architecture": "dense", "num_classes": 3, "attention": 8},
     "resnet": {"architecture": "resnet"},
     "resnet, classes, grey": {"architecture": "resnet", "num_classes": 3, "channels": 1},
+    "style": {"architecture": "style"},
+    "style, classes, grey, not square": {
+        "architecture": "style",
+        "num_classes": 3,
+        "channels": 1,
+        "image_size": (16, 40),
+    },
     "pix2pix": {"method": "pix2pix", "source": "edges"},
     "pix2pix, resnet": {"method": "pix2pix", "source": "edges", "generator": "resnet", "blocks": 1},
     "cyclegan": {"method": "cyclegan", "target": "x", "blocks": 1},

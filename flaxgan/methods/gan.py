@@ -88,7 +88,7 @@ def discriminator_step(
     lazy = {"r1": weights.pop("r1")} if every > 1 else {}
     due = state.step % every == 0
 
-    def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
+    def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, dict[str, Array]]:
         labels = batch.get("label")
         reals = view(batch["image"], rng.fold(0))
         fakes = view((generated or _generate(state, batch)).outputs, rng.fold(1))
@@ -103,7 +103,7 @@ def discriminator_step(
             )
             return sum(terms, start=jnp.zeros(()))
 
-        def loss_fn(params: Any) -> tuple[Array, tuple[Any, Metrics]]:
+        def loss_fn(params: Any) -> tuple[Array, tuple[Any, dict[str, Array]]]:
             network = d.replace(params=params)
             both_labels = None if labels is None else interleave(labels, labels)
             both_logits, batch_stats, _ = network.train_mode(
@@ -112,7 +112,7 @@ def discriminator_step(
             judged = both_logits[::2], both_logits[1::2], 1 - config.options.label_smoothing
             loss = LOSSES[config.options.loss].discriminator(*judged)
             real_correct, fake_correct = LOSSES[config.options.loss].correct(*judged)
-            metrics: Metrics = {
+            metrics = {
                 "d_loss": loss,
                 "d_real_accuracy": real_correct.mean(),
                 "d_fake_accuracy": fake_correct.mean(),

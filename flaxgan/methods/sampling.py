@@ -13,14 +13,13 @@ from jax import Array, lax
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
+from flaxgan.methods.batches import BATCH, in_batches
 from flaxgan.methods.noise import noise_numbers, takes_noise
 from flaxgan.methods.state import Network, without_optimisers
 from flaxgan.models import ARCHITECTURES
 from flaxgan.models.layers import MOMENTUM
 from flaxgan.rng import CALIBRATING, SAMPLING, RowRng, random_key
-from flaxgan.system.bars import progress_bar
 
-BATCH = 64
 CALIBRATION_BATCHES = 16
 NOT_A_ROW = 2**32 - 1
 
@@ -182,25 +181,6 @@ def draw(
     the device.
     """
     return in_batches(functools.partial(generated_images, generator), z, labels, noise)
-
-
-def in_batches(function: Callable[..., Any], *arrays: np.ndarray | None) -> np.ndarray:
-    """Apply a compiled function to rows of arrays, in batches of one size. Waits for the device.
-
-    An array may be None, but the first.
-    """
-    first, batches = arrays[0], []
-    assert first is not None
-    for start in progress_bar(
-        range(0, len(first), BATCH), desc="sampling", unit="batch", hidden=len(first) <= BATCH
-    ):
-        # Whole batches here, too.
-        whole = (
-            x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:]))
-            for x in arrays
-        )
-        batches.append(np.asarray(function(*whole)))
-    return np.concatenate(batches)[: len(first)]
 
 
 def inputs(
