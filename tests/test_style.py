@@ -26,7 +26,7 @@ from flaxgan.methods.styles import draw_between, draw_mixed, truncated
 from flaxgan.methods.updates import Sometimes
 from flaxgan.models.style import style_sides
 from flaxgan.models.style_layers import ModulatedConv, with_deviation
-from flaxgan.rng import Rng
+from flaxgan.rng import Rng, RowRng
 from flaxgan.sample import main as sample_main
 from flaxgan.system.errors import UserError
 from flaxgan.trainer import Trainer
@@ -167,14 +167,14 @@ def test_interpolation_is_straight_in_w_and_ends_at_the_seeds(generator):
     np.testing.assert_allclose(images[::4].astype(int), ends.astype(int), atol=1)
     w = generator.call("mapping", z)
     middle = jnp.repeat((w[0] + w[1])[None, None] / 2, 6, 1)
-    maps = generator.call("noise_maps", flaxgan.rng.RowRng.of(noise[:1]))
+    maps = generator.call("noise_maps", RowRng.of(noise[:1]))
     want = np.asarray(generator.call("synthesis", middle, maps))[0]
     np.testing.assert_allclose(images[2], (want + 1) * 127.5, atol=1.01)
 
 
 def test_styles_are_mixed_in_training_alone(generator):
     z, noise = rows_of(8)
-    rng = flaxgan.rng.RowRng.of(noise)
+    rng = RowRng.of(noise)
 
     def made(mixing, mode):
         network = generator.replace(module=generator.module.clone(mixing=mixing))
@@ -246,7 +246,7 @@ def test_the_mean_of_lazy_r1_is_that_of_the_eager_one(architecture):
 def test_path_lengths_are_those_of_the_jacobian(generator):
     z, noise = rows_of(2)
     got = jax.jit(lambda z: path_lengths(generator, {"z": z, "noise": noise}))(z)
-    rng = flaxgan.rng.RowRng.of(noise)
+    rng = RowRng.of(noise)
     w = generator.call("mapping", z)
     maps = generator.call("noise_maps", rng)
     y = rng.fold(7).normal((16, 16, 3)) / 16
