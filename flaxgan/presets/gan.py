@@ -27,7 +27,7 @@ def auto(choices: Choices, facts: Facts) -> None:
     """Choose what a run does by the data, the device and the time."""
     pick = choices.pick
     size = pick("image_size", *_image_size(facts))
-    width = pick("features", 32 if facts.on_cpu else 64, "a narrow generator suffices")
+    width = pick("features", *_features(choices, facts))
     if choices.all_free("features") and choices["architecture"] == "dcgan":
         pick("d_features", 2 * width, "the judge needs width")
     batch = pick("batch_size", *_batch_size(choices, facts))
@@ -99,6 +99,12 @@ def _image_size(facts: Facts) -> Choice:
         return image_size(facts, *((32, "time is short") if short else (64, "a CPU's size")))
     many = facts.num_images >= 1000
     return image_size(facts, *((128, "pictures are many") if many else (64, "pictures are few")))
+
+
+def _features(choices: Choices, facts: Facts) -> Choice:
+    if facts.on_cpu and choices["architecture"] == "style":
+        return Choice(16, "its steps take long")
+    return Choice(32 if facts.on_cpu else 64, "a narrow generator suffices")
 
 
 def _batch_size(choices: Choices, facts: Facts) -> Choice:
