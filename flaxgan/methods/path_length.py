@@ -25,7 +25,7 @@ def path_lengths(generator: Network, batch: Batch) -> Array:
 
     def moved(ws: Array) -> Array:
         images = generator.call("synthesis", ws, noise)
-        direction = rng.fold(count + 1).normal(images.shape[1:])
+        direction = rng.fold(2).normal(images.shape[1:])
         return (images * direction).sum() / math.sqrt(math.prod(images.shape[1:3]))
 
     by_styles = jax.grad(moved)(jnp.repeat(w[:, None], count, 1))

@@ -8,6 +8,7 @@ the paper's wider blur.
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -155,12 +156,12 @@ class Generator(GeneratorNetwork):
 
     def noise_maps(self, rng: RowRng) -> list[Array]:
         """Draw the noise of all convolutions: N(0, 1), (N, h, w, 1) each."""
-        sides, (height, width) = style_sides(self.image_size)[:-1], self.image_size
-        scales = [min(self.image_size) // side for side in sides]
-        return [
-            rng.fold(i).normal((height // scale, width // scale, 1))
-            for i, scale in enumerate(scales)
-        ]
+        sides, shorter = style_sides(self.image_size)[:-1], min(self.image_size)
+        shapes = [tuple(s * side // shorter for s in self.image_size) for side in sides]
+        ends = [*itertools.accumulate(map(math.prod, shapes))]
+        drawn = rng.normal((ends[-1],))  # all at once: a draw each would take long to compile
+        maps = jnp.split(drawn, ends[:-1], 1)
+        return [x.reshape(-1, *shape, 1) for x, shape in zip(maps, shapes, strict=True)]
 
     def __call__(
         self, z: Array, labels: Array | None = None, *, train: bool, rng: RowRng | None = None
@@ -172,7 +173,7 @@ class Generator(GeneratorNetwork):
                 mean = average(w.mean(0), self.axis)
                 self.w_mean.value = MOMENTUM * self.w_mean.value + (1 - MOMENTUM) * mean
             if rng is not None and self.mixing:
-                styles = self._mixed(w, labels, rng.fold(len(styles)))
+                styles = self._mixed(w, labels, rng.fold(1))
         else:
             styles = [self.truncated(w)] * self.num_styles
         return self.synthesis_network(styles, None if rng is None else self.noise_maps(rng))
@@ -180,8 +181,8 @@ class Generator(GeneratorNetwork):
     def _mixed(self, w: Array, labels: Array | None, rng: RowRng) -> list[Array]:
         """Return the styles w of pictures, of some from a random one on those of another z."""
         other = self.mapping(rng.fold(0).normal((self.latent_dim,)), labels)
-        mixes = rng.fold(1).uniform((1,)) < self.mixing
-        first = 1 + jnp.floor(rng.fold(2).uniform((1,)) * (self.num_styles - 1))
+        mixes, first = jnp.split(rng.fold(1).uniform((2,)), 2, 1)
+        mixes, first = mixes < self.mixing, 1 + jnp.floor(first * (self.num_styles - 1))
         return [jnp.where(mixes & (first <= i), other, w) for i in range(self.num_styles)]
 
 
