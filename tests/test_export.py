@@ -48,6 +48,7 @@ KINDS = {
     "resnet": {"architecture": "resnet"},
     "resnet, classes, grey": {"architecture": "resnet", "num_classes": 3, "channels": 1},
     "style": {"architecture": "style"},
+    "style, adain": {"architecture": "style", "adain": True},
     "style, classes, grey, not square": {
         "architecture": "style",
         "num_classes": 3,

@@ -18,6 +18,7 @@ from flaxgan.convolutions.resampled import conv_up
 from flaxgan.data import Dataset
 from flaxgan.data.pixels import preprocess
 from flaxgan.methods import gan as steps
+from flaxgan.methods import state_shape
 from flaxgan.methods.gan import create_state
 from flaxgan.methods.noise import noise_numbers
 from flaxgan.methods.path_length import path_lengths
@@ -112,6 +113,20 @@ def test_layers_are_equally_strong_at_first_and_pictures_are_not_all_alike():
         names = [key.key for key in path]
         if names[-1] == "kernel":
             assert leaf.std() == pytest.approx(100 if "mapping_network" in names else 1, rel=0.2)
+
+
+def test_adain_normalises_each_map():
+    rng = np.random.default_rng(0)
+    x, w = (rng.standard_normal(shape).astype("f") for shape in ((2, 8, 8, 5), (2, 6)))
+    layer = ModulatedConv(4, adain=True)
+    y = layer.apply(layer.init(jax.random.key(0), x, w), x + 3 * w[0, 0], w)
+    np.testing.assert_allclose(y.mean((1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(y.std((1, 2)), 1, atol=1e-3)
+    plain, adain = (
+        state.generator.module.adain
+        for state in (state_shape(CONFIG), state_shape(CONFIG.replace(adain=True)))
+    )
+    assert (plain, adain) == (False, True)
 
 
 def test_one_style_for_each_map_the_coarse_first():

@@ -49,7 +49,11 @@ def style_sides(image_size: tuple[int, int]) -> list[int]:
 
 def generator_fields(options: Any) -> dict[str, Any]:
     """Return the fields of a Generator that the options of a run decide."""
-    return {"layers": options.mapping_layers or 8, "mixing": options.mixing_share}
+    return {
+        "layers": options.mapping_layers or 8,
+        "mixing": options.mixing_share,
+        "adain": bool(options.adain),
+    }
 
 
 class Mapping(GeneratorNetwork):
@@ -79,6 +83,8 @@ class Synthesis(GeneratorNetwork):
     `noise` has a map (N, h, w, 1) for each convolution.
     """
 
+    adain: bool = False
+
     @nn.compact
     def __call__(self, styles: Sequence[Array], noise: Sequence[Array] | None = None) -> Array:
         height, width = base_size(self.image_size)
@@ -90,6 +96,7 @@ class Synthesis(GeneratorNetwork):
                 features,
                 self.dtype,
                 convolution=conv_up if up else conv_stride1,
+                adain=self.adain,
                 name=f"conv_{number}",
             )
             return activated(layer(x, styles[number], maps[number]))
@@ -119,6 +126,7 @@ class Generator(GeneratorNetwork):
     """
 
     layers: int = 8  # of the mapping network
+    adain: bool = False  # maps are normalised, not weights demodulated
     mixing: float = 0.9  # share of pictures in training whose finer styles are those of another z
     truncation: float = 1.0  # w come so much nearer to their mean, but in training
 
@@ -128,7 +136,7 @@ class Generator(GeneratorNetwork):
         names = {field.name for field in dataclasses.fields(GeneratorNetwork)} - {"parent", "name"}
         shared = {name: getattr(self, name) for name in names}
         self.mapping_network = Mapping(**shared, layers=self.layers)
-        self.synthesis_network = Synthesis(**shared)
+        self.synthesis_network = Synthesis(**shared, adain=self.adain)
         self.w_mean = self.variable("batch_stats", "w_mean", jnp.zeros, (_width(self),))
 
     @property

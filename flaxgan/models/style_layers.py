@@ -13,6 +13,7 @@ from jax.nn.initializers import Initializer
 
 from flaxgan.convolutions import conv_stride1
 from flaxgan.models.layers import Kernel
+from flaxgan.models.translator import instance_norm
 from flaxgan.rng import average
 
 SLOPE, GAIN = 0.2, math.sqrt(2)  # of leaky ReLU, and what keeps the variance after it
@@ -85,6 +86,7 @@ class ModulatedConv(Equalised):
     size: int = 3
     convolution: Callable[[Array, Array], Array] = conv_stride1
     demodulated: bool = True
+    adain: bool = False  # instead, each map is normalised by itself, as in StyleGAN1
 
     @nn.compact
     def __call__(self, x: Array, w: Array, noise: Array | None = None) -> Array:
@@ -94,7 +96,7 @@ class ModulatedConv(Equalised):
         y = self.convolution(_scaled(x.astype(self.dtype), styles), kernel)
         if not self.demodulated:
             return y + self.bias(4)
-        y = _scaled(y, demodulation(kernel, styles))
+        y = instance_norm(y) if self.adain else _scaled(y, demodulation(kernel, styles))
         strength = self.param("noise_strength", nn.initializers.zeros, ())
         if noise is not None:
             y = y + (strength * noise).astype(self.dtype)

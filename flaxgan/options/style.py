@@ -19,6 +19,12 @@ class StyleOptions:
         fixed=True,
         rule=Rule(lambda value: 2 <= value <= 8, "must lie in [2, 8]"),
     )
+    adain: bool | None = option(
+        None,
+        "normalise maps as StyleGAN does, instead of demodulating weights as StyleGAN2 (default:"
+        " off)",
+        fixed=True,
+    )
     style_mixing: float | None = option(
         None,
         "share of pictures whose finer styles are another z's, in training (default: 0.9)",
