@@ -7,10 +7,13 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from benchmarks.pytorch_architectures import NETWORKS
+from benchmarks.pytorch_architectures import NETWORKS as CONVOLUTIONAL
+from benchmarks.pytorch_style import StyleDiscriminator, StyleGenerator
 from flaxgan.config import Config
 from flaxgan.methods.state import Network
 from flaxgan.models.sizes import base_size, stage_widths
+
+NETWORKS = CONVOLUTIONAL | {"style": (StyleGenerator, StyleDiscriminator)}
 
 
 def _tensor(array: Any, *axes: int) -> torch.Tensor:
@@ -107,6 +110,7 @@ class TorchTrainer:
     ):
         torch.backends.cudnn.benchmark = True
         self.latent_dim, self.compiled = config.options.latent_dim, bool(compile)
+        self.r1, self.r1_every, self.done = config.options.r1, config.options.r1_every, 0
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.autocast = torch.autocast(self.device, torch.bfloat16, enabled=bfloat16)
@@ -147,6 +151,8 @@ class TorchTrainer:
                 .sub(1)
                 .contiguous(memory_format=self.memory_format)
             )
+            penalised = self.r1 and self.done % self.r1_every == 0
+            real.requires_grad_(bool(penalised))
             fake = self.generator(z)
             real_logits, fake_logits = (
                 self.discriminator(real).float(),
@@ -154,7 +160,13 @@ class TorchTrainer:
             )
             d_loss = softplus(-real_logits).mean() + softplus(fake_logits).mean()
         d_optimiser.zero_grad(set_to_none=True)
-        d_loss.backward()
+        whole = d_loss
+        if penalised:
+            (slopes,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
+            penalty = 0.5 * slopes.square().sum((1, 2, 3)).mean()
+            whole = d_loss + self.r1 * self.r1_every * penalty
+        whole.backward()
+        self.done += 1
         d_optimiser.step()
         self.discriminator.requires_grad_(False)  # the generator's step needs no gradient of them
         with self.autocast:

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 import torch
 
-from benchmarks.pytorch_dcgan import TorchTrainer
+from benchmarks.pytorch_dcgan import NETWORKS, TorchTrainer
 from benchmarks.timing import (
     ROUNDS,
     alternate,
@@ -148,7 +148,8 @@ def main() -> None:
     parser.add_argument(
         "--batch-sizes", type=int, nargs="+", help="(default: 64 128, and 512 on a GPU)"
     )
-    parser.add_argument("--architecture", default="dcgan", choices=("dcgan", "dense", "resnet"))
+    parser.add_argument("--architecture", default="dcgan", choices=("dcgan", *NETWORKS))
+    parser.add_argument("--r1", type=float, default=0.0, help="with style: R1 in each step")
     parser.add_argument("--features", type=int, default=64)
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
@@ -175,6 +176,8 @@ def main() -> None:
         flip=False,
         features=args.features,
         architecture=args.architecture,
+        r1=args.r1,
+        **({"style_mixing": 0.0} if args.architecture == "style" else {}),
     )
     flaxgan, pytorch = first_losses(config, random_images(config))
     print(

@@ -32,6 +32,7 @@ GROUPS = {  # of --help: the first field of each
     "device": "how to compute",
     "distributed": "several processes",
     "condition": "what pictures can be asked for by",
+    "mapping_layers": "networks of --architecture style",
     "architecture": "networks",
     "jitter": "translation",
     "loss": "losses and remedies",

@@ -12,12 +12,12 @@ from flaxgan.config import Config
 from flaxgan.data.array import checked
 from flaxgan.data.derived import grey
 from flaxgan.data.forms import source_channels
+from flaxgan.drawing import drawn
 from flaxgan.formats import safetensors
 from flaxgan.formats.exporting import Export, File
 from flaxgan.formats.folder import fill, formats_of
 from flaxgan.methods import method_of, to_sample, translates
 from flaxgan.methods.filled import translated
-from flaxgan.methods.sampling import draw
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
 from flaxgan.models.growth import require_grown
@@ -97,6 +97,8 @@ class Model:
         interpolate: Sequence[int] | None = None,
         frames: int | None = None,
         prompt: str | Sequence[str] | None = None,
+        mix: Sequence[int] | None = None,
+        mix_at: int | None = None,
     ) -> np.ndarray:
         """Make images: uint8 (N, H, W, C).
 
@@ -107,9 +109,12 @@ class Model:
         integer array (num,): the class of each image. Without them, classes are as frequent as in
         the training data. `prompt`, of a run that learnt words: what is to be seen, or a list of
         such texts, `num` (default 8) images of each. `truncation`: the largest magnitude of a
-        number in z, at least 0.01: more typical images, and less varied ones. `interpolate`:
-        seeds, from the first image of each to that of the next in `frames` (default 16) steps; num
-        and seed are then left out. Of one seed and several prompts: from prompt to prompt.
+        number in z, at least 0.01, or of a style generator how far its styles are from their mean,
+        up to 1: more typical images, and less varied ones. `interpolate`: seeds, from the first
+        image of each to that of the next in `frames` (default 16) steps; num and seed are then left
+        out. Of one seed and several prompts: from prompt to prompt. `mix`, of a style generator:
+        K images of the seed; returns K * K, of which (i, j) has the styles of i for maps smaller
+        than `mix_at` pixels, and those of j from there on.
 
         Raises UserError for what contradicts itself, or for classes that the run does not have.
         """
@@ -129,10 +134,10 @@ class Model:
             truncation=truncation,
             interpolate=interpolate,
             frames=frames,
+            mix=mix,
+            mix_at=mix_at,
         )
-        z = asked.latents(request, self.config.options.latent_dim)
-        rows = asked.rows(self.run, request, len(z))
-        return np.concatenate([draw(self.generators["result"], z, row) for row in rows])
+        return drawn(self.generators["result"], request, partial(asked.rows, self.run, request))
 
     @explaining_out_of_memory()
     def translate(self, images: np.ndarray, *, backwards: bool = False) -> np.ndarray:

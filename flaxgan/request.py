@@ -11,6 +11,7 @@ from flaxgan.system.errors import UserError
 from flaxgan.system.files import composed
 
 Label = str | int
+FRAMES = 16  # of an interpolation from a seed to the next, unless told
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,8 +25,11 @@ class Request:
     truncation: float | None = None
     interpolate: Sequence[int] | None = None
     frames: int | None = None
+    mix: Sequence[int] | None = None
+    mix_at: int | None = None
 
     def __post_init__(self) -> None:
+        self._check_mix()
         if self.prompts and self.labels is not None:
             raise UserError("--prompt and --class both say what is shown; leave one of them out")
         if self.interpolate is not None:
@@ -55,6 +59,29 @@ class Request:
         ):
             raise UserError("a seed is a whole number from 0 up, below 2**32")
 
+    def _check_mix(self) -> None:
+        """Raise UserError for mixtures that contradict the rest, or themselves."""
+        if self.mix is None:
+            if self.mix_at is not None:
+                raise UserError("--mix-at is for --mix PICTURE,PICTURE,...; leave it out")
+            return
+        if self.mix_at is None or not 0 <= self.mix_at < 2**32:
+            raise UserError(
+                "--mix takes --mix-at too: the side in pixels from which on the finer styles are"
+                " the other picture's, as 16"
+            )
+        if self.num is not None or self.interpolate is not None:
+            raise UserError("--mix names its own pictures; leave --num and --interpolate out")
+        if len({*self.mix}) < max(2, len(self.mix)) or not all(0 <= i < 2**20 for i in self.mix):
+            raise UserError(
+                "--mix takes two or more pictures of --seed, counted from 0, each once, as 3,7"
+            )
+
+    @property
+    def first_seed(self) -> int:
+        """Return the seed, or the first one of an interpolation."""
+        return self.interpolate[0] if self.interpolate is not None else self.seed or 0
+
     @property
     def through_prompts(self) -> bool:
         """Tell whether images go from prompt to prompt, with the z of one seed."""
@@ -63,9 +90,11 @@ class Request:
     @property
     def each(self) -> int:
         """Return how many images there are of each class that is asked for, or in all."""
+        if self.mix is not None:
+            return len(self.mix) ** 2
         if self.interpolate is not None:
             ends = self.prompts if self.through_prompts else self.interpolate
-            return (len(ends) - 1) * (self.frames or 16) + 1
+            return (len(ends) - 1) * (self.frames or FRAMES) + 1
         is_whole = self.labels is None or isinstance(self.labels, int)
         return self.num or (64 if is_whole and not self.prompts else 8)
 

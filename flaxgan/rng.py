@@ -59,6 +59,32 @@ class Rng(struct.PyTreeNode):
         return lax.dynamic_slice_in_dim(whole, lax.axis_index(self.axis) * rows, rows)
 
 
+class RowRng(struct.PyTreeNode):
+    """Random numbers of which each row depends on a number of its own, whatever rows are beside it.
+
+    So what is drawn for a picture is the same in any batch, on any devices.
+    """
+
+    keys: Array  # of each row: (N,)
+
+    @classmethod
+    def of(cls, numbers: Array) -> "RowRng":
+        """Return the generator of rows with these numbers, int32 (N,)."""
+        return cls(jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), numbers))
+
+    def fold(self, number: int) -> "RowRng":
+        """Return another generator, for what `number` stands for."""
+        return type(self)(jax.vmap(jax.random.fold_in, (0, None))(self.keys, number))
+
+    def uniform(self, shape: tuple[int, ...]) -> Array:
+        """Draw float32 (N, *shape) from [0, 1)."""
+        return jax.vmap(lambda key: jax.random.uniform(key, shape))(self.keys)
+
+    def normal(self, shape: tuple[int, ...]) -> Array:
+        """Draw float32 (N, *shape) from N(0, 1)."""
+        return jax.vmap(lambda key: jax.random.normal(key, shape))(self.keys)
+
+
 def average(tree: Tree, axis: str | None) -> Tree:
     """Average gradients, statistics or metrics over the devices of pmap's axis.
 

@@ -12,6 +12,8 @@ from flaxgan.registry import load_plugin
 from flaxgan.request import Request
 from flaxgan.system.errors import UserError, exit_on_user_error, visible
 
+ASKED = ("num", "seed", "labels", "truncation", "interpolate", "frames", "mix", "mix_at")
+
 
 def _parser() -> Parser:
     parser = Parser(
@@ -52,8 +54,8 @@ def _parser() -> Parser:
         type=float,
         metavar="FLOAT",
         help=(
-            "largest magnitude in z (with --interpolate: of each seed), as 1: more typical, less"
-            " varied (default: none)"
+            "largest magnitude in z (with --interpolate: of each seed), as 1, or of a style run how"
+            " far from the mean styles are, as 0.7: more typical, less varied (default: none)"
         ),
     )
     add(
@@ -70,6 +72,18 @@ def _parser() -> Parser:
         type=whole_number(1),
         metavar="INT",
         help="pictures from each seed to the next (default: 16)",
+    )
+    add(
+        "--mix",
+        type=seeds,
+        metavar="PICTURES",
+        help="of a style run: a table of mixtures of these pictures of --seed, from 0, as in 3,7",
+    )
+    add(
+        "--mix-at",
+        type=whole_number(0),
+        metavar="INT",
+        help="of --mix: side in pixels from which on styles are those of the column's picture",
     )
     add(
         "--output",
@@ -102,13 +116,7 @@ def _sample(args: argparse.Namespace) -> None:
 
     Raises UserError, before anything is sampled, if that can't be.
     """
-    request = Request(
-        **{
-            name: getattr(args, name)
-            for name in ("num", "seed", "labels", "truncation", "interpolate", "frames")
-        },
-        prompts=args.prompts or (),
-    )
+    request = Request(**{name: getattr(args, name) for name in ASKED}, prompts=args.prompts or ())
     scale = args.scale or 1
 
     from flaxgan.data.reading import printable
@@ -124,32 +132,29 @@ def _sample(args: argparse.Namespace) -> None:
         [] if args.labels is None else model.class_ids(split_names(args.labels, model.class_names))
     )
     each = request.each
-    columns = each if ids or request.prompts or args.interpolate else None
+    named = ids or request.prompts or args.interpolate
+    columns = len(args.mix) if args.mix else each if named else None
     rows = max(1, len(ids), request.prompt_rows)
     output.require_fit(each * rows, model.config.image_size, columns)
     require_apart(args.output, args.run_dir, model.config)
     output.require_writable()
 
-    images = model.sample(
-        args.num,
-        args.seed,
-        ids or None,
-        args.truncation,
-        args.interpolate,
-        args.frames,
-        args.prompts,
-    )
+    asked = {name: getattr(args, name) for name in ASKED} | {"labels": ids or None}
+    images = model.sample(**asked, prompt=args.prompts)
     names = [model.class_names[id] for id in ids] + (
         [" → ".join(request.prompts)] if request.through_prompts else [*request.prompts]
     )
-    output.write(images, columns, names)
+    mixed = [str(picture) for picture in args.mix or ()]
+    output.write(images, columns, mixed or names, mixed)
     pictures = f"picture{'s' if len(images) > 1 else ''} of {typed(model.config.image_size)}"
     larger = f", {scale} times as large," if scale > 1 else ""
     print(visible(f"{len(images)} {pictures}{larger} in {args.output}"))
     if not is_full_size(model.config, model.step):
         side = resolution(model.config, model.step)
         print(f"the run still grows: step {model.step} makes pictures of {side}, here enlarged")
-    if ids:
+    if mixed:
+        print("rows give the coarse styles, columns the finer ones: by the numbers of pictures")
+    elif ids:
         print(visible(f"classes, a row each: {', '.join(map(printable, names))}"))
 
 

@@ -47,6 +47,14 @@ KINDS = {
     "dense, classes, attention": {"architecture": "dense", "num_classes": 3, "attention": 8},
     "resnet": {"architecture": "resnet"},
     "resnet, classes, grey": {"architecture": "resnet", "num_classes": 3, "channels": 1},
+    "style": {"architecture": "style"},
+    "style, adain": {"architecture": "style", "adain": True},
+    "style, classes, grey, not square": {
+        "architecture": "style",
+        "num_classes": 3,
+        "channels": 1,
+        "image_size": (16, 40),
+    },
     "pix2pix": {"method": "pix2pix", "source": "edges"},
     "pix2pix, resnet": {"method": "pix2pix", "source": "edges", "generator": "resnet", "blocks": 1},
     "cyclegan": {"method": "cyclegan", "target": "x", "blocks": 1},
@@ -73,13 +81,15 @@ def untrained(fields):
     """The configuration and the generators of a run, with weights and statistics at random."""
     config = Config.make(**({"image_size": 16, "channels": 3, "features": 4, "ema": 0} | fields))
     rng = np.random.default_rng(0)
+    # equalised weights are divided by the root of their inputs when they are used
+    size = 1.5 if getattr(config.options, "architecture", "") == "style" else 0.3
 
     def drawn(tree, *between):
         return jax.tree.map(lambda x: rng.uniform(*between, x.shape).astype("f"), tree)
 
     networks = {
         name: network.replace(
-            params=drawn(network.params, -0.3, 0.3),
+            params=drawn(network.params, -size, size),
             batch_stats=drawn(network.batch_stats, 0.1, 1),
         )
         for name, network in generator_shapes(config).items()

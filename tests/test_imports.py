@@ -19,7 +19,7 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"data", "models"},
     {"methods", "presets", "plots", "request"},
     {"curves"},
-    {"outputs", "inputs", "trainer", "diagnosis", "tables"},
+    {"outputs", "inputs", "trainer", "diagnosis", "tables", "drawing"},
     {"film", "metrics"},
     {"runs"},
     {"reports", "resolve", "recipes", "flags"},

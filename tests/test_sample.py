@@ -190,7 +190,7 @@ def test_out_of_memory_is_one_line(run_dir, tmp_path, sample_refused, monkeypatc
             "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes."
         )
 
-    monkeypatch.setattr("flaxgan.model.draw", exhausted)
+    monkeypatch.setattr("flaxgan.drawing.draw", exhausted)
     assert "out of memory; wait until" in sample_refused(run_dir, "--output", tmp_path / "a.png")
 
 

@@ -13,6 +13,7 @@ from flaxgan.methods import gan as steps
 from flaxgan.methods import state_shape
 from flaxgan.methods.augment import adapted_probability
 from flaxgan.methods.gan import create_state, train_step
+from flaxgan.methods.gan_batch import discriminator_view
 from flaxgan.methods.losses import LOSSES, feature_matching
 from flaxgan.methods.sampling import averaged_generator
 from flaxgan.methods.updates import update_ema
@@ -538,7 +539,7 @@ def test_instance_noise_falls_to_nothing(state):
     config = CONFIG.replace(instance_noise=0.4, instance_noise_images=80)
     grey, levels = jnp.zeros((64, 16, 16, 3)), []
     for step in (0, 5, 10, 20, 2**31 // config.batch_size + 1):
-        as_seen = steps.discriminator_view(state.replace(step=jnp.int32(step)), config)
+        as_seen = discriminator_view(state.replace(step=jnp.int32(step)), config)
         levels.append(float(as_seen(grey, RNG).std()))
     np.testing.assert_allclose(levels, [0.4, 0.2, 0, 0, 0], rtol=0.02)
 
@@ -740,7 +741,7 @@ def test_the_half_life_is_in_pictures_whatever_the_d_steps():
 
 def test_instance_noise_counts_all_pictures():
     config, state, _ = made(instance_noise=0.4, instance_noise_images=160, d_steps=2)
-    seen = steps.discriminator_view(state.replace(step=jnp.int32(5)), config)
+    seen = discriminator_view(state.replace(step=jnp.int32(5)), config)
     np.testing.assert_allclose(seen(jnp.zeros((64, 16, 16, 3)), RNG).std(), 0.2, rtol=0.03)
 
 

@@ -1,14 +1,9 @@
 """The method "gan": a generator and a discriminator, trained against each other by pure functions
 of state and batch.
 
-A batch within a step is a dict: "image" (N, H, W, C) in [-1, 1], "z" (N, latent_dim) and, if
-conditional, "label" int32 (N,) or "text" float32 (N, D), and "other", another picture's text. Under
-pmap it is a device's part of the batch, and the modules' `axis` is the mapped axis; else it is the
-whole batch, wherever its parts lie.
+What a batch within a step holds: see gan_batch.py.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -16,22 +11,23 @@ import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.config import Config
-from flaxgan.data.pixels import preprocess
-from flaxgan.methods.augment import adapted_probability, augmented
+from flaxgan.methods.augment import adapted_probability
+from flaxgan.methods.gan_batch import discriminator_view, generate, prepared
 from flaxgan.methods.gan_state import GANState, check, create_state
-from flaxgan.methods.growing import begun, ended, reduced
+from flaxgan.methods.growing import begun, ended
 from flaxgan.methods.losses import LOSSES, feature_matching, matching_loss
+from flaxgan.methods.path_length import EVERY, followed, path_length_gradients
 from flaxgan.methods.penalties import PENALTIES, matching_penalty
 from flaxgan.methods.sampling import generators, inputs, sampler, to_sample
 from flaxgan.methods.updates import (
     Batch,
     Forward,
     Metrics,
+    Sometimes,
     accumulate_gradients,
     condition_of,
-    forward,
     interleave,
-    others,
+    lazily,
     update_ema,
 )
 from flaxgan.models.growth import growth_of
@@ -52,28 +48,6 @@ __all__ = [
 ]
 
 
-def _generate(state: GANState, batch: Batch) -> Forward:
-    return forward(state.generator, batch["z"], condition_of(batch))
-
-
-def discriminator_view(state: GANState, config: Config) -> Callable[[Array, Rng], Array]:
-    """Return what augments images (N, H, W, C) for the discriminator in this step.
-
-    Instance noise falls linearly to 0.
-    """
-    noise = None
-    if config.options.instance_noise:
-        noise = config.options.instance_noise * jnp.maximum(
-            0, 1 - state.step * (config.images_per_step / config.options.instance_noise_images)
-        )
-    return partial(
-        augmented,
-        augmentations=config.options.augmentations,
-        probability=state.augment_probability,
-        noise=noise,
-    )
-
-
 def discriminator_step(
     state: GANState, batch: Batch, rng: Rng, config: Config, generated: Forward | None = None
 ) -> tuple[GANState, Metrics]:
@@ -84,16 +58,30 @@ def discriminator_step(
     are made here.
     """
     d, view = state.discriminator, discriminator_view(state, config)
-    penalties = [(weight, PENALTIES[name]) for name, weight in config.options.penalties.items()]
+    weights, every = config.options.penalties, config.options.r1_every
+    lazy = {"r1": weights.pop("r1")} if every > 1 else {}
+    due, matching = state.step % every == 0, config.options.matching_penalty
 
-    def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
+    def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, dict[str, Array]]:
         condition = condition_of(batch)
         # with the caption of another picture, too
         asked = jnp.stack([condition, batch["other"]], 1) if "other" in batch else condition
         reals = view(batch["image"], rng.fold(0))
-        fakes = view((generated or _generate(state, batch)).outputs, rng.fold(1))
+        fakes = view((generated or generate(state, batch)).outputs, rng.fold(1))
 
-        def loss_fn(params: Any) -> tuple[Array, tuple[Any, Metrics]]:
+        def penalty(params: Any, weights: dict[str, float], matching: float = 0.0) -> Array:
+            def logits(x: Array, asked: Array | None = condition) -> Array:
+                return d.replace(params=params).train_mode(x, asked, rng=rng.fold(3))[0]
+
+            terms = [
+                weight * PENALTIES[name](logits, reals, fakes, rng.fold(4))
+                for name, weight in weights.items()
+            ]
+            if matching:
+                terms.append(matching * matching_penalty(logits, reals, condition))
+            return sum(terms, start=jnp.zeros(()))
+
+        def loss_fn(params: Any) -> tuple[Array, tuple[Any, dict[str, Array]]]:
             network = d.replace(params=params)
             both_asked = None if asked is None else interleave(asked, asked)
             both_logits, batch_stats, _ = network.train_mode(
@@ -109,31 +97,29 @@ def discriminator_step(
                 loss = function(real_logits, fake_logits, smoothed)
             judged = real_logits, fake_logits, smoothed
             real_correct, fake_correct = LOSSES[config.options.loss].correct(*judged)
-            metrics: Metrics = {
+            metrics = {
                 "d_loss": loss,
                 "d_real_accuracy": real_correct.mean(),
                 "d_fake_accuracy": fake_correct.mean(),
             }
 
-            def logits(x: Array, asked: Array | None = condition) -> Array:
-                return network.train_mode(x, asked, rng=rng.fold(3))[0]
-
-            if penalties or config.options.matching_penalty:
-                total = sum(
-                    w * penalty(logits, reals, fakes, rng.fold(4)) for w, penalty in penalties
-                )
-                if weight := config.options.matching_penalty:
-                    total += weight * matching_penalty(logits, reals, condition)
-                metrics["d_penalty"] = total
-                loss += total
+            if weights or matching:
+                metrics["d_penalty"] = penalty(params, weights, matching)
+                loss += metrics["d_penalty"]
             return loss, (batch_stats, metrics)
 
         grads, (batch_stats, metrics) = jax.grad(loss_fn, has_aux=True)(d.params)
+        if lazy:
+            total, more = lazily(due, lambda: jax.value_and_grad(penalty)(d.params, lazy))
+            grads = jax.tree.map(lambda x, y: x + every * y, grads, more)
+            metrics["d_penalty"] = metrics.get("d_penalty", 0) + total
         return grads, batch_stats, metrics
 
     grads, batch_stats, metrics = accumulate_gradients(
         gradients, batch, rng, config.accumulate, d.module.axis
     )
+    if lazy:
+        metrics["d_penalty"] = Sometimes(metrics["d_penalty"], due)
     if state.augment_probability is not None and config.options.augmentations:
         metrics["augment_probability"] = state.augment_probability
         probability = adapted_probability(
@@ -155,9 +141,10 @@ def generator_step(
     it is dead code.
     """
     d, view = state.discriminator, discriminator_view(state, config)
+    due, weight = state.step % EVERY == 0, config.options.path_length
 
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
-        fakes, batch_stats, pullback = generated or _generate(state, batch)
+        fakes, batch_stats, pullback = generated or generate(state, batch)
 
         matches = bool(config.options.feature_matching)
 
@@ -179,11 +166,22 @@ def generator_step(
 
         loss, image_grads = jax.value_and_grad(loss_fn)(fakes)
         (grads,) = pullback(image_grads)
-        return grads, batch_stats, {"g_loss": loss}
+        metrics: Metrics = {"g_loss": loss}
+        if weight:
+            more, metrics["g_path_length"] = path_length_gradients(
+                state.generator, batch, state.path_length, due, weight
+            )
+            grads = jax.tree.map(jnp.add, grads, more)
+        return grads, batch_stats, metrics
 
     grads, batch_stats, metrics = accumulate_gradients(
         gradients, batch, rng, config.accumulate, d.module.axis
     )
+    if weight:
+        length = metrics["g_path_length"]
+        metrics["g_path_length"] = Sometimes(length, due)
+        mean = jnp.where(due, followed(state.path_length, length), state.path_length)
+        state = state.replace(path_length=mean)
     return state.replace(generator=state.generator.update(grads, batch_stats)), metrics
 
 
@@ -219,23 +217,12 @@ def _step(state: GANState, batch: Batch, config: Config) -> tuple[GANState, Metr
     Each of --d-steps updates of the discriminator has its own share of the images; the last shares
     it with the generator.
     """
-    num = len(batch["image"])
     rng = Rng(random_key(state.seed, TRAINING), state.generator.module.axis).fold(state.step)
-    mirrored = rng.fold(1).bernoulli(0.5, (num,)) if config.flip else None
-    whole = {
-        "image": reduced(preprocess(batch["image"], mirrored), state.discriminator),
-        "z": rng.fold(0).normal((num, state.generator.module.latent_dim)),
-    }
-    if config.condition == "class":
-        whole["label"] = batch["label"]
-    elif config.condition == "text":
-        whole["text"] = batch["text"]
-    if config.options.matches:
-        whole["other"] = others(batch["text"], rng)
+    whole = prepared(state, batch, rng, config)
     for i in range(config.options.d_steps):
         share = jax.tree.map(lambda x, i=i: x[i :: config.options.d_steps], whole)
         # In micro-batches, each step makes its images anew: it is memory that is short then.
-        generated = _generate(state, share) if config.accumulate == 1 else None
+        generated = generate(state, share) if config.accumulate == 1 else None
         state, d_metrics = discriminator_step(state, share, rng.fold(2 + 2 * i), config, generated)
     state, g_metrics = generator_step(state, share, rng.fold(3), config, generated)
     if config.ema:

@@ -28,6 +28,8 @@ class GANState(struct.PyTreeNode):
     ema_params: Any = None  # the generator's, averaged over the last steps; None without --ema
     # that a picture is augmented, float32; None without --augment-target: all are
     augment_probability: Any = None
+    # how far pictures move with their styles, averaged, float32; None without --path-length
+    path_length: Any = None
 
 
 def create_state(config: Config, total_steps: int = 1) -> GANState:
@@ -59,6 +61,7 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         options.features,
         channels=config.channels,
         latent_dim=options.latent_dim,
+        **getattr(architecture, "generator_fields", lambda _: {})(options),
         **shared,
     )
     discriminator = architecture.Discriminator(
@@ -83,6 +86,7 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         discriminator=d,
         ema_params=ema_params,
         augment_probability=jnp.zeros(()) if options.augment_target else None,
+        path_length=jnp.zeros(()) if options.path_length else None,
     )
 
 

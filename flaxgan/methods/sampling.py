@@ -13,15 +13,16 @@ from jax import Array, lax
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
+from flaxgan.methods.batches import BATCH, in_batches
 from flaxgan.methods.conditions import Conditions, random_conditions
 from flaxgan.methods.growing import as_trained
+from flaxgan.methods.noise import noise_numbers, takes_noise
 from flaxgan.methods.state import Network, without_optimisers
 from flaxgan.methods.updates import condition_of
+from flaxgan.models import ARCHITECTURES
 from flaxgan.models.layers import MOMENTUM
-from flaxgan.rng import CALIBRATING, SAMPLING, random_key
-from flaxgan.system.bars import progress_bar
+from flaxgan.rng import CALIBRATING, SAMPLING, RowRng, random_key
 
-BATCH = 64
 CALIBRATION_BATCHES = 16
 
 
@@ -132,9 +133,12 @@ def averaged_generator(generator: Network, ema_params: object, conditions: Condi
 
 
 @jax.jit
-def generated_images(generator: Network, z: Array, condition: Array | None = None) -> Array:
-    """Generate uint8 (N, H, W, C), with the running statistics."""
-    return to_uint8(generator.eval_mode(z, condition))
+def generated_images(
+    generator: Network, z: Array, condition: Array | None = None, noise: Array | None = None
+) -> Array:
+    """Generate uint8 (N, H, W, C), with the running statistics, and with noise of these numbers."""
+    rng = None if noise is None else RowRng.of(noise)
+    return to_uint8(generator.eval_mode(z, condition, rng))
 
 
 def first_latents(
@@ -147,37 +151,18 @@ def first_latents(
     )[:num]
 
 
-def sample(
+def draw(
     generator: Network,
-    seed: int,
-    num: int,
+    z: np.ndarray,
     condition: np.ndarray | None = None,
-    stream: int = SAMPLING,
+    noise: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Sample the first `num` images of a seed: uint8 (num, H, W, C). Waits for the device.
-
-    They are of these conditions (num, ...) if the run is conditional.
-    """
-    z = first_latents(seed, num, generator.module.latent_dim, stream)
-    return draw(generator, z, condition)
-
-
-def draw(generator: Network, z: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
     """Draw images of z (N, latent_dim), and of a condition (N, ...), if any: uint8 (N, H, W, C).
 
-    Waits for the device.
+    `noise`: their numbers (N,), for a generator that takes_noise; without, there is none. Waits for
+    the device.
     """
-    batches = []
-    for start in progress_bar(
-        range(0, len(z), BATCH), desc="sampling", unit="batch", hidden=len(z) <= BATCH
-    ):
-        # Whole batches here, too.
-        whole = (
-            x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:]))
-            for x in (z, condition)
-        )
-        batches.append(np.asarray(generated_images(generator, *whole)))
-    return np.concatenate(batches)[: len(z)]
+    return in_batches(functools.partial(generated_images, generator), z, condition, noise)
 
 
 def inputs(
@@ -199,6 +184,8 @@ def inputs(
     of a square grid.
     """
     batch = {"z": first_latents(seed, num, config.options.latent_dim, stream, truncation)}
+    if takes_noise(ARCHITECTURES[config.options.architecture].Generator):
+        batch["noise"] = noise_numbers(seed, np.arange(num), stream)
     if config.num_classes or config.condition == "text":
         batch |= random_conditions(conditions, seed, num, stream, spread)
     return batch
@@ -210,7 +197,8 @@ def to_sample(state: Any) -> Any:
     generator = (
         state.generator if state.ema_params is None else state.generator.replace(params=None)
     )
-    return state.replace(generator=generator, discriminator=None, augment_probability=None)
+    left_out = dict.fromkeys(("discriminator", "augment_probability", "path_length"))
+    return state.replace(generator=generator, **left_out)
 
 
 def generators(state: Any, conditions: Conditions) -> dict[str, Network]:
@@ -224,4 +212,4 @@ def sampler(
 ) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
     """Return what makes images, uint8 (N, H, W, C), of inputs."""
     generator = generators(state, conditions)["result"]
-    return lambda batch: draw(generator, batch["z"], condition_of(batch))
+    return lambda batch: draw(generator, batch["z"], condition_of(batch), batch.get("noise"))

@@ -11,7 +11,9 @@ from flax import struct
 from jax import Array
 
 from flaxgan.config import Config
-from flaxgan.rng import Rng
+from flaxgan.rng import Rng, RowRng
+
+AnyRng = Rng | RowRng | None
 
 
 class Network(struct.PyTreeNode):
@@ -25,13 +27,13 @@ class Network(struct.PyTreeNode):
     fade: Any = None  # within a step of a run that grows: how much new blocks count (growing.py)
 
     def train_mode(
-        self, x: Any, condition: Array | None = None, rng: Rng | None = None, **fields: Any
+        self, x: Any, condition: Array | None = None, rng: AnyRng = None, **fields: Any
     ) -> tuple[Any, Any, Any]:
         """Apply with the statistics of this batch.
 
         Returns the output, the updated running statistics, and the features that were sown.
-        `condition` is what a conditional network takes, `rng` is for a discriminator's dropout, and
-        `fields` of the module are changed for this call.
+        `condition` is what a conditional network takes, `rng` is for a discriminator's dropout, or
+        of rows for a generator's noise, and `fields` of the module are changed for this call.
         """
         module = self.module.clone(**fields) if fields else self.module
         options = self._fading if rng is None else {"rng": rng, **self._fading}
@@ -41,10 +43,15 @@ class Network(struct.PyTreeNode):
         )
         return output, updates.get("batch_stats", {}), updates.get("features")
 
-    def eval_mode(self, x: Array, condition: Array | None = None) -> Array:
-        """Apply with the running statistics."""
-        output: Any = self.module.apply(self._variables, x, condition, train=False, **self._fading)
+    def eval_mode(self, x: Array, condition: Array | None = None, rng: AnyRng = None) -> Array:
+        """Apply with the running statistics; `rng` is for a generator's noise."""
+        options = self._fading if rng is None else {"rng": rng, **self._fading}
+        output: Any = self.module.apply(self._variables, x, condition, train=False, **options)
         return output
+
+    def call(self, method: str, *inputs: Any) -> Any:
+        """Apply one of the module's methods, as "mapping" of a style generator."""
+        return self.module.apply(self._variables, *inputs, method=method)
 
     @property
     def _variables(self) -> dict[str, Any]:

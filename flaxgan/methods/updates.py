@@ -9,7 +9,7 @@ import optax
 from flax import struct
 from jax import Array, lax
 
-from flaxgan.methods.state import Network
+from flaxgan.methods.state import AnyRng, Network
 from flaxgan.rng import Rng, average
 
 Batch = dict[str, Array]
@@ -43,7 +43,7 @@ class Forward(NamedTuple):
 
 
 def forward(
-    network: Network, x: Array, condition: Array | None = None, rng: Rng | None = None
+    network: Network, x: Array, condition: Array | None = None, rng: AnyRng = None
 ) -> Forward:
     """Apply a network in training mode once, so that several losses can learn from its outputs."""
 
@@ -102,6 +102,12 @@ def accumulate_with_outputs(
     sums, outputs = lax.scan(add, zeros, (jnp.arange(micro_batches), split))
     outputs = jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1).reshape(-1, *x.shape[2:]), outputs)
     return average(jax.tree.map(lambda x: x / micro_batches, sums), axis), outputs
+
+
+def lazily(due: Array, compute: Callable[[], Any]) -> Any:
+    """Return the tree that `compute` returns if it is `due`; else zeros, which take no time."""
+    shapes = jax.eval_shape(compute)
+    return lax.cond(due, compute, lambda: jax.tree.map(jnp.zeros_like, shapes))
 
 
 def update_ema(

@@ -9,7 +9,8 @@ from jax import Array
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import preprocess
-from flaxgan.methods.gan import GANState, discriminator_view
+from flaxgan.methods.gan import GANState
+from flaxgan.methods.gan_batch import discriminator_view
 from flaxgan.methods.growing import as_trained, reduced
 from flaxgan.methods.losses import LOSSES
 from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured

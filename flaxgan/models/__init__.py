@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flaxgan.models import dcgan, dense, resnet
+from flaxgan.models import dcgan, dense, resnet, style
 from flaxgan.registry import Registry
 
 ARCHITECTURES: Registry[Any] = Registry(
-    "architecture", {"dcgan": dcgan, "dense": dense, "resnet": resnet}
+    "architecture", {"dcgan": dcgan, "dense": dense, "resnet": resnet, "style": style}
 )

@@ -16,6 +16,7 @@ from flaxgan.fields import (
     require,
     require_known,
 )
+from flaxgan.options.style import StyleOptions
 from flaxgan.options.text import ConditionOptions
 from flaxgan.system.errors import UserError
 
@@ -28,7 +29,7 @@ GROWING = ("dcgan",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GANOptions(ConditionOptions):
+class GANOptions(StyleOptions, ConditionOptions):
     """What the method "gan" has beside the fields of Config.
 
     None means: derived from another field.
@@ -36,7 +37,7 @@ class GANOptions(ConditionOptions):
 
     DATA: ClassVar[str] = "images"  # the form of its data: see data/forms.py
 
-    architecture: Literal["dcgan", "dense", "resnet"] = option(
+    architecture: Literal["dcgan", "dense", "resnet", "style"] = option(
         "dcgan", "which pair of networks", fixed=True, extensible=True
     )
     features: int = option(64, "base width of both networks", fixed=True, rule=WIDTH)
@@ -60,6 +61,12 @@ class GANOptions(ConditionOptions):
         "weight of half the discriminator's squared gradient at real pictures (0: off)",
         fixed=True,
         rule=WEIGHT,
+    )
+    r1_every: int = option(
+        1,
+        "steps from one on which --r1 is computed to the next, with so many times its weight",
+        fixed=True,
+        rule=COUNT,
     )
     r2: float = option(
         0.0, "weight of the same at generated pictures (0: off)", fixed=True, rule=WEIGHT
@@ -160,8 +167,10 @@ class GANOptions(ConditionOptions):
                 "--label-smoothing is for --loss bce and lsgan, whose real pictures have a target;"
                 f" {self.loss} has none"
             )
-        if self.d_norm and self.architecture == "resnet":
-            raise UserError("--architecture resnet has no normalisation; leave --d-norm out")
+        if self.d_norm and self.architecture in ("resnet", "style"):
+            raise UserError(
+                f"--architecture {self.architecture} has no normalisation; leave --d-norm out"
+            )
         if (self.grow_images or self.fade_images) and not self.grow:
             raise UserError(
                 "--grow-images and --fade-images say how a run is to --grow; give that too"
@@ -171,6 +180,9 @@ class GANOptions(ConditionOptions):
                 f"--grow is for --architecture {' and '.join(GROWING)}; {self.architecture} has no"
                 " small pictures to begin with"
             )
+        if self.r1_every > 1 and not self.r1:
+            raise UserError("--r1-every says how often --r1 is computed; give its weight, too")
+        self.require_style(self.architecture)
         if self.discriminator_norm == "batch" and self._penalised:
             raise UserError(
                 "--d-norm batch makes a logit depend on the whole batch, so that --r1, --r2,"

@@ -9,12 +9,16 @@ FEW_IMAGES = 20_000  # a discriminator comes to know so few by heart in that tim
 IMAGES_PER_CLASS = 5_000  # shown, before classes bring more than they cost (docs/results.md)
 IMAGES_OF_A_SHORT_RUN = 60_000  # at 64x64; in fewer a smaller picture gets further
 IMAGES_PER_SNAPSHOT = 8_000  # on a CPU: about a minute
+STYLE_RATE = 0.002
+R1_OF_A_PIXEL = 0.0002  # times pixels, and divided by the batch: the published rule for R1's weight
 MOST_SNAPSHOTS, MOST_EVALUATIONS = 30, 10
 
 
 def plain(choices: Choices, facts: Facts) -> None:
     """Leave everything as in the DCGAN's paper, for 25 epochs."""
     choices.pick("image_size", native(facts, 64) or (64, 64), "as the paper")
+    if choices["architecture"] == "style":
+        _style(choices)
     if choices.all_free(*LENGTHS):
         choices.pick("epochs", 25, "as tutorials do")
     _phases(choices, facts)
@@ -24,10 +28,12 @@ def auto(choices: Choices, facts: Facts) -> None:
     """Choose what a run does by the data, the device and the time."""
     pick = choices.pick
     size = pick("image_size", *_image_size(facts))
-    width = pick("features", 32 if facts.on_cpu else 64, "a narrow generator suffices")
+    width = pick("features", *_features(choices, facts))
     if choices.all_free("features") and choices["architecture"] == "dcgan":
         pick("d_features", 2 * width, "the judge needs width")
     batch = pick("batch_size", *_batch_size(choices, facts))
+    if choices["architecture"] == "style":
+        _style(choices)
     if choices.all_free("d_learning_rate", "g_learning_rate", "loss", "architecture"):
         pick("learning_rate", 4e-4 if batch < 32 else 8e-4, "learns sooner so")
     if facts.num_images < FEW_IMAGES and choices.all_free("augment"):
@@ -41,6 +47,17 @@ def auto(choices: Choices, facts: Facts) -> None:
     if facts.num_classes > 1 and shown >= IMAGES_PER_CLASS * facts.num_classes:
         pick("condition", "class", "classes are there")
     plan(choices, facts)
+
+
+def _style(choices: Choices) -> None:
+    """Choose what the style networks are trained with (Karras et al. 2020, and their code)."""
+    for name, value in (("beta1", 0.0), ("beta2", 0.99), ("learning_rate", STYLE_RATE)):
+        choices.pick(name, value, "suits style")
+    pixels, batch = math.prod(choices["image_size"]), choices["batch_size"]
+    if choices.all_free("r1", "r2", "gradient_penalty", "penalty", "spectral_norm"):
+        r1 = float(f"{R1_OF_A_PIXEL * pixels / batch:.3g}")
+        choices.pick("r1", r1, f"{R1_OF_A_PIXEL} x pixels / batch")
+        choices.pick("r1_every", 16, "as good, and faster")
 
 
 def plan(choices: Choices, facts: Facts) -> None:
@@ -98,6 +115,12 @@ def _image_size(facts: Facts) -> Choice:
         return image_size(facts, *((32, "time is short") if short else (64, "a CPU's size")))
     many = facts.num_images >= 1000
     return image_size(facts, *((128, "pictures are many") if many else (64, "pictures are few")))
+
+
+def _features(choices: Choices, facts: Facts) -> Choice:
+    if facts.on_cpu and choices["architecture"] == "style":
+        return Choice(16, "its steps take long")
+    return Choice(32 if facts.on_cpu else 64, "a narrow generator suffices")
 
 
 def _batch_size(choices: Choices, facts: Facts) -> Choice:

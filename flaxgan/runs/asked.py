@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from flaxgan.methods.conditions import random_conditions
-from flaxgan.methods.sampling import between, between_texts, first_latents
+from flaxgan.methods.sampling import between_texts
 from flaxgan.methods.updates import condition_of
 from flaxgan.pretrained import minilm
 from flaxgan.request import Label, Request, class_ids
@@ -49,16 +49,6 @@ def chosen(run: TrainedRun, prompts: Sequence[str] | None) -> tuple[list[str], n
     if run.prompts is None:
         raise UserError(f"{run.folder} holds no captions; name a file of prompts with --prompts")
     return [*run.prompts.texts[: run.prompts.shown]], run.prompts.vectors[: run.prompts.shown]
-
-
-def latents(request: Request, latent_dim: int) -> np.ndarray:
-    """Return the z of a row of images: float32 (request.each, latent_dim)."""
-    seeds, limit = request.interpolate, request.truncation
-    if seeds is None:
-        return first_latents(request.seed or 0, request.each, latent_dim, truncation=limit)
-    if request.through_prompts:
-        return first_latents(seeds[0], 1, latent_dim, truncation=limit).repeat(request.each, 0)
-    return between([*seeds], request.frames or 16, latent_dim, limit)
 
 
 def class_ids_of(run: TrainedRun, labels: Label | Sequence[Label]) -> list[int]:

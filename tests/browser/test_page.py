@@ -283,6 +283,7 @@ KINDS = {
     "dcgan, grey, not square": {"channels": 1, "image_size": (16, 40)},
     "dense, classes, attention": {"architecture": "dense", "num_classes": 3, "attention": 8},
     "resnet, classes": {"architecture": "resnet", "num_classes": 3},
+    "style, classes": {"architecture": "style", "num_classes": 3},
     "pix2pix": {"method": "pix2pix", "source": "edges"},
     "pix2pix, resnet": {"method": "pix2pix", "source": "grey", "generator": "resnet", "blocks": 1},
     "cut": {"method": "cut", "target": "x", "antialias": True, "blocks": 1},
