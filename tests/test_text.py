@@ -388,6 +388,13 @@ def test_what_is_exported_takes_vectors_and_a_page_offers_prompts(
         single.sample(2)
 
 
+def test_the_old_name_of_a_condition_is_understood():
+    assert Config.make(conditional=True) == Config.make(condition="class")
+    assert Config().replace(conditional=True).condition == "class"
+    assert Config.make(condition="class").replace(conditional=False).condition == "none"
+    assert Config.from_dict({"conditional": True}).condition == "class"
+
+
 def test_a_run_without_words_is_asked_for_none(train, pictures, tmp_path, refused):
     folder = tmp_path / "run"
     train(
