@@ -190,7 +190,7 @@ def renamed(fields: dict[str, Any]) -> dict[str, Any]:
     if "conditional" not in fields:
         return fields
     others = {name: value for name, value in fields.items() if name != "conditional"}
-    return {"condition": "class" if fields["conditional"] else "none"} | others
+    return others | {"condition": "class" if fields["conditional"] else "none"}
 
 
 def method_of_folder(run_dir: str | None) -> str | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_READ = 2**26  # pixels of a file that is opened
 GAP = 2  # pixels between the pictures of a grid
-LONGEST_NAME = 32  # letters of a row's name
+LONGEST_NAME = 32  # letters of a line of a row's name; twice as many if that lacks room
 
 
 def grid_shape(n: int, h: int, w: int, columns: int | None = None) -> tuple[int, int, int]:
@@ -54,13 +54,15 @@ def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     size = max(11, row / 8)
     room = max(1, int(row / (1.3 * size)))  # lines
     names = [" ".join(name.split()) for name in names]
+    needed = max(map(len, names)) // room + 8  # words end where they do
+    width = min(max(LONGEST_NAME, needed), (2 if room > 1 else 1) * LONGEST_NAME)
     wrapped = [
-        textwrap.wrap(name, LONGEST_NAME, max_lines=room, placeholder="…") or [""] for name in names
+        textwrap.wrap(name, width, max_lines=room, placeholder="…") or [""] for name in names
     ]
     # each name in a font that has its letters
     written = [font_for(lines, size) for lines in wrapped]
-    width = max(font.getlength(line) for font, lines in written for line in lines)
-    margin = Image.new("L", (math.ceil(width) + 2 * GAP, sheet.shape[0]), 255)
+    widest = max(font.getlength(line) for font, lines in written for line in lines)
+    margin = Image.new("L", (math.ceil(widest) + 2 * GAP, sheet.shape[0]), 255)
     draw = ImageDraw.Draw(margin)
     for i, (font, lines) in enumerate(written):
         for k, line in enumerate(lines):

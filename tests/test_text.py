@@ -290,16 +290,19 @@ def test_the_sentence_reaches_both_networks(batch, architecture):
 def test_without_words_the_step_is_as_it_was():
     """Neither the options of words nor a condition are in an unconditional step's program."""
     images = {"image": np.zeros((8, 16, 16, 3), np.uint8)}
+    words = images | {"text": np.zeros((8, minilm.DIM), np.float32)}
 
-    def program(**fields):
-        config = CONFIG.replace(condition="none", **fields)
+    def program(batch, **fields):
+        config = CONFIG.replace(**fields)
         state = jax.eval_shape(lambda: create_state(config))
         step = jax.jit(lambda s, b: train_step(s, b, config=config))
-        return step.lower(state, images).as_text()
+        return step.lower(state, batch).as_text()
 
-    plain = program()
-    assert program(matching=False) == plain
-    assert str(minilm.DIM) not in plain
+    plain = program(images, condition="none")
+    assert program(images, condition="none", matching=False) == plain
+    of_words = f"tensor<8x{minilm.DIM}xf32>"
+    assert of_words not in plain and of_words in program(words)
+    assert program(words, matching=False) != program(words)
 
 
 @pytest.fixture
@@ -386,6 +389,13 @@ def test_what_is_exported_takes_vectors_and_a_page_offers_prompts(
     assert single.sample(2, prompt="a disc").shape == (2, 16, 16, 3)
     with pytest.raises(UserError, match="say what is shown with --prompt"):
         single.sample(2)
+
+
+def test_the_old_name_of_a_condition_is_understood():
+    assert Config.make(conditional=True) == Config.make(condition="class")
+    assert Config().replace(conditional=True).condition == "class"
+    assert Config.make(condition="class").replace(conditional=False).condition == "none"
+    assert Config.from_dict({"conditional": True}).condition == "class"
 
 
 def test_a_run_without_words_is_asked_for_none(train, pictures, tmp_path, refused):
