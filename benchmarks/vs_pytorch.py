@@ -149,7 +149,7 @@ def main() -> None:
         "--batch-sizes", type=int, nargs="+", help="(default: 64 128, and 512 on a GPU)"
     )
     parser.add_argument("--architecture", default="dcgan", choices=("dcgan", *NETWORKS))
-    parser.add_argument("--r1", type=float, default=0.0, help="with style: R1 in each step")
+    parser.add_argument("--r1", type=float, default=0.0, help="of resnet and style: in each step")
     parser.add_argument("--features", type=int, default=64)
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
@@ -166,6 +166,8 @@ def main() -> None:
         help="leave out contenders whose names don't match, as slower ones",
     )
     args = parser.parse_args()
+    if args.r1 and args.architecture not in ("resnet", "style"):
+        parser.error("--r1 is for architectures whose discriminator has no batch norm")
 
     # this process and those of all contenders share a GPU
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

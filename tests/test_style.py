@@ -27,6 +27,7 @@ from flaxgan.methods.styles import draw_between, draw_mixed, truncated
 from flaxgan.methods.updates import Sometimes
 from flaxgan.models.style import style_sides
 from flaxgan.models.style_layers import ModulatedConv, with_deviation
+from flaxgan.presets import Facts, choose
 from flaxgan.rng import Rng, RowRng
 from flaxgan.sample import main as sample_main
 from flaxgan.system.errors import UserError
@@ -349,6 +350,17 @@ def test_the_preset_chooses_what_the_paper_does(run_dir):
     config = json.loads((run_dir / "config.json").read_text())
     names = ("beta1", "beta2", "learning_rate", "r1", "r1_every", "batch_size")
     assert [config[name] for name in names] == [0.0, 0.99, 0.002, 0.0064, 16, 8]
+
+
+def test_r1_follows_pixels_and_batch_unless_something_else_restrains():
+    facts = Facts(num_images=4000)
+    config = Config.make(architecture="style")
+    chosen = choose(config, {"architecture"}, facts)
+    names = ("features", "batch_size", "r1", "r1_every")
+    assert [chosen[name].value for name in names] == [16, 8, 0.102, 16]
+    other = choose(config.replace(r2=1.0), {"architecture", "r2"}, facts)
+    assert not {"r1", "r1_every"} & other.keys()
+    assert not {"r1", "beta1"} & choose(Config(), set(), facts).keys()
 
 
 @pytest.mark.slow
