@@ -9,7 +9,7 @@ from jax import Array
 
 from flaxgan.config import Config
 from flaxgan.methods.state import Network, adam, create_network
-from flaxgan.models import ARCHITECTURES
+from flaxgan.models import ARCHITECTURES, GROWING
 from flaxgan.models.growth import growth_of, require_growth
 from flaxgan.models.sizes import base_size, require_resolution
 from flaxgan.pretrained import minilm
@@ -55,7 +55,7 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         "attention": options.attention,
     }
     if growth := growth_of(config):
-        shared["growth"] = growth
+        architecture, shared = GROWING[options.architecture], shared | {"growth": growth}
     generator = architecture.Generator(
         config.image_size,
         options.features,

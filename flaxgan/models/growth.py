@@ -2,8 +2,8 @@
 to full size.
 
 All weights are there from the start. A phase uses the inner blocks, up to maps as large as its
-pictures, and 1x1 convolutions to and from these: an architecture that grows has the fields of
-models/network.py and a `fade`, and its name in GROWING of options/gan.py.
+pictures, and 1x1 convolutions to and from these: see growing_dcgan.py. An architecture that grows
+has a line in GROWING of models/__init__.py, and its name in that of options/gan.py.
 """
 
 import dataclasses

@@ -1,23 +1,18 @@
 """What every architecture's two networks are told, and what goes in and out of them."""
 
-from collections.abc import Callable
-
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
-from flaxgan.models.growth import Growth, blended, enlarged
 from flaxgan.models.layers import (
     DCGAN_INIT,
     BatchNorm,
     BatchNormOfClass,
     BatchNormOfText,
-    Conv,
     Dense,
     Embedding,
-    twice,
 )
 
 TEXT_WIDTH = 128  # numbers that a sentence becomes beside z (Reed et al. 2016, arXiv:1605.05396)
@@ -36,8 +31,6 @@ class _Network(nn.Module):
     text: int | None = None  # length of the vector of a sentence that is the condition, or None
     attention: int | None = None  # the resolution with self-attention
     axis: str | None = None  # of pmap, whose devices share batch statistics
-    growth: Growth | None = None  # if it grows
-    halvings: int = 0  # of the full size, to that of the phase that it is in
 
     def attends(self, x: Array) -> bool:
         return self.attention == min(x.shape[1:3])
@@ -85,30 +78,6 @@ class GeneratorNetwork(_Network):
         )
         return jnp.concatenate([z, embedding(condition)], -1)
 
-    def grown(
-        self, maps: dict[int, Array], whole: Callable[[], Array], train: bool, fade: Array | None
-    ) -> Array:
-        """Return the pictures of the phase that it is in, enlarged to full size unless in training.
-
-        `maps` are the phase's, by how often the full size is halved to theirs; `whole` makes the
-        pictures of full size, of the last of them.
-        """
-
-        def images(halvings: int) -> Array:
-            if not halvings:
-                return whole()
-            name = f"to_image_{min(self.image_size) >> halvings}"
-            head = Conv(self.channels, self.dtype, size=1, name=name)
-            return nn.tanh(head(maps[halvings]).astype(jnp.float32))
-
-        if self.growth and self.is_initializing():
-            for halvings in range(1, self.growth.halvings + 1):
-                images(halvings)
-        x = images(self.halvings)
-        if fade is not None:
-            x = blended(twice(images(self.halvings + 1)), x, fade)
-        return x if train else enlarged(x, self.halvings)
-
 
 class DiscriminatorNetwork(_Network):
     """A discriminator: images (N, H, W, C) in [-1, 1] -> logits (N,), float32, higher for real.
@@ -124,29 +93,14 @@ class DiscriminatorNetwork(_Network):
     dropout: float = 0.0
     groups: int = 1  # of images, which take turns in the batch, each with its own statistics
 
-    def from_image(self, x: Array, halvings: int, features: int) -> Array:
-        """Return the map (N, h, w, features) of pictures (N, h, w, C) that a phase begins with.
-
-        `halvings`: of the full size, to h and w. Where networks are initialised x has full size,
-        and what is returned is of no use.
-        """
-        name = f"from_image_{min(self.image_size) >> halvings}"
-        init = nn.initializers.lecun_normal()  # of few channels: maps as large as normalised ones
-        head = Conv(features, self.dtype, self.spectral_norm, init, size=1, name=name)
-        return nn.leaky_relu(head(x), 0.2)
-
-    def normalised(self, x: Array, train: bool, number: int | None = None) -> Array:
+    def normalised(self, x: Array, train: bool) -> Array:
         """Normalise as `norm` says: by batch norm, by layer norm or not at all.
 
-        Layer norm is over height, width and channels of each image. `number`: of this layer among
-        those of its network, which a network that does not use all of them has to say.
+        Layer norm is over height, width and channels of each image.
         """
         if self.norm == "batch":
-            name = None if number is None else f"BatchNorm_{number}"
-            return BatchNorm(train, self.dtype, self.axis, self.groups, name=name)(x)
-        name = None if number is None else f"GroupNorm_{number}"
-        layer = nn.GroupNorm(num_groups=1, dtype=self.dtype, name=name)
-        return layer(x) if self.norm == "layer" else x
+            return BatchNorm(train, self.dtype, self.axis, self.groups)(x)
+        return nn.GroupNorm(num_groups=1, dtype=self.dtype)(x) if self.norm == "layer" else x
 
     def logits(
         self, x: Array, condition: Array | None, kernel_init: Initializer = DCGAN_INIT
