@@ -13,7 +13,7 @@ import flaxgan
 from flaxgan.config import Config
 from flaxgan.data import Dataset
 from flaxgan.main import main
-from flaxgan.methods import gan
+from flaxgan.methods import gan, gan_batch
 from flaxgan.methods.gan import create_state, train_step
 from flaxgan.methods.growing import as_trained, begun, ended, reduced
 from flaxgan.models.growth import (
@@ -279,7 +279,7 @@ def test_without_growth_the_step_is_compiled_as_before(plain, monkeypatch):
         return jax.jit(step).lower(plain, {"image": IMAGES[:8]}).as_text()
 
     entered = program(lambda state, batch: train_step(state, batch, config=PLAIN))
-    monkeypatch.setattr(gan, "reduced", lambda images, network: images)
+    monkeypatch.setattr(gan_batch, "reduced", lambda images, network: images)
     without = program(lambda state, batch: step(state, batch))
     assert entered == without
 
