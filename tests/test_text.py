@@ -466,7 +466,7 @@ def test_attributes_are_right_of_the_right_pictures_and_by_chance_of_others(monk
         return words.attributes_shown(comparison)
 
     right, wrong = measured(np.arange(300)), measured(np.roll(np.arange(300), 1))
-    assert right.keys() == {f"words_{name}" for name in ATTRIBUTES}
+    assert right.keys() == {f"words_{name}{x}" for name in ATTRIBUTES for x in ("", "_pixels")}
     for name, entry in right.items():
         assert entry["value"] > entry["chance"] + 0.2, name
         assert abs(wrong[name]["value"] - wrong[name]["chance"]) < 0.1, name
