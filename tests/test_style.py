@@ -46,7 +46,14 @@ CONFIG = Config.make(
     mapping_layers=2,
 )
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
-pytestmark = pytest.mark.usefixtures("plain_convolutions")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_convolutions():
+    """XLA's own convolutions, which are compiled in a quarter of the time, for fixtures, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flaxgan.convolutions.on_cpu", lambda: False)
+        yield
 
 
 def randomised(network):
@@ -327,7 +334,19 @@ def test_in_bfloat16_it_learns_in_float32():
     assert {leaf.dtype for leaf in leaves} == {np.dtype("float32")}
 
 
-STYLE = [*TINY, "--architecture", "style", "--r1", "0.1", "--r1-every", "2", "--path-length", "1"]
+STYLE = [
+    *TINY,
+    "--architecture",
+    "style",
+    "--mapping-layers",
+    "2",
+    "--r1",
+    "0.1",
+    "--r1-every",
+    "2",
+    "--path-length",
+    "1",
+]
 
 
 @pytest.fixture(scope="module")
@@ -339,6 +358,7 @@ def run_dir(tmp_path_factory, pictures):
         run_dir=str(folder),
         architecture="style",
         conditional=True,
+        mapping_layers=2,
         max_steps=2,
         **flags,
     )
