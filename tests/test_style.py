@@ -111,6 +111,7 @@ def test_the_demodulated_variance_is_one_whatever_the_style():
     assert abs(np.log(y.var((1, 2)))).max() > 0.5
 
 
+@pytest.mark.slow
 def test_layers_are_equally_strong_at_first_and_pictures_are_not_all_alike():
     state = jax.jit(lambda: create_state(CONFIG.replace(features=16)))()
     images = jax.jit(lambda z: state.generator.eval_mode(z))(
@@ -185,6 +186,7 @@ def test_truncation_goes_to_the_mean_of_w(generator):
             truncated(generator, wrong)
 
 
+@pytest.mark.slow
 def test_interpolation_is_straight_in_w_and_ends_at_the_seeds(generator):
     z, noise = rows_of(3)
     images = draw_between(generator, z, 4, None, np.repeat(noise[:1], 9))
@@ -198,6 +200,7 @@ def test_interpolation_is_straight_in_w_and_ends_at_the_seeds(generator):
     np.testing.assert_allclose(images[2], (want + 1) * 127.5, atol=1.01)
 
 
+@pytest.mark.slow
 def test_styles_are_mixed_in_training_alone(generator):
     z, noise = rows_of(8)
     rng = RowRng.of(noise)
@@ -214,6 +217,7 @@ def test_styles_are_mixed_in_training_alone(generator):
     assert changed[0].all() and 0 < changed[1].sum() < 8
 
 
+@pytest.mark.slow
 def test_the_mean_of_w_is_that_of_the_averaged_weights(generator):
     other = jax.tree.map(lambda x: 1.1 * x, generator.params)
     network = averaged_generator(generator, other, {})
