@@ -251,25 +251,23 @@ def written_out(state, config, images, z, **more):
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["style", "dcgan"])
 def test_the_mean_of_lazy_r1_is_that_of_the_eager_one(architecture):
-    eager = CONFIG.replace(architecture=architecture, r1=0.5)
-    lazy, off = eager.replace(r1_every=4), eager.replace(r1=0.0, d_norm=None)
+    layers = 2 if architecture == "style" else None
+    eager = CONFIG.replace(architecture=architecture, r1=0.5, mapping_layers=layers)
+    lazy = eager.replace(r1_every=4)
     state, (z, _) = jax.jit(lambda: create_state(eager))(), rows_of(8)
 
     def gradients(config):
         return jax.jit(lambda step: written_out(state.replace(step=step), config, IMAGES, z))
 
     want, metrics = gradients(eager)(jnp.int32(0))
-    of_steps = [gradients(lazy)(jnp.int32(step)) for step in range(4)]
+    lazily = gradients(lazy)
+    of_steps = [lazily(jnp.int32(step)) for step in range(4)]
     mean = jax.tree.map(lambda *leaves: sum(leaves) / 4, *(grads for grads, _ in of_steps))
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), mean, want)
     penalties = [metrics["d_penalty"] for _, metrics in of_steps]
     assert all(isinstance(penalty, Sometimes) for penalty in penalties)
     assert [bool(penalty.present) for penalty in penalties] == [True, False, False, False]
     np.testing.assert_allclose(penalties[0].value, metrics["d_penalty"], rtol=1e-5)
-    plain = gradients(off)(jnp.int32(0))[0]
-    jax.tree.map(
-        functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), of_steps[1][0], plain
-    )
 
 
 @pytest.mark.slow
@@ -316,18 +314,14 @@ def trained(num_devices, **fields):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "fields", [{"parallelism": "jit"}, {"parallelism": "pmap", "accumulate": 2}]
-)
-def test_eight_devices_agree_with_one(fields):
-    on_eight, on_one = trained(8, **fields), trained(1, **fields | {"parallelism": "jit"})
-    np.testing.assert_allclose(on_eight[1], on_one[1], rtol=2e-3, atol=2e-4)
-    np.testing.assert_allclose(on_eight[0].path_length, on_one[0].path_length, rtol=1e-4)
-    for a, b in zip(
-        *(jax.tree.leaves(state.generator.batch_stats) for state, _ in (on_eight, on_one)),
-        strict=True,
-    ):
-        np.testing.assert_allclose(a, b, atol=1e-3)
+def test_eight_devices_agree_with_one():
+    state, rows = trained(1)
+    for parallelism in ("jit", "pmap"):
+        other, other_rows = trained(8, parallelism=parallelism)
+        np.testing.assert_allclose(other_rows, rows, rtol=2e-3, atol=2e-4)
+        np.testing.assert_allclose(other.path_length, state.path_length, rtol=1e-4)
+        means = other.generator.batch_stats["w_mean"], state.generator.batch_stats["w_mean"]
+        np.testing.assert_allclose(*means, atol=1e-3)
 
 
 @pytest.mark.slow
