@@ -32,6 +32,7 @@ from flaxgan.methods.updates import (
     accumulate_gradients,
     forward,
     interleave,
+    is_due,
     lazily,
     update_ema,
 )
@@ -86,7 +87,7 @@ def discriminator_step(
     d, view = state.discriminator, discriminator_view(state, config)
     weights, every = config.options.penalties, config.options.r1_every
     lazy = {"r1": weights.pop("r1")} if every > 1 else {}
-    due = state.step % every == 0
+    due = is_due(state.step, every)
 
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, dict[str, Array]]:
         labels = batch.get("label")
@@ -156,7 +157,7 @@ def generator_step(
     it is dead code.
     """
     d, view = state.discriminator, discriminator_view(state, config)
-    due, weight = state.step % EVERY == 0, config.options.path_length
+    due, weight = is_due(state.step, EVERY), config.options.path_length
 
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         fakes, batch_stats, pullback = generated or _generate(state, batch)
