@@ -151,6 +151,7 @@ class TorchTrainer:
                 .sub(1)
                 .contiguous(memory_format=self.memory_format)
             )
+            self.done += 1
             penalised = self.r1 and self.done % self.r1_every == 0
             real.requires_grad_(bool(penalised))
             fake = self.generator(z)
@@ -166,7 +167,6 @@ class TorchTrainer:
             penalty = 0.5 * slopes.square().sum((1, 2, 3)).mean()
             whole = d_loss + self.r1 * self.r1_every * penalty
         whole.backward()
-        self.done += 1
         d_optimiser.step()
         self.discriminator.requires_grad_(False)  # the generator's step needs no gradient of them
         with self.autocast:

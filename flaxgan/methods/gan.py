@@ -27,6 +27,7 @@ from flaxgan.methods.updates import (
     accumulate_gradients,
     condition_of,
     interleave,
+    is_due,
     lazily,
     update_ema,
 )
@@ -60,7 +61,7 @@ def discriminator_step(
     d, view = state.discriminator, discriminator_view(state, config)
     weights, every = config.options.penalties, config.options.r1_every
     lazy = {"r1": weights.pop("r1")} if every > 1 else {}
-    due, matching = state.step % every == 0, config.options.matching_penalty
+    due, matching = is_due(state.step, every), config.options.matching_penalty
 
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, dict[str, Array]]:
         condition = condition_of(batch)
@@ -141,7 +142,7 @@ def generator_step(
     it is dead code.
     """
     d, view = state.discriminator, discriminator_view(state, config)
-    due, weight = state.step % EVERY == 0, config.options.path_length
+    due, weight = is_due(state.step, EVERY), config.options.path_length
 
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         fakes, batch_stats, pullback = generated or generate(state, batch)

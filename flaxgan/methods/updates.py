@@ -104,6 +104,13 @@ def accumulate_with_outputs(
     return average(jax.tree.map(lambda x: x / micro_batches, sums), axis), outputs
 
 
+def is_due(step: Array, every: int) -> Array:
+    """Tell whether step `step` (from 0) is the last of so many, whose rows the log has more often
+    than those of the first.
+    """
+    return (step + 1) % every == 0
+
+
 def lazily(due: Array, compute: Callable[[], Any]) -> Any:
     """Return the tree that `compute` returns if it is `due`; else zeros, which take no time."""
     shapes = jax.eval_shape(compute)

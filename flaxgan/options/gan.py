@@ -64,7 +64,7 @@ class GANOptions(StyleOptions, ConditionOptions):
     )
     r1_every: int = option(
         1,
-        "steps from one on which --r1 is computed to the next, with so many times its weight",
+        "compute --r1 in every so-many-th step alone, with so many times its weight",
         fixed=True,
         rule=COUNT,
     )

@@ -43,7 +43,6 @@ def test_losses_of_a_style_step_agree_with_r1_too(size, channels, r1):
         architecture="style",
         style_mixing=0.0,
         r1=r1,
-        r1_every=4 if r1 else 1,
     )
     images = np.random.default_rng(0).integers(0, 256, (8, *size, channels), np.uint8)
     ours, theirs = first_losses(config, images)
