@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flaxgan.plots import enlarged, grid, grid_shape, name_rows, save_animation, save_image
+from flaxgan.plots import enlarged, grid, grid_shape, name_rows, save_animation, save_image, table
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing, require_writable
 
@@ -67,14 +67,19 @@ class Output:
             raise UserError(f"--output {self.path} is not an empty folder; name another")
 
     def write(
-        self, images: np.ndarray, columns: int | None = None, names: list[str] | None = None
+        self,
+        images: np.ndarray,
+        columns: int | None = None,
+        names: list[str] | None = None,
+        heads: list[str] | None = None,
     ) -> None:
         """Write uint8 (N, H, W, C), `columns` beside each other, with a name for each row.
 
-        Without columns it is as square as it gets. Raises UserError if that fails.
+        Without columns it is as square as it gets; `heads`: a name for each column, too. Raises
+        UserError if that fails.
         """
         try:
-            self.form.write(self, images, columns, names)
+            self.form.write(self, images, columns, names, heads)
         except OSError as error:
             raise UserError(f"--output {self.path} can't be written: {error}") from error
 
@@ -83,16 +88,22 @@ class Output:
 
 
 def _write_grid(
-    output: Output, images: np.ndarray, columns: int | None, names: list[str] | None
+    output: Output,
+    images: np.ndarray,
+    columns: int | None,
+    names: list[str] | None,
+    heads: list[str] | None,
 ) -> None:
     images = output.enlarged(images)
     if len(images) == 1:
         return save_image(output.path, images[0])
+    if names and heads:
+        return save_image(output.path, table(images, names, heads))
     sheet = grid(images, columns)
     save_image(output.path, name_rows(sheet, names) if names else sheet)
 
 
-def _write_animation(output: Output, images: np.ndarray, columns: int | None, _: object) -> None:
+def _write_animation(output: Output, images: np.ndarray, columns: int | None, *_: object) -> None:
     rows = np.split(output.enlarged(images), len(images) // (columns or 1))
     frames = np.concatenate(rows, 1)  # one above the other
     there_and_back = [*frames, *frames[-2:0:-1]]

@@ -63,6 +63,28 @@ def name_rows(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.concatenate([np.asarray(margin)[..., None].repeat(sheet.shape[-1], -1), sheet], 1)
 
 
+def name_columns(sheet: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Write names above the columns of a sheet, black on white."""
+    width = (sheet.shape[1] - GAP) / len(names)
+    font, names = font_for([*names], max(11, width / 8))
+    strip = Image.new("L", (sheet.shape[1], math.ceil(max(11, width / 8) * 1.5)), 255)
+    draw = ImageDraw.Draw(strip)
+    for i, name in enumerate(names):
+        draw.text((GAP + (i + 0.5) * width, strip.height / 2), name, fill=0, font=font, anchor="mm")
+    return np.concatenate([np.asarray(strip)[..., None].repeat(sheet.shape[-1], -1), sheet])
+
+
+def table(images: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> np.ndarray:
+    """Lay images, uint8 (N, H, W, C), out as a table with names beside its rows and above its
+    columns.
+    """
+    sheet = grid(images, len(columns))
+    beside = name_rows(sheet, rows)[:, : -sheet.shape[1]]
+    headed = name_columns(sheet, columns)
+    over = ((headed.shape[0] - sheet.shape[0], 0), (0, 0), (0, 0))
+    return np.concatenate([np.pad(beside, over, constant_values=255), headed], 1)
+
+
 def enlarged(images: np.ndarray, scale: int, smooth: bool = False) -> np.ndarray:
     """Enlarge uint8 (N, H, W, C) to (N, scale * H, scale * W, C).
 

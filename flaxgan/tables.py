@@ -3,10 +3,8 @@
 import math
 
 import numpy as np
-from PIL import Image, ImageDraw
 
-from flaxgan.plots import GAP, enlarged, grid
-from flaxgan.system.fonts import font_for
+from flaxgan.plots import GAP, enlarged, grid, name_columns
 
 LEAST_WIDTH = 64  # of a column, in pixels; smaller pictures are enlarged
 BETWEEN = 8  # pixels between groups of columns
@@ -33,17 +31,6 @@ def columns_sheet(columns: dict[str, np.ndarray], groups: int = 1) -> np.ndarray
         sheet = grid(inside, len(sets))
         missing = rows * (sets[0].shape[1] + GAP) + GAP - len(sheet)
         sheet = np.pad(sheet, ((0, missing), (0, 0), (0, 0)), constant_values=255)
-        sheets += [_named(sheet, [*columns]), np.full((1, BETWEEN, channels), 255, np.uint8)]
+        sheets += [name_columns(sheet, [*columns]), np.full((1, BETWEEN, channels), 255, np.uint8)]
     height = len(sheets[0])
     return np.concatenate([np.broadcast_to(x, (height, *x.shape[1:])) for x in sheets[:-1]], 1)
-
-
-def _named(sheet: np.ndarray, names: list[str]) -> np.ndarray:
-    """Write names above the columns of a sheet, black on white."""
-    width = (sheet.shape[1] - GAP) / len(names)
-    font, names = font_for(names, max(11, width / 8))
-    strip = Image.new("L", (sheet.shape[1], math.ceil(max(11, width / 8) * 1.5)), 255)
-    draw = ImageDraw.Draw(strip)
-    for i, name in enumerate(names):
-        draw.text((GAP + (i + 0.5) * width, strip.height / 2), name, fill=0, font=font, anchor="mm")
-    return np.concatenate([np.asarray(strip)[..., None].repeat(sheet.shape[-1], -1), sheet])

@@ -1,7 +1,6 @@
 """Pictures from a trained generator."""
 
 import functools
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from jax import Array, lax
 
 from flaxgan.config import Config
 from flaxgan.data.pixels import to_uint8
+from flaxgan.methods.latent_space import interpolated
 from flaxgan.methods.state import Network, without_optimisers
 from flaxgan.models.layers import MOMENTUM
 from flaxgan.rng import CALIBRATING, SAMPLING, random_key
@@ -90,23 +90,10 @@ def between(
 ) -> np.ndarray:
     """Interpolate from the first z of each seed to the next, in `frames` steps.
 
-    float32 ((len(seeds) - 1) * frames + 1, latent_dim).
-
-    Spherical interpolation (White 2016, arXiv:1609.04468): what lies straight between two z is
-    shorter than any that was trained.
+    float32 ((len(seeds) - 1) * frames + 1, latent_dim), as latent_space.interpolated.
     """
     ends = [latents(seed, 0, 1, latent_dim, truncation=truncation)[0] for seed in seeds]
-    rows = []
-    for a, b in itertools.pairwise(ends):
-        cosine = jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b))
-        angle = jnp.arccos(jnp.clip(cosine, -1, 1))
-        if len(a) == 1:  # where there is no way around
-            angle = jnp.float32(1e-2)
-        for share in jnp.arange(frames) / frames:
-            rows.append(
-                (jnp.sin((1 - share) * angle) * a + jnp.sin(share * angle) * b) / jnp.sin(angle)
-            )
-    return np.stack([*rows, ends[-1]])
+    return interpolated(ends, frames)
 
 
 @jax.jit
