@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 import flaxgan
-from flaxgan.config import Config
 from flaxgan.data.array import checked
 from flaxgan.data.derived import grey
 from flaxgan.data.forms import source_channels
 from flaxgan.formats import safetensors
 from flaxgan.formats.exporting import Export, File
 from flaxgan.formats.folder import fill, formats_of
+from flaxgan.latents import LatentTools
 from flaxgan.methods import method_of, to_sample, translates
 from flaxgan.methods.filled import translated
 from flaxgan.methods.sampling import between, draw, first_latents, random_classes
@@ -38,7 +38,7 @@ def checkpoint_name(checkpoint: str | int | CheckpointName | None) -> Checkpoint
         raise UserError(f"--checkpoint: {error}") from error
 
 
-class Model:
+class Model(LatentTools):
     """The generator of a run at one of its checkpoints. Nothing else of the checkpoint is read."""
 
     @explaining_out_of_memory()
@@ -67,11 +67,6 @@ class Model:
         state = load(self.run, name, self.device, to_sample(self.config))
         self.step = int(state.step)
         self.generators = method_of(self.config).generators(state, self.run.class_counts)
-
-    @property
-    def config(self) -> Config:
-        """Return the configuration of the run."""
-        return self.run.config
 
     @property
     def class_names(self) -> list[str]:
