@@ -4,7 +4,7 @@ import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,10 @@ class Saved(NamedTuple):
 
 def save_latents(path: Path, projection: Projection, number: int, step: int) -> None:
     """Write the latents of one of the pictures of a projection as .npz: arrays with one row."""
-    rows = {projection.space: projection.latents[number : number + 1], "step": np.array(step)}
+    rows: dict[str, Any] = {
+        projection.space: projection.latents[number : number + 1],
+        "step": np.array(step),
+    }
     if projection.labels is not None:
         rows["label"] = projection.labels[number : number + 1]
     with replacing(path) as temporary, temporary.open("wb") as file:

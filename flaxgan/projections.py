@@ -45,7 +45,7 @@ class Projections:
         """List pictures. Raises UserError if one is missing, or a result is there already."""
         files = listed(paths)
         results = [name.with_suffix(suffix) for name in files for suffix in SUFFIXES]
-        for result in (TABLE, *results):
+        for result in (Path(TABLE), *results):
             if (folder / result).exists():
                 raise UserError(
                     f"{printable(folder / result)} is there already; name another --output, or"

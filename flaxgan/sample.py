@@ -55,7 +55,7 @@ def _parser() -> Parser:
         "--frames",
         type=whole_number(1),
         metavar="INT",
-        help="pictures from each seed to the next (default: 16); of --direction: steps (default: 7)",
+        help="pictures from each seed to the next (default: 16), or steps of --direction (7)",
     )
     add(
         "--latents",
@@ -121,12 +121,12 @@ def _shape(args: argparse.Namespace) -> None:
     animated = output.form.animated
     model = flaxgan.load(args.run_dir, args.checkpoint, device=args.device)
     sheet = sheet_of(model, args, animated)
-    output.require_fit(sheet.count, model.config.image_size, sheet.columns)
+    output.require_fit(sheet.num, model.config.image_size, sheet.columns)
     require_apart(args.output, args.run_dir, model.config)
     output.require_writable()
     output.write(sheet.make(), sheet.columns, sheet.rows, sheet.heads)
-    pictures = "picture" if sheet.count == 1 else "pictures"
-    say(f"{sheet.count} {pictures} of {typed(model.config.image_size)} in {args.output}")
+    pictures = "picture" if sheet.num == 1 else "pictures"
+    say(f"{sheet.num} {pictures} of {typed(model.config.image_size)} in {args.output}")
 
 
 def _sample(args: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ STEPS, STEPS_OF_A_FILM = 7, 25
 class Sheet(NamedTuple):
     """Images to be made, in rows of `columns`, and what stands beside and above them."""
 
-    count: int
+    num: int
     columns: int | None
     rows: list[str]
     heads: list[str]
@@ -42,7 +42,7 @@ def check(args: argparse.Namespace) -> None:
 def sheet_of(model: Model, args: argparse.Namespace, animated: bool) -> Sheet:
     """Return what --latents and --direction ask for. Raises UserError if a model can't make it."""
     asked = None if args.labels is None else names(args.labels, model.class_names)
-    labels = None if asked is None else model.class_ids(asked)
+    labels: Any = None if asked is None else model.class_ids(asked)
     latents = None
     if args.latents:
         if labels and len(labels) > 1:
@@ -63,7 +63,7 @@ def _read(
     model: Model, args: argparse.Namespace, labels: list[int] | None
 ) -> tuple[np.ndarray, np.ndarray | list[int] | None]:
     """Return the latents of all files, and their classes. Raises UserError, naming the file."""
-    latents, classes = [], []
+    latents, classes = [], list[np.ndarray]()
     for path in args.latents:
         file = read_latents(path)
         try:
@@ -77,8 +77,8 @@ def _read(
                 " picture is another"
             )
         latents.append(points)
-        classes.append(rows)
-    joined = None if classes[0] is None else np.concatenate(classes)
+        classes += [] if rows is None else [rows]
+    joined = np.concatenate(classes) if classes else None
     return np.concatenate(latents), joined
 
 

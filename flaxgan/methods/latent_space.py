@@ -3,7 +3,6 @@ z (Karras et al. 2019, arXiv:1812.04948).
 """
 
 import itertools
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -34,7 +33,7 @@ def has_mapping(generator: Network) -> bool:
     return hasattr(generator.module, "mapping")
 
 
-def latent_space(generator: Network, condition: Array | None = None) -> LatentSpace:
+def latent_space(generator: Network, condition: Any = None) -> LatentSpace:
     """Return the latent space of a generator; w are measured for z of N(0, I).
 
     `condition`, of a conditional generator: rows, which take turns.
@@ -61,7 +60,7 @@ def _mapped(generator: Network, z: Array, condition: Array | None) -> Array:
     return _call(generator, "mapping", z, condition)
 
 
-def from_z(generator: Network, z: np.ndarray, condition: Array | None = None) -> np.ndarray:
+def from_z(generator: Network, z: np.ndarray, condition: Any = None) -> np.ndarray:
     """Return the latents of z (N, latent_dim): float32 (N, *shape), all styles of a w the same."""
     if not has_mapping(generator):
         return z
@@ -76,7 +75,7 @@ def images_of(generator: Network, latents: Array, condition: Array | None = None
     return generator.eval_mode(latents, condition)
 
 
-def interpolated(ends: Sequence[Any], frames: int, spherical: bool = True) -> np.ndarray:
+def interpolated(ends: Any, frames: int, spherical: bool = True) -> np.ndarray:
     """Interpolate from each latent to the next in `frames` steps.
 
     float32 ((len(ends) - 1) * frames + 1, *shape). Of z it is `spherical` (White 2016,

@@ -255,9 +255,11 @@ def project(
         _found(generator, variables, space, batch, classes, seed, steps)._asdict()
         for batch in batches
     ]
-    joined = {
+    joined: dict[str, Any] = {
         name: None if found[0][name] is None else np.concatenate([part[name] for part in found])
         for name in Projection._fields[1:]
     }
-    first = {name: x if x is None else x[: len(pictures)] for name, x in joined.items()}
+    first: dict[str, Any] = {
+        name: x if x is None else x[: len(pictures)] for name, x in joined.items()
+    }
     return Projection(space.name, **first)
