@@ -80,6 +80,7 @@ def test_a_generator_with_a_mapping_is_edited_in_w():
     assert images_of(network, jnp.zeros((3, 2, 6))).shape == (3, 2, 2, 1)
 
 
+@pytest.mark.slow
 def test_a_projection_finds_a_latent_that_it_drew(model):
     drawn = model.sample(2, seed=7)
     found = model.project(drawn, steps=60)
@@ -92,6 +93,7 @@ def test_a_projection_finds_a_latent_that_it_drew(model):
     assert (found.rms_errors < errors.min(1) / 2).all(), (found.rms_errors, errors.min(1))
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_sample_draws(run_dir, model, tmp_path, refused, sample_refused):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

@@ -177,19 +177,11 @@ def _first_points(
     z = first_latents(seed, count, generator.module.latent_dim, PROJECTING)
     condition = np.resize(np.array(classes, np.int32), count) if classes else None
     latents = from_z(generator, z, condition)
-    far = np.concatenate(
-        [
-            _tried(
-                generator,
-                variables,
-                goal,
-                latents[i : i + 64],
-                None if condition is None else condition[i : i + 64],
-            )
-            for i in range(0, count, 64)
-        ],
-        1,
-    )
+    pairs = [
+        (latents[i : i + 64], condition if condition is None else condition[i : i + 64])
+        for i in range(0, count, 64)
+    ]
+    far = np.concatenate([_tried(generator, variables, goal, *pair) for pair in pairs], 1)
     nearest = far.argsort(1, kind="stable")[:, :STARTS]
     points = (latents[nearest] - np.asarray(space.mean)) / np.asarray(space.scale)
     chosen = None if condition is None else jnp.asarray(condition[nearest])
@@ -255,11 +247,10 @@ def project(
         _found(generator, variables, space, batch, classes, seed, steps)._asdict()
         for batch in batches
     ]
-    joined: dict[str, Any] = {
-        name: None if found[0][name] is None else np.concatenate([part[name] for part in found])
-        for name in Projection._fields[1:]
-    }
+    columns: dict[str, Any] = {name: [part[name] for part in found] for name in found[0]}
     first: dict[str, Any] = {
-        name: x if x is None else x[: len(pictures)] for name, x in joined.items()
+        name: None if rows[0] is None else np.concatenate(rows)[: len(pictures)]
+        for name, rows in columns.items()
+        if name != "space"
     }
     return Projection(space.name, **first)
