@@ -13,11 +13,12 @@ import numpy as np
 import optax
 from jax import Array, lax
 
-from flaxgan.data.pixels import preprocess, to_uint8
+from flaxgan.data.pixels import to_uint8
 from flaxgan.methods.latent_space import LatentSpace, from_z, images_of, latent_space
+from flaxgan.methods.nearness import FEATURES, Goal, distances_to, goal_of, maps_of, measured
 from flaxgan.methods.sampling import first_latents
 from flaxgan.methods.state import Network
-from flaxgan.pretrained.perceptual import NETWORKS, distance, maps
+from flaxgan.pretrained.perceptual import distance
 from flaxgan.rng import PROJECTING, random_key
 from flaxgan.system.bars import progress_bar
 
@@ -29,7 +30,6 @@ FRAMES = 24  # of the film of a search
 RATE, NOISE = 0.1, 0.05  # at first, in latents of mean square 1
 CALM = 0.75  # of the steps, after which there is no noise
 PIXELS, LENGTH = 1.0, 0.1  # weights in the loss, beside the features' 1
-FEATURES = NETWORKS["efficientnet_lite0"]
 
 
 class Projection(NamedTuple):
@@ -44,13 +44,6 @@ class Projection(NamedTuple):
     film: np.ndarray  # uint8 (N, F, H, W, C), the nearest image at moments of the search
 
 
-class _Goal(NamedTuple):
-    """Pictures to come near to, float32 (P, H, W, C) in [-1, 1], and their maps."""
-
-    pictures: Array
-    maps: list[Array]
-
-
 class _Search(NamedTuple):
     """S latents on their way for each of P pictures."""
 
@@ -59,40 +52,15 @@ class _Search(NamedTuple):
     optimiser: Any
 
 
-def _maps(variables: Any, images: Array) -> list[Array]:
-    return maps(partial(FEATURES.apply, variables), images)
-
-
-def _distances(variables: Any, goal: _Goal, images: Array) -> tuple[Array, Array]:
-    """Return feature distances and mean square errors (P, S) of images (P, S, H, W, C)."""
-    flat = _maps(variables, images.reshape(-1, *images.shape[2:]))
-    made = [x.reshape(*images.shape[:2], *x.shape[1:]) for x in flat]
-    features = jax.vmap(jax.vmap(distance, (0, None)))(made, goal.maps)
-    return features, jnp.square(images - goal.pictures[:, None]).mean((2, 3, 4))
-
-
-@jax.jit
-def _goal(variables: Any, pictures: Array) -> _Goal:
-    images = preprocess(pictures)
-    return _Goal(images, _maps(variables, images))
-
-
-@jax.jit
-def _measured(variables: Any, goal: _Goal, images: Array) -> tuple[Array, Array]:
-    """Return feature distances and RMS errors (P,) of uint8 images (P, H, W, C)."""
-    features, squares = _distances(variables, goal, preprocess(images)[:, None])
-    return features[:, 0], jnp.sqrt(squares[:, 0]) / 2
-
-
 @jax.jit
 def _tried(
-    generator: Network, variables: Any, goal: _Goal, latents: Array, condition: Array | None
+    generator: Network, variables: Any, goal: Goal, latents: Array, condition: Array | None
 ) -> Array:
     """Return how far latents (B, *shape) are from each picture: (P, B)."""
     images = images_of(generator, latents, condition)
-    made = _maps(variables, images)
+    made = maps_of(variables, images)
 
-    def one(of_one: _Goal) -> Array:
+    def one(of_one: Goal) -> Array:
         features = jax.vmap(distance, (0, None))(made, of_one.maps)
         return features + PIXELS * jnp.square(images - of_one.pictures[None]).mean((1, 2, 3))
 
@@ -125,7 +93,7 @@ def _optimiser(steps: int) -> optax.GradientTransformation:
 def _improved(
     generator: Network,
     variables: Any,
-    goal: _Goal,
+    goal: Goal,
     moments: tuple[Array, Array],
     search: _Search,
     between: tuple[Array, Array],
@@ -142,7 +110,7 @@ def _improved(
 
     def loss(points: Array, noise: Array) -> Array:
         images = _made(generator, space, search._replace(points=points), noise)
-        features, squares = _distances(variables, goal, images)
+        features, squares = distances_to(variables, goal, images)
         axes = tuple(range(2, points.ndim))
         long = jnp.square(jnp.square(points).mean(axes) - 1)
         return (features + PIXELS * squares + LENGTH * long).sum()
@@ -158,7 +126,7 @@ def _improved(
     points, optimiser = lax.fori_loop(*between, step, (search.points, search.optimiser))
     search = search._replace(points=points, optimiser=optimiser)
     images = _made(generator, space, search)
-    features, squares = _distances(variables, goal, images)
+    features, squares = distances_to(variables, goal, images)
     far = features + PIXELS * squares
     nearest = images[jnp.arange(len(far)), far.argmin(1)]
     return search, far, to_uint8(nearest)
@@ -167,7 +135,7 @@ def _improved(
 def _first_points(
     generator: Network,
     variables: Any,
-    goal: _Goal,
+    goal: Goal,
     space: LatentSpace,
     classes: Sequence[int],
     seed: int,
@@ -204,7 +172,7 @@ def _found(
     steps: int,
 ) -> Projection:
     """Project a batch."""
-    goal = _goal(variables, pictures)
+    goal = goal_of(variables, pictures)
     search = _first_points(generator, variables, goal, space, classes, seed)
     search = search._replace(optimiser=_optimiser(steps).init(search.points))
     bounds = np.unique(np.linspace(0, steps, FRAMES + 1).round().astype(int))
@@ -220,7 +188,7 @@ def _found(
         if between[1] == chosen_at:
             search = _nearest(search, far)
     search = _nearest(search, far)
-    distances, errors = map(np.asarray, _measured(variables, goal, film[-1]))
+    distances, errors = map(np.asarray, measured(variables, goal, film[-1]))
     latents = np.asarray(_latents(space, search.points))[:, 0]
     labels = None if search.condition is None else np.asarray(search.condition)[:, 0]
     return Projection(space.name, latents, labels, film[-1], distances, errors, np.stack(film, 1))
