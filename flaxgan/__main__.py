@@ -14,7 +14,7 @@ from flaxgan.system.errors import exit_on_user_error
 COMMANDS = {"train": "main"} | {
     name: name
     for name in (
-        *("sample", "translate", "evaluate", "compare", "report"),
+        *("sample", "project", "translate", "evaluate", "compare", "report"),
         *("export", "page", "video"),
     )
 }

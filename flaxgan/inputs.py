@@ -9,7 +9,7 @@ from PIL import Image
 
 from flaxgan.data.decoding import decoding, open_picture
 from flaxgan.data.depth import guessed, values_line
-from flaxgan.data.fit import crop
+from flaxgan.data.fit import FITS
 from flaxgan.data.listing import list_files
 from flaxgan.data.pixels import Values, to_mode
 from flaxgan.data.reading import printable, read_bytes
@@ -39,7 +39,7 @@ def listed(paths: Sequence[Path]) -> dict[Path, Path]:
             if result in files:
                 raise UserError(
                     f"{printable(files[result])} and {printable(file)} would both become"
-                    f" {printable(result)}; translate them one after the other"
+                    f" {printable(result)}; name them one after the other"
                 )
             files[result] = file
     if not files:
@@ -60,9 +60,12 @@ def values(files: Sequence[Path]) -> Values | None:
 
 
 def read(
-    file: Path, image_size: tuple[int, int] | None, values: Values | None = None
+    file: Path,
+    image_size: tuple[int, int] | None,
+    values: Values | None = None,
+    fit: str = "crop",
 ) -> np.ndarray | None:
-    """Read a picture as uint8 (1, H, W, 3), cut and shrunk to a size if one is given.
+    """Read a picture as uint8 (1, H, W, 3), brought to a size, if one is given, as `fit` says.
 
     `values`: what is black and white in a picture of more than 8 bits. What is no picture is named
     on the screen, and None.
@@ -72,7 +75,7 @@ def read(
         with decoding():
             picture = to_mode(picture, 3, values)
             if image_size:
-                picture = crop(picture, image_size[::-1])[0]
+                picture = FITS[fit](picture, image_size[::-1])[0]
             return np.asarray(picture)[None]
     except Unreadable as error:
         detail = f": {printable(error.detail)}" if error.detail else ""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 import flaxgan
-from flaxgan.config import Config
 from flaxgan.data.array import checked
 from flaxgan.data.derived import grey
 from flaxgan.data.forms import source_channels
@@ -16,6 +15,7 @@ from flaxgan.drawing import drawn
 from flaxgan.formats import safetensors
 from flaxgan.formats.exporting import Export, File
 from flaxgan.formats.folder import fill, formats_of
+from flaxgan.latents import LatentTools
 from flaxgan.methods import method_of, to_sample, translates
 from flaxgan.methods.filled import translated
 from flaxgan.methods.state import Network
@@ -40,7 +40,7 @@ def checkpoint_name(checkpoint: str | int | CheckpointName | None) -> Checkpoint
         raise UserError(f"--checkpoint: {error}") from error
 
 
-class Model:
+class Model(LatentTools):
     """The generator of a run at one of its checkpoints. Nothing else of the checkpoint is read."""
 
     @explaining_out_of_memory()
@@ -69,11 +69,6 @@ class Model:
         state = load(self.run, name, self.device, to_sample(self.config))
         self.step = int(state.step)
         self.generators = method_of(self.config).generators(state, self.run.conditions)
-
-    @property
-    def config(self) -> Config:
-        """Return the configuration of the run."""
-        return self.run.config
 
     @property
     def class_names(self) -> list[str]:

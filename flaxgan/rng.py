@@ -9,7 +9,7 @@ from jax import Array, lax
 Tree = TypeVar("Tree")  # of arrays
 
 # What the random numbers of a seed are for.
-INITIALISING, TRAINING, SAMPLING, SELECTING, CALIBRATING, JUDGING = range(6)
+INITIALISING, TRAINING, SAMPLING, SELECTING, CALIBRATING, JUDGING, PROJECTING = range(7)
 
 
 def random_key(seed: int | Array, stream: int) -> Array:

@@ -10,7 +10,7 @@ from flaxgan.flags import Parser, add_flags_of_a_reader, path, seeds, whole_numb
 from flaxgan.flags import names as split_names
 from flaxgan.registry import load_plugin
 from flaxgan.request import Request
-from flaxgan.system.errors import UserError, exit_on_user_error, visible
+from flaxgan.system.errors import UserError, exit_on_user_error, say, visible
 
 ASKED = ("num", "seed", "labels", "truncation", "interpolate", "frames", "mix", "mix_at")
 
@@ -71,7 +71,26 @@ def _parser() -> Parser:
         "--frames",
         type=whole_number(1),
         metavar="INT",
-        help="pictures from each seed to the next (default: 16)",
+        help="pictures from each seed to the next (default: 16), or steps of --direction (7)",
+    )
+    add(
+        "--latents",
+        type=path,
+        nargs="+",
+        metavar="FILE",
+        help="draw saved latents: .npz of project, or .npy of z; with --frames what lies between",
+    )
+    add(
+        "--direction",
+        type=directions,
+        metavar="NUMBERS",
+        help="move pictures along the direction that changes them most, 1, or others, as in 1,2,5",
+    )
+    add(
+        "--range",
+        type=float,
+        metavar="FLOAT",
+        help="of --direction: how far both ways, in standard deviations (default: 3)",
     )
     add(
         "--mix",
@@ -92,7 +111,7 @@ def _parser() -> Parser:
         metavar="PATH",
         help=(
             "a .png or .jpg: one grid (of one picture: itself); a .npy: uint8 (N, H, W, C); a .gif"
-            " or .webp: --interpolate; else a folder: N PNG files (default: samples.png)"
+            " or .webp: what moves; else a folder: N PNG files (default: samples.png)"
         ),
     )
     add(
@@ -109,6 +128,33 @@ def _parser() -> Parser:
     )
     add_flags_of_a_reader(parser)
     return parser
+
+
+def directions(text: str) -> list[int]:
+    """Read numbers of directions, from 1, with commas between them."""
+    return [whole_number(1)(number) for number in text.split(",")]
+
+
+def _shape(args: argparse.Namespace) -> None:
+    """Write what --latents and --direction ask for.
+
+    Raises UserError, before anything is drawn, if that can't be.
+    """
+    from flaxgan.outputs import Output  # the heavy imports begin here
+    from flaxgan.runs.trained import require_apart
+    from flaxgan.shaping import check, sheet_of
+
+    check(args)
+    output = Output(args.output, args.scale or 1, args.resample == "smooth")
+    animated = output.form.animated
+    model = flaxgan.load(args.run_dir, args.checkpoint, device=args.device)
+    sheet = sheet_of(model, args, animated)
+    output.require_fit(sheet.num, model.config.image_size, sheet.columns)
+    require_apart(args.output, args.run_dir, model.config)
+    output.require_writable()
+    output.write(sheet.make(), sheet.columns, sheet.rows, sheet.heads)
+    pictures = "picture" if sheet.num == 1 else "pictures"
+    say(f"{sheet.num} {pictures} of {typed(model.config.image_size)} in {args.output}")
 
 
 def _sample(args: argparse.Namespace) -> None:
@@ -169,6 +215,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
         for plugin in args.plugin:
             load_plugin(plugin)
+        if args.latents or args.direction or args.range is not None:
+            return _shape(args)
         _sample(args)
 
 

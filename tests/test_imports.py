@@ -19,21 +19,21 @@ FLOORS = (  # of the house, the lowest first: folders and modules import what is
     {"data", "models"},
     {"methods", "presets", "plots", "request"},
     {"curves"},
-    {"outputs", "inputs", "trainer", "diagnosis", "tables", "drawing"},
+    {"outputs", "inputs", "trainer", "diagnosis", "tables", "drawing", "latent_files"},
     {"film", "metrics"},
     {"runs"},
     {"reports", "resolve", "recipes", "flags"},
     {"summary"},
-    {"formats"},
+    {"formats", "latents"},
     {"loop", "model"},
-    {"training"},
+    {"training", "shaping", "projections"},
     {"measure", "standings"},
     {"run"},
     {"starting"},
     {"api"},
     {"__init__"},
     {"main", "sample", "translate", "evaluate", "compare", "__main__"}
-    | {"export", "page", "report", "video"},
+    | {"export", "page", "project", "report", "video"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

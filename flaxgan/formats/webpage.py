@@ -20,6 +20,7 @@ from flaxgan.formats.graph import Graph, Unsupported
 from flaxgan.formats.networks import graph_of, inputs_of
 from flaxgan.methods import translates
 from flaxgan.methods.filled import unit_of
+from flaxgan.methods.latent_space import directions
 from flaxgan.methods.sampling import draw, first_latents
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
@@ -74,22 +75,6 @@ def _holds_in_half(network: Network, config: Config, name: str) -> bool:
         for generator in (network, network.replace(params=halved))
     )
     return int(np.abs(exact - near).max()) <= 1
-
-
-def strongest_directions(graph: Graph, latent_dim: int) -> np.ndarray:
-    """Return the directions of z that change what comes next the most: (at most 16, latent_dim).
-
-    They are of length 1, and eigenvectors of W W^T where W is the first dense layer's kernel, batch
-    norm folded in (Shen & Zhou 2021, arXiv:2007.06600, section 3.2). A network without has none.
-    """
-    dense = next((node for node in graph.nodes if node.op in ("Gemm", "MatMul")), None)
-    kernel = graph.constants.get(dense.inputs[1]) if dense else None
-    if kernel is None or kernel.ndim != 2 or len(kernel) < latent_dim:
-        return np.zeros((0, latent_dim), np.float32)
-    kernel = kernel[:latent_dim].astype(np.float64)  # below it is what an embedding is times
-    vectors = np.linalg.eigh(kernel @ kernel.T)[1].T[::-1][:SLIDERS]
-    largest = np.abs(vectors).argmax(1)[:, None]  # else a sign would be the library's choice
-    return (vectors * np.sign(np.take_along_axis(vectors, largest, 1))).astype(np.float32)
 
 
 def script(graph: Graph, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
@@ -150,7 +135,7 @@ def write_page(
         about |= {"size": given.shape[1:3], "channelsIn": given.shape[3], "unit": unit_of(config)}
     else:
         about["latentSize"] = given.shape[1]
-        arrays["directions"] = strongest_directions(graph, config.options.latent_dim)
+        arrays["directions"] = directions(network)[:SLIDERS]
     if _holds_in_half(network, config, name):
         halved = {name: _half(array) for name, array in graph.constants.items()}
         graph = dataclasses.replace(graph, constants=halved)

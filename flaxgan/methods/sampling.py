@@ -1,7 +1,6 @@
 """Pictures from a trained generator."""
 
 import functools
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from flaxgan.data.pixels import to_uint8
 from flaxgan.methods.batches import BATCH, in_batches
 from flaxgan.methods.conditions import Conditions, random_conditions
 from flaxgan.methods.growing import as_trained
+from flaxgan.methods.latent_space import interpolated
 from flaxgan.methods.noise import noise_numbers, takes_noise
 from flaxgan.methods.state import Network, without_optimisers
 from flaxgan.methods.updates import condition_of
@@ -61,23 +61,10 @@ def between(
 ) -> np.ndarray:
     """Interpolate from the first z of each seed to the next, in `frames` steps.
 
-    float32 ((len(seeds) - 1) * frames + 1, latent_dim).
-
-    Spherical interpolation (White 2016, arXiv:1609.04468): what lies straight between two z is
-    shorter than any that was trained.
+    float32 ((len(seeds) - 1) * frames + 1, latent_dim), as latent_space.interpolated.
     """
     ends = [latents(seed, 0, 1, latent_dim, truncation=truncation)[0] for seed in seeds]
-    rows = []
-    for a, b in itertools.pairwise(ends):
-        cosine = jnp.dot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b))
-        angle = jnp.arccos(jnp.clip(cosine, -1, 1))
-        if len(a) == 1:  # where there is no way around
-            angle = jnp.float32(1e-2)
-        for share in jnp.arange(frames) / frames:
-            rows.append(
-                (jnp.sin((1 - share) * angle) * a + jnp.sin(share * angle) * b) / jnp.sin(angle)
-            )
-    return np.stack([*rows, ends[-1]])
+    return interpolated(ends, frames)
 
 
 def between_texts(vectors: np.ndarray, frames: int) -> np.ndarray:

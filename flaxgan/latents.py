@@ -1,0 +1,197 @@
+"""What is done with a loaded generator's latents: directions, saved ones, those of pictures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from PIL import Image
+
+from flaxgan.config import Config
+from flaxgan.data.array import checked
+from flaxgan.data.pixels import to_pixels, to_uint8
+from flaxgan.methods import translates
+from flaxgan.methods.batches import BATCH
+from flaxgan.methods.conditions import random_classes, trained_classes
+from flaxgan.methods.latent_space import directions, from_z, images_of, interpolated, latent_space
+from flaxgan.methods.projection import STEPS, Projection, project
+from flaxgan.methods.sampling import first_latents
+from flaxgan.methods.state import Network
+from flaxgan.request import Label
+from flaxgan.runs.trained import TrainedRun
+from flaxgan.system.devices import explaining_out_of_memory
+from flaxgan.system.errors import UserError
+
+
+class LatentTools:
+    """The tools of a Model that work in its latent space."""
+
+    run: TrainedRun
+    step: int
+    generators: dict[str, Network]
+
+    @property
+    def config(self) -> Config:
+        """Return the configuration of the run."""
+        return self.run.config
+
+    def class_ids(self, labels: Label | Sequence[Label]) -> list[int]:
+        raise NotImplementedError
+
+    @property
+    def _generator(self) -> Network:
+        if translates(self.config):
+            raise UserError(
+                f"{self.config.run_dir} translates pictures, and has no latents; name a run that"
+                " draws its own"
+            )
+        return self.generators["result"]
+
+    @explaining_out_of_memory()
+    def directions(
+        self,
+        numbers: Sequence[int] = (1,),
+        range: float = 3.0,
+        steps: int = 7,
+        *,
+        num: int = 4,
+        seed: int = 0,
+        labels: Label | Sequence[Label] | np.ndarray | None = None,
+        latents: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Move images along the directions of latent space that change them the most.
+
+        Returns uint8 (len(numbers), N, steps, H, W, C): for each direction, 1 being the strongest,
+        and each image, what it becomes in `steps` from -range to range, in standard deviations.
+        The images are the first `num` of a seed, of each class in `labels` if that is given; or
+        those of `latents`, as draw takes them, with the class `labels`.
+
+        Directions are eigenvectors of the first weights (Shen & Zhou 2021, arXiv:2007.06600).
+        Raises UserError for a direction that the run does not have.
+        """
+        if not (0 < range < 1e6 and 2 <= steps < 2**16):
+            raise UserError("a range is a number above 0, and has two steps or more")
+        if latents is None:
+            points, classes = self._drawn(num, seed, labels)
+        else:
+            points, classes = self.checked_latents(latents, labels)
+        found, space = directions(self._generator), latent_space(self._generator, classes)
+        if wrong := [number for number in numbers if not 1 <= number <= len(found)]:
+            raise UserError(
+                f"--direction {wrong[0]}: there is no such direction; this run has"
+                + (f" 1 (the strongest) to {len(found)}" if len(found) else " none")
+            )
+        shares = np.linspace(-range, range, steps, dtype=np.float32) * float(space.scale)
+        moved = found[np.array(numbers) - 1][:, None] * shares[:, None]  # (K, steps, D)
+        moved = moved.reshape(len(numbers), 1, steps, *[1] * (len(space.shape) - 1), -1)
+        all_points = (points[None, :, None] + moved).reshape(-1, *space.shape)
+        rows = None if classes is None else np.tile(classes.repeat(steps), len(numbers))
+        images = self._images(all_points, rows)
+        return images.reshape(len(numbers), len(points), steps, *images.shape[1:])
+
+    @explaining_out_of_memory()
+    def draw(
+        self,
+        latents: np.ndarray,
+        labels: Label | Sequence[Label] | np.ndarray | None = None,
+        frames: int | None = None,
+    ) -> np.ndarray:
+        """Draw images of latents: uint8 (N, H, W, C).
+
+        `latents`: float z (N, latent_dim), or of a style run also w (N, num_styles, D), as a
+        projection has them. `labels`, of a conditional run: a class, or one for each of them.
+        `frames`: so many images from each to the next instead, round the sphere in z, straight in
+        w; (N - 1) * frames + 1 in all. Raises UserError for anything else.
+        """
+        points, classes = self.checked_latents(latents, labels)
+        if frames is not None:
+            if len(points) < 2 or not 1 <= frames < 2**32:
+                raise UserError("--frames lie between latents: give two or more of these")
+            if classes is not None and len({*classes.tolist()}) > 1:
+                raise UserError("these latents have several classes; name one: --class NAME")
+            points = interpolated(points, frames, points.ndim == 2)
+            classes = None if classes is None else np.resize(classes, len(points))
+        return self._images(points, classes)
+
+    @explaining_out_of_memory()
+    def project(
+        self, images: np.ndarray, labels: Label | None = None, steps: int = STEPS, seed: int = 0
+    ) -> Projection:
+        """Find the latents whose images are nearest to given ones, as a Projection.
+
+        `images`: uint8 (N, H, W, 1 or 3) or (N, H, W), brought to the run's size as its data were.
+        `labels`, of a conditional run: their class; else the nearest of all classes is found.
+        `steps`: of gradient descent, at least 1. The same images and seed give the same latents.
+        Raises UserError for other arrays, and for runs that have no latents.
+        """
+        generator, config = self._generator, self.config
+        if not 1 <= steps < 2**20 or not 0 <= seed < 2**32:
+            raise UserError("--steps is a whole number from 1 up, --seed one from 0 up")
+        given = checked(images, where="what is to be projected").images
+        pictures = [Image.fromarray(x.squeeze(-1) if x.shape[-1] == 1 else x) for x in given]
+        fit = "crop" if config.fit == "tiles" else config.fit
+        fitted = [to_pixels(x, config.image_size, config.channels, fit) for x in pictures]
+        classes = [] if labels is None else self.class_ids([labels])
+        if config.num_classes and labels is None:
+            classes = trained_classes(self.run.class_counts)
+        return project(generator, np.concatenate(fitted), classes, seed, steps)
+
+    def _drawn(
+        self, num: int, seed: int, labels: Label | Sequence[Label] | np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the latents of the first `num` images of a seed, of each class asked for."""
+        z, classes = first_latents(seed, num, self._generator.module.latent_dim), None
+        if labels is not None:
+            classes = self._classes(labels).repeat(num)
+            z = np.tile(z, (len(classes) // num, 1))
+        elif self.config.num_classes:
+            classes = random_classes(self.run.class_counts, seed, num)
+        return from_z(self._generator, z, classes), classes
+
+    def checked_latents(
+        self, latents: Any, labels: Label | Sequence[Label] | np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return latents and labels that were given, checked. Raises UserError."""
+        values, generator = np.asarray(latents), self._generator
+        classes = None
+        if labels is not None:
+            classes = self._classes(labels)
+            if len(classes) not in (1, len(values)):
+                raise UserError(f"{len(values)} latents take one class, or one each")
+            classes = np.resize(classes, len(values))
+        elif self.config.num_classes:
+            raise UserError("the run is conditional: say which class the latents are of (--class)")
+        space, size = latent_space(generator, classes), generator.module.latent_dim
+        shapes = {space.shape: space.name, (size,): "z"}
+        if values.dtype.kind != "f" or values.shape[1:] not in shapes or not len(values):
+            wanted = " or ".join(
+                f"{name} (N, {', '.join(map(str, shape))})" for shape, name in shapes.items()
+            )
+            raise UserError(
+                f"latents of {values.dtype} {values.shape} are not this run's; it takes float"
+                f" {wanted}"
+            )
+        if not np.isfinite(values).all() or np.abs(values).max() > 1e6:
+            raise UserError("latents hold what is no number, or far too large; find them anew")
+        values = values.astype(np.float32)
+        return values if values.ndim > 2 else from_z(generator, values, classes), classes
+
+    def _classes(self, labels: Label | Sequence[Label] | np.ndarray) -> np.ndarray:
+        asked = labels.tolist() if isinstance(labels, np.ndarray) else labels
+        return np.array(self.class_ids(asked), np.int32)
+
+    def _images(self, points: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
+        """Draw latents of the space's shape, in whole batches: uint8 (N, H, W, C)."""
+        batches = []
+        for start in range(0, len(points), BATCH):
+            whole = (
+                x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:]))
+                for x in (points, classes)
+            )
+            batches.append(np.asarray(_drawn_images(self._generator, *whole)))
+        return np.concatenate(batches)[: len(points)]
+
+
+@jax.jit
+def _drawn_images(generator: Network, points: Any, classes: Any) -> Any:
+    return to_uint8(images_of(generator, points, classes))
