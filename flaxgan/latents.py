@@ -1,6 +1,7 @@
 """What is done with a loaded generator's latents: directions, saved ones, those of pictures."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,13 +12,14 @@ from flaxgan.config import Config
 from flaxgan.data.array import checked
 from flaxgan.data.pixels import to_pixels, to_uint8
 from flaxgan.methods import translates
-from flaxgan.methods.batches import BATCH
-from flaxgan.methods.conditions import random_classes, trained_classes
+from flaxgan.methods.batches import in_batches
+from flaxgan.methods.conditions import trained_classes
 from flaxgan.methods.latent_space import directions, from_z, images_of, interpolated, latent_space
 from flaxgan.methods.projection import STEPS, Projection, project
 from flaxgan.methods.sampling import first_latents
 from flaxgan.methods.state import Network
-from flaxgan.request import Label
+from flaxgan.request import Label, Request
+from flaxgan.runs import asked
 from flaxgan.runs.trained import TrainedRun
 from flaxgan.system.devices import explaining_out_of_memory
 from flaxgan.system.errors import UserError
@@ -127,6 +129,8 @@ class LatentTools:
         generator, config = self._generator, self.config
         if not 1 <= steps < 2**20 or not 0 <= seed < 2**32:
             raise UserError("--steps is a whole number from 1 up, --seed one from 0 up")
+        if config.condition == "text":
+            raise UserError("pictures are not projected by runs that learnt words")
         given = checked(images, where="what is to be projected").images
         pictures = [Image.fromarray(x.squeeze(-1) if x.shape[-1] == 1 else x) for x in given]
         fit = "crop" if config.fit == "tiles" else config.fit
@@ -140,13 +144,12 @@ class LatentTools:
         self, num: int, seed: int, labels: Label | Sequence[Label] | np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the latents of the first `num` images of a seed, of each class asked for."""
-        z, classes = first_latents(seed, num, self._generator.module.latent_dim), None
-        if labels is not None:
-            classes = self._classes(labels).repeat(num)
-            z = np.tile(z, (len(classes) // num, 1))
-        elif self.config.num_classes:
-            classes = random_classes(self.run.class_counts, seed, num)
-        return from_z(self._generator, z, classes), classes
+        z = first_latents(seed, num, self._generator.module.latent_dim)
+        request = Request(num=num, seed=seed, labels=labels)
+        rows = [row for row in asked.rows(self.run, request, num) if row is not None]
+        conditions = np.concatenate(rows) if rows else None
+        z = np.tile(z, (max(1, len(rows)), 1))
+        return from_z(self._generator, z, conditions), conditions
 
     def checked_latents(
         self, latents: Any, labels: Label | Sequence[Label] | np.ndarray | None
@@ -161,6 +164,10 @@ class LatentTools:
             classes = np.resize(classes, len(values))
         elif self.config.num_classes:
             raise UserError("the run is conditional: say which class the latents are of (--class)")
+        elif self.config.condition == "text":
+            raise UserError(
+                "saved latents are not drawn by runs that learnt words; --prompt says what is shown"
+            )
         space, size = latent_space(generator, classes), generator.module.latent_dim
         shapes = {space.shape: space.name, (size,): "z"}
         if values.dtype.kind != "f" or values.shape[1:] not in shapes or not len(values):
@@ -182,14 +189,7 @@ class LatentTools:
 
     def _images(self, points: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
         """Draw latents of the space's shape, in whole batches: uint8 (N, H, W, C)."""
-        batches = []
-        for start in range(0, len(points), BATCH):
-            whole = (
-                x if x is None else np.resize(x[start : start + BATCH], (BATCH, *x.shape[1:]))
-                for x in (points, classes)
-            )
-            batches.append(np.asarray(_drawn_images(self._generator, *whole)))
-        return np.concatenate(batches)[: len(points)]
+        return in_batches(partial(_drawn_images, self._generator), points, classes)
 
 
 @jax.jit

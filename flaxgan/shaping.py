@@ -31,10 +31,12 @@ def check(args: argparse.Namespace) -> None:
         raise UserError("--range is for --direction; leave it out")
     if args.range is not None and not 0 < args.range < 1e6:
         raise UserError(f"--range must be a number above 0, not {args.range}")
-    for name in ("interpolate", "truncation", *(("num", "seed") if args.latents else ())):
+    flag = "--latents" if args.latents else "--direction"
+    others = ("interpolate", "truncation", "prompts", "mix", "mix_at")
+    for name in (*others, *(("num", "seed") if args.latents else ())):
         if getattr(args, name) is not None:
-            flag = "--latents" if args.latents else "--direction"
-            raise UserError(f"{flag} does not go with --{name}; leave one of them out")
+            other = {"prompts": "prompt"}.get(name, name).replace("_", "-")
+            raise UserError(f"{flag} does not go with --{other}; leave one of them out")
     if args.direction and args.frames == 1:
         raise UserError("--frames of --direction are two or more steps")
 

@@ -141,6 +141,9 @@ def first_weights(generator: Network) -> np.ndarray:
 
 
 def _some_condition(generator: Network, num: int) -> Array | None:
+    """Return conditions of the shape that a generator takes, (num, ...), or None."""
+    if generator.module.text:
+        return jnp.zeros((num, generator.module.text))
     return jnp.zeros(num, jnp.int32) if generator.module.num_classes else None
 
 
