@@ -41,6 +41,7 @@ class _Style(nn.Module):
     latent_dim: int = 5
     num_styles: int = 2
     num_classes: int | None = None
+    text: int | None = None
     dtype: object = jnp.float32
 
     def setup(self):
