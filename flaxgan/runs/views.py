@@ -13,6 +13,7 @@ from flaxgan.data.captions import Prompts
 from flaxgan.data.derived import enlarged
 from flaxgan.methods import method_of, translates
 from flaxgan.methods.conditions import conditions_of
+from flaxgan.methods.updates import condition_of
 from flaxgan.plots import grid, name_rows
 from flaxgan.tables import columns_sheet
 
@@ -30,7 +31,7 @@ class SamplesView:
         self.inputs = self.method.inputs(
             config, self.conditions, config.seed, NUM_IMAGES, spread=True
         )
-        self.columns = math.isqrt(NUM_IMAGES) if len(self.inputs) > 1 else None
+        self.columns = None if condition_of(self.inputs) is None else math.isqrt(NUM_IMAGES)
         size = len(dataset.images)
         shown = batch_indices(config.seed, 0, size, min(size, NUM_IMAGES))
         self.reals = np.asarray(dataset.images[shown])  # uint8 (N, H, W, C)
