@@ -10,7 +10,7 @@ from flaxgan.config import Config
 from flaxgan.data import Dataset
 from flaxgan.data.pixels import preprocess, to_uint8
 from flaxgan.methods import gan as steps
-from flaxgan.methods import state_shape
+from flaxgan.methods import gan_batch, state_shape
 from flaxgan.methods.augment import adapted_probability
 from flaxgan.methods.gan import create_state, train_step
 from flaxgan.methods.gan_batch import discriminator_view
@@ -424,7 +424,7 @@ def test_the_discriminator_judges_nothing_but_what_it_is_shown(state, images, z,
     """
     asked = []
     monkeypatch.setattr(
-        steps, "augmented", lambda x, rng, **how: asked.append(how) or jnp.zeros_like(x)
+        gan_batch, "augmented", lambda x, rng, **how: asked.append(how) or jnp.zeros_like(x)
     )
     config = CONFIG.replace(
         augment="color,cutout", augment_target=0.8, instance_noise=0.1, loss="relativistic"

@@ -15,6 +15,7 @@ from flaxgan.methods.growing import as_trained, reduced
 from flaxgan.methods.losses import LOSSES
 from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
 from flaxgan.metrics.image_sets import ImageSet
+from flaxgan.models.growth import growth_of
 from flaxgan.rng import JUDGING, Rng, random_key
 
 JUDGED = 2048  # real images, and generated ones, that the discriminator is asked about
@@ -61,8 +62,9 @@ def accuracy(c: Comparison) -> dict[str, Measured]:
         raise NotMeasured(
             "the run's discriminator takes pictures with sentences, and these have none"
         )
-    discriminator = as_trained(c.state.discriminator, c.state.step)
-    state = c.state.replace(discriminator=discriminator)
+    state = c.state
+    if growth_of(config):
+        state = state.replace(discriminator=as_trained(state.discriminator, state.step))
     classes = config.num_classes
     if classes and c.real.image_set.class_names != c.generated.class_names:
         raise NotMeasured(
