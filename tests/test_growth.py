@@ -237,8 +237,54 @@ def test_a_phase_trains_its_own_weights_and_leaves_the_others(growing):
     assert moved["kernel"] == pytest.approx(2e-4, rel=1e-2)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("plain_convolutions")
+def test_style_networks_grow_into_the_plain_ones():
+    style = {"architecture": "style", "mapping_layers": 2}
+    plain, growing = (
+        jax.jit(lambda config=config: create_state(config.replace(**style)))()
+        for config in (PLAIN, GROWING)
+    )
+    added = names(growing.discriminator.params) - names(plain.discriminator.params)
+    assert {path.split("'")[1] for path in added} == {"from_image_8", "from_image_4"}
+    assert names(growing.generator.params) == names(plain.generator.params)
+    z = jax.random.normal(jax.random.key(0), (8, 8))
+    images = jnp.asarray(IMAGES[:8] / 127.5 - 1, jnp.float32)
+
+    @jax.jit
+    def outputs(state):
+        shown = reduced(images, state.discriminator)
+        return state.generator.eval_mode(z), state.discriminator.train_mode(shown)[0]
+
+    expected, half = outputs(plain), outputs(in_phase(growing, 2, 4))
+    for state in (in_phase(growing, 2, 100), growing):
+        for a, b in zip(outputs(state), expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+    assert all(float(abs(a - b).max()) > 1e-4 for a, b in zip(half, expected, strict=True))
+    first = outputs(in_phase(growing, 0, 0))[0]
+    assert (first == first[:, ::4, ::4].repeat(4, 1).repeat(4, 2)).all()
+    # latents are drawn as pictures of z are
+    fading = in_phase(growing, 1, 2).generator
+    by_w = jax.jit(
+        lambda net: net.call("synthesis", jnp.repeat(net.call("mapping", z)[:, None], 6, 1))
+    )
+    np.testing.assert_allclose(by_w(fading), outputs(in_phase(growing, 1, 2))[0], atol=1e-5)
+
+    step = jax.jit(functools.partial(train_step, config=GROWING.replace(**style), stage=1))
+    after, metrics = step(growing.replace(step=jnp.int32(2)), {"image": IMAGES[:8]})
+    assert (metrics["resolution"], metrics["fade"]) == (8, 0.5)
+    before, after = (x.generator.params["synthesis_network"] for x in (growing, after))
+    same = {
+        layer: jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), before[layer], after[layer]))
+        for layer in before
+    }
+    assert {layer for layer, is_same in same.items() if is_same} == {
+        *("conv_3", "conv_4", "colours_5")
+    }
+
+
 ABILITIES = {
-    "conditional": True,
+    "condition": "class",
     "num_classes": 3,
     "augment": "color,translation,cutout",
     "augment_target": 0.8,

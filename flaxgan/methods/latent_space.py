@@ -49,15 +49,10 @@ def latent_space(generator: Network, condition: Any = None) -> LatentSpace:
     return LatentSpace("w", (module.num_styles, w.shape[-1]), mean, scale)
 
 
-def _call(generator: Network, method: str, *inputs: Any) -> Array:
-    variables = {"params": generator.params, "batch_stats": generator.batch_stats}
-    output: Any = generator.module.apply(variables, *inputs, method=method)
-    return output
-
-
 @jax.jit
 def _mapped(generator: Network, z: Array, condition: Array | None) -> Array:
-    return _call(generator, "mapping", z, condition)
+    w: Array = generator.call("mapping", z, condition)
+    return w
 
 
 def from_z(generator: Network, z: np.ndarray, condition: Any = None) -> np.ndarray:
@@ -71,7 +66,8 @@ def from_z(generator: Network, z: np.ndarray, condition: Any = None) -> np.ndarr
 def images_of(generator: Network, latents: Array, condition: Array | None = None) -> Array:
     """Make float32 images (N, H, W, C) in (-1, 1) of latents (N, *shape); differentiable."""
     if has_mapping(generator):
-        return _call(generator, "synthesis", latents)
+        images: Array = generator.call("synthesis", latents)
+        return images
     return generator.eval_mode(latents, condition)
 
 

@@ -50,8 +50,9 @@ class Network(struct.PyTreeNode):
         return output
 
     def call(self, method: str, *inputs: Any) -> Any:
-        """Apply one of the module's methods, as "mapping" of a style generator."""
-        return self.module.apply(self._variables, *inputs, method=method)
+        """Apply one of a style generator's methods, as "mapping"; "synthesis" fades as it does."""
+        options = self._fading if method == "synthesis" else {}
+        return self.module.apply(self._variables, *inputs, method=method, **options)
 
     @property
     def _variables(self) -> dict[str, Any]:

@@ -11,30 +11,30 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.convolutions import conv_stride1
-from flaxgan.convolutions.resampled import conv_down, conv_up
+from flaxgan.convolutions.resampled import conv_up
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import MOMENTUM, dropout, half
+from flaxgan.models.layers import MOMENTUM, dropout
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
-from flaxgan.models.sizes import MOST_WIDENING, base_size, stage_widths
+from flaxgan.models.sizes import base_size, stage_widths
 from flaxgan.models.style_layers import (
     EqualisedConv,
     EqualisedDense,
+    Mapping,
     ModulatedConv,
+    ResidualBlock,
     activated,
-    normalised,
+    widest,
     with_deviation,
 )
 from flaxgan.models.translator import doubled
 from flaxgan.rng import Rng, RowRng, average
-
-MAPPING_RATE = 0.01  # of the mapping network's learning rate to that of the others
 
 
 def style_sides(image_size: tuple[int, int]) -> list[int]:
@@ -56,27 +56,6 @@ def generator_fields(options: Any) -> dict[str, Any]:
     }
 
 
-class Mapping(GeneratorNetwork):
-    """z (N, latent_dim), and a condition as of GeneratorNetwork -> w, float32 (N, D).
-
-    D is that of the synthesis network's widest layers.
-    """
-
-    layers: int = 8
-
-    @nn.compact
-    def __call__(self, z: Array, condition: Array | None = None) -> Array:
-        x = normalised(self.with_class(z, condition).astype(jnp.float32))
-        for _ in range(self.layers):
-            init = nn.initializers.normal(1 / MAPPING_RATE)
-            x = activated(EqualisedDense(_width(self), kernel_init=init, rate=MAPPING_RATE)(x))
-        return x
-
-
-def _width(network: GeneratorNetwork) -> int:
-    return MOST_WIDENING * network.features
-
-
 class Synthesis(GeneratorNetwork):
     """Styles, one (N, D) for each of style_sides -> images (N, H, W, C) in (-1, 1), float32.
 
@@ -87,6 +66,16 @@ class Synthesis(GeneratorNetwork):
 
     @nn.compact
     def __call__(self, styles: Sequence[Array], noise: Sequence[Array] | None = None) -> Array:
+        doublings = len(stage_widths(self.image_size, self.features))
+        return nn.tanh(self.sums(styles, noise, doublings)[-1])
+
+    def sums(
+        self, styles: Sequence[Array], noise: Sequence[Array] | None, doublings: int
+    ) -> list[Array]:
+        """Return the pictures before tanh at each resolution, the smallest first.
+
+        There are `doublings` more than one; each has what all up to it add.
+        """
         height, width = base_size(self.image_size)
         widths = stage_widths(self.image_size, self.features)
         maps = [None] * len(styles) if noise is None else noise
@@ -109,15 +98,15 @@ class Synthesis(GeneratorNetwork):
 
         x = self.param("constant", nn.initializers.normal(1.0), (1, height, width, widths[-1]))
         x = conv(x, widths[-1], 0)
-        images, number = colours(x, 1), 1
-        for features in reversed(widths):
+        images, number = [colours(x, 1)], 1
+        for features in widths[::-1][:doublings]:
             x = conv(x, features, number, up=True)
             x = conv(x, features, number + 1)
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
             number += 2
-            images = doubled(images) + colours(x, number)
-        return nn.tanh(images)
+            images.append(doubled(images[-1]) + colours(x, number))
+        return images
 
 
 class Generator(GeneratorNetwork):
@@ -131,13 +120,16 @@ class Generator(GeneratorNetwork):
     truncation: float = 1.0  # w come so much nearer to their mean, but in training
 
     takes_noise = True
+    new_synthesis: ClassVar[type[Synthesis]] = Synthesis
+    handed: ClassVar[tuple[str, ...]] = ("adain",)  # fields that it is told
 
     def setup(self) -> None:
         names = {field.name for field in dataclasses.fields(GeneratorNetwork)} - {"parent", "name"}
         shared = {name: getattr(self, name) for name in names}
         self.mapping_network = Mapping(**shared, layers=self.layers)
-        self.synthesis_network = Synthesis(**shared, adain=self.adain)
-        self.w_mean = self.variable("batch_stats", "w_mean", jnp.zeros, (_width(self),))
+        handed = {name: getattr(self, name) for name in self.handed}
+        self.synthesis_network = self.new_synthesis(**shared, **handed)
+        self.w_mean = self.variable("batch_stats", "w_mean", jnp.zeros, (widest(self),))
 
     @property
     def num_styles(self) -> int:
@@ -174,17 +166,22 @@ class Generator(GeneratorNetwork):
     def __call__(
         self, z: Array, condition: Array | None = None, *, train: bool, rng: RowRng | None = None
     ) -> Array:
-        w = self.mapping(z, condition)
-        styles = [w] * self.num_styles
-        if train:
-            if not self.is_initializing():
-                mean = average(w.mean(0), self.axis)
-                self.w_mean.value = MOMENTUM * self.w_mean.value + (1 - MOMENTUM) * mean
-            if rng is not None and self.mixing:
-                styles = self._mixed(w, condition, rng.fold(1))
-        else:
-            styles = [self.truncated(w)] * self.num_styles
+        styles = self.styles(z, condition, train, rng)
         return self.synthesis_network(styles, None if rng is None else self.noise_maps(rng))
+
+    def styles(
+        self, z: Array, condition: Array | None, train: bool, rng: RowRng | None
+    ) -> list[Array]:
+        """Return the styles (N, D) of pictures: in training mixed, else truncated."""
+        w = self.mapping(z, condition)
+        if not train:
+            return [self.truncated(w)] * self.num_styles
+        if not self.is_initializing():
+            mean = average(w.mean(0), self.axis)
+            self.w_mean.value = MOMENTUM * self.w_mean.value + (1 - MOMENTUM) * mean
+        if rng is not None and self.mixing:
+            return self._mixed(w, condition, rng.fold(1))
+        return [w] * self.num_styles
 
     def _mixed(self, w: Array, condition: Array | None, rng: RowRng) -> list[Array]:
         """Return the styles w of pictures, of some from a random one on those of another z."""
@@ -194,37 +191,41 @@ class Generator(GeneratorNetwork):
         return [jnp.where(mixes & (first <= i), other, w) for i in range(self.num_styles)]
 
 
-class ResidualBlock(nn.Module):
-    """(N, H, W, C) -> (N, H/2, W/2, features)."""
-
-    features: int
-    options: tuple[Any, bool]  # dtype and spectral norm
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        y = activated(EqualisedConv(x.shape[-1], *self.options)(x))
-        y = activated(EqualisedConv(self.features, *self.options, convolution=conv_down)(y))
-        shortcut = EqualisedConv(self.features, *self.options, size=1)(half(x))
-        return (y + shortcut) / math.sqrt(2)
-
-
 class Discriminator(DiscriminatorNetwork):
     @nn.compact
     def __call__(
         self, x: Array, condition: Array | None = None, *, train: bool, rng: Rng | None = None
     ) -> Array:
-        options = (self.dtype, self.spectral_norm)
+        x = self.entered(x, 0)
+        for number in range(len(self.widths) - 1):
+            x = self.block(x, number, rng)
+        return self.judged(x, condition)
+
+    @property
+    def widths(self) -> list[int]:
+        """Return the channels of the maps before each block, and after the last."""
         widths = stage_widths(self.image_size, self.features)
-        x = activated(EqualisedConv(widths[0], *options, size=1)(x))
-        for number, features in enumerate([*widths[1:], widths[-1]]):
-            x = ResidualBlock(features, options)(x)
-            x = dropout(x, self.dropout, rng, number)
-            if self.attends(x):
-                x = SelfAttention(*options)(x)
+        return [*widths, widths[-1]]
+
+    def entered(self, images: Array, number: int, name: str = "EqualisedConv_0") -> Array:
+        """Return the map that block `number` takes, of images as large."""
+        options = (self.dtype, self.spectral_norm)
+        return activated(EqualisedConv(self.widths[number], *options, size=1, name=name)(images))
+
+    def block(self, x: Array, number: int, rng: Rng | None) -> Array:
+        """Return what block `number` makes of its map: of half its height and width."""
+        options = (self.dtype, self.spectral_norm)
+        x = ResidualBlock(self.widths[number + 1], options, name=f"ResidualBlock_{number}")(x)
+        x = dropout(x, self.dropout, rng, number)
+        return SelfAttention(*options)(x) if self.attends(x) else x
+
+    def judged(self, x: Array, condition: Array | None) -> Array:
+        """Return the logits of what the last block made."""
+        options, width = (self.dtype, self.spectral_norm), self.widths[-1]
         x = with_deviation(x, self.groups, self.axis)
-        x = activated(EqualisedConv(widths[-1], *options)(x))
-        x = activated(EqualisedDense(widths[-1], *options)(x.reshape(len(x), -1)))
+        x = activated(EqualisedConv(width, *options, name="EqualisedConv_1")(x))
+        x = activated(EqualisedDense(width, *options)(x.reshape(len(x), -1)))
         # equalised, as the other layers are
-        scale = 1 if self.spectral_norm else 1 / math.sqrt(widths[-1])
+        scale = 1 if self.spectral_norm else 1 / math.sqrt(width)
         last = (x.astype(jnp.float32) * scale)[:, None, None]
         return self.logits(last, condition, nn.initializers.normal(1.0))

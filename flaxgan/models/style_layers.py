@@ -5,6 +5,7 @@ Karras et al. 2018 (arXiv:1710.10196, section 4.1), Karras et al. 2020 (arXiv:19
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -12,10 +13,14 @@ from jax import Array, lax
 from jax.nn.initializers import Initializer
 
 from flaxgan.convolutions import conv_stride1
-from flaxgan.models.layers import Kernel
+from flaxgan.convolutions.resampled import conv_down
+from flaxgan.models.layers import Kernel, half
+from flaxgan.models.network import GeneratorNetwork
+from flaxgan.models.sizes import MOST_WIDENING
 from flaxgan.models.translator import instance_norm
 from flaxgan.rng import average
 
+MAPPING_RATE = 0.01  # of the mapping network's learning rate to that of the others
 SLOPE, GAIN = 0.2, math.sqrt(2)  # of leaky ReLU, and what keeps the variance after it
 TINY = 1e-8
 
@@ -131,3 +136,39 @@ def with_deviation(x: Array, groups: int, axis: str | None) -> Array:
         deviation[None, :, None, None, None], (*grouped.shape[:-1], 1)
     ).reshape(*x.shape[:-1], 1)
     return jnp.concatenate([x, channel.astype(x.dtype)], -1)
+
+
+def widest(network: GeneratorNetwork) -> int:
+    """Return the channels of the smallest maps, and the length of w."""
+    return MOST_WIDENING * network.features
+
+
+class Mapping(GeneratorNetwork):
+    """z (N, latent_dim), and a condition as of GeneratorNetwork -> w, float32 (N, D).
+
+    D is that of the synthesis network's widest layers.
+    """
+
+    layers: int = 8
+
+    @nn.compact
+    def __call__(self, z: Array, condition: Array | None = None) -> Array:
+        x = normalised(self.with_class(z, condition).astype(jnp.float32))
+        for _ in range(self.layers):
+            init = nn.initializers.normal(1 / MAPPING_RATE)
+            x = activated(EqualisedDense(widest(self), kernel_init=init, rate=MAPPING_RATE)(x))
+        return x
+
+
+class ResidualBlock(nn.Module):
+    """(N, H, W, C) -> (N, H/2, W/2, features)."""
+
+    features: int
+    options: tuple[Any, bool]  # dtype and spectral norm
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        y = activated(EqualisedConv(x.shape[-1], *self.options)(x))
+        y = activated(EqualisedConv(self.features, *self.options, convolution=conv_down)(y))
+        shortcut = EqualisedConv(self.features, *self.options, size=1)(half(x))
+        return (y + shortcut) / math.sqrt(2)

@@ -25,7 +25,7 @@ PENALTIES = ("r1", "r2", "gradient_penalty")
 # with a function of that name in methods/augment.py
 AUGMENTATIONS = ("color", "translation", "cutout")
 # whose networks can --grow
-GROWING = ("dcgan",)
+GROWING = ("dcgan", "style")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
