@@ -45,7 +45,7 @@ def _by_styles(
         z = np.concatenate([latents(seed, i, 1, latent_dim) for i in request.mix])
         noise, (row, *others) = noise_numbers(seed, pictures), conditions(max(request.mix) + 1)
         if others:
-            raise UserError("--mix makes one table; name one --class")
+            raise UserError("--mix makes one table; name one --class or --prompt")
         row = None if row is None else row[pictures]
         return draw_mixed(generator, z, row, noise, request.mix_at or 0)
     if request.interpolate is not None and not request.through_prompts:

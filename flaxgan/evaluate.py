@@ -54,7 +54,7 @@ def _parser() -> Parser:
         metavar="NAMES",
         help=(
             "some of fd,kid,precision,recall,density,coverage,diversity,classes,memorisation,"
-            "accuracy,inception_score,l1,psnr,psnr_luma,ssim,ssim_luma,target_distance,"
+            "accuracy,inception_score,attributes,r_precision,phrasing,l1,psnr,psnr_luma,ssim,ssim_luma,target_distance,"
             "source_distance,cycle_distance,kept_classes (default: all that apply)"
         ),
     )

@@ -1,8 +1,5 @@
 """Files of latents: written by a projection, read to be drawn."""
 
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +7,7 @@ import numpy as np
 
 from flaxgan.data.reading import printable
 from flaxgan.methods.projection import Projection
+from flaxgan.system.arrays import UNREADABLE
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing
 
@@ -60,10 +58,7 @@ def read_latents(path: Path) -> Saved:
             label, step = content.get("label"), content.get("step")
     except UserError:
         raise
-    except (
-        *(OSError, ValueError, EOFError, TypeError, KeyError, MemoryError, RuntimeError),
-        *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),  # as data/array.py
-    ) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"can't read {where} as latents: {reason}") from error
     whole = label is None or (label.dtype.kind in "iu" and label.shape == latents.shape[:1])

@@ -15,6 +15,7 @@ from flaxgan.methods import translates
 from flaxgan.methods.batches import in_batches
 from flaxgan.methods.conditions import trained_classes
 from flaxgan.methods.latent_space import directions, from_z, images_of, interpolated, latent_space
+from flaxgan.methods.noise import noise_numbers, takes_noise
 from flaxgan.methods.projection import STEPS, Projection, project
 from flaxgan.methods.sampling import first_latents
 from flaxgan.methods.state import Network
@@ -73,8 +74,13 @@ class LatentTools:
         """
         if not (0 < range < 1e6 and 2 <= steps < 2**16):
             raise UserError("a range is a number above 0, and has two steps or more")
+        if not len(numbers):
+            raise UserError("name one direction or more, from 1")
+        noise = None  # of the pictures of a seed, as sample has it
         if latents is None:
             points, classes = self._drawn(num, seed, labels)
+            if takes_noise(self._generator.module):
+                noise = np.resize(noise_numbers(seed, np.arange(num)), len(points))
         else:
             points, classes = self.checked_latents(latents, labels)
         found, space = directions(self._generator), latent_space(self._generator, classes)
@@ -87,8 +93,11 @@ class LatentTools:
         moved = found[np.array(numbers) - 1][:, None] * shares[:, None]  # (K, steps, D)
         moved = moved.reshape(len(numbers), 1, steps, *[1] * (len(space.shape) - 1), -1)
         all_points = (points[None, :, None] + moved).reshape(-1, *space.shape)
-        rows = None if classes is None else np.tile(classes.repeat(steps), len(numbers))
-        images = self._images(all_points, rows)
+        rows, numbered = (
+            None if x is None else np.tile(x.repeat(steps, 0), (len(numbers), *[1] * (x.ndim - 1)))
+            for x in (classes, noise)
+        )
+        images = self._images(all_points, rows, numbered)
         return images.reshape(len(numbers), len(points), steps, *images.shape[1:])
 
     @explaining_out_of_memory()
@@ -144,8 +153,8 @@ class LatentTools:
         self, num: int, seed: int, labels: Label | Sequence[Label] | np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the latents of the first `num` images of a seed, of each class asked for."""
-        z = first_latents(seed, num, self._generator.module.latent_dim)
         request = Request(num=num, seed=seed, labels=labels)
+        z = first_latents(seed, num, self._generator.module.latent_dim)
         rows = [row for row in asked.rows(self.run, request, num) if row is not None]
         conditions = np.concatenate(rows) if rows else None
         z = np.tile(z, (max(1, len(rows)), 1))
@@ -187,11 +196,13 @@ class LatentTools:
         asked = labels.tolist() if isinstance(labels, np.ndarray) else labels
         return np.array(self.class_ids(asked), np.int32)
 
-    def _images(self, points: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
+    def _images(
+        self, points: np.ndarray, classes: np.ndarray | None, noise: np.ndarray | None = None
+    ) -> np.ndarray:
         """Draw latents of the space's shape, in whole batches: uint8 (N, H, W, C)."""
-        return in_batches(partial(_drawn_images, self._generator), points, classes)
+        return in_batches(partial(_drawn_images, self._generator), points, classes, noise)
 
 
 @jax.jit
-def _drawn_images(generator: Network, points: Any, classes: Any) -> Any:
-    return to_uint8(images_of(generator, points, classes))
+def _drawn_images(generator: Network, points: Any, classes: Any, noise: Any) -> Any:
+    return to_uint8(images_of(generator, points, classes, noise))

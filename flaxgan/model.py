@@ -118,7 +118,7 @@ class Model(LatentTools):
                 f"{self.config.run_dir} translates pictures, and draws none of its own; give it"
                 " some: python -m flaxgan.translate RUN PICTURE ..., in Python model.translate"
             )
-        if isinstance(labels, np.ndarray) and num is None and interpolate is None:
+        if isinstance(labels, np.ndarray) and num is None and interpolate is None and mix is None:
             num = len(labels)
         prompts = [prompt] if isinstance(prompt, str) else [*(prompt or ())]
         request = Request(

@@ -105,10 +105,10 @@ def _train(run: Run, start: Start) -> None:
             total = _total_steps(run.config, per_epoch)
         config = run.config
         if first:
-            if not run.resumed:
-                run.write_config(dataset, 0, caller.command)
             if dataset.captions is not None:
                 write_prompts(run.folder, prompts_of(dataset))
+            if not run.resumed:
+                run.write_config(dataset, 0, caller.command)
             remove_grids_after(done, run.folder, per_epoch)
         # A run may have been stopped after its last checkpoint, while that was evaluated or drawn.
         is_drawn = grid_after(done, run.folder, per_epoch).exists()
@@ -168,6 +168,8 @@ def _with_data(run: Run) -> tuple[Run, Dataset]:
     require_equal(dataset.sha256, "find different pictures under --dataset or --data-dir")
     run.require_same(dataset)
     run.require_same_captions(dataset)
+    if dataset.captions is not None:
+        require_equal(dataset.captions.sha256, "find different captions of the pictures")
     if run.config.num_classes and not dataset.class_names:
         if "condition" not in run.chosen or run.resumed:
             raise UserError(

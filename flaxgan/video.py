@@ -122,12 +122,16 @@ def _of_interpolation(args: argparse.Namespace, film: "Film") -> "Iterable[np.nd
     from flaxgan.request import Request
 
     stops, frames = args.seeds or SEEDS, args.frames or FRAMES
-    round_trip = stops if len(stops) > 1 and stops[0] == stops[-1] else [*stops, stops[0]]
-    asked = {"labels": args.labels, "prompts": args.prompts or ()}
-    Request(interpolate=round_trip, frames=frames, truncation=args.truncation, **asked)
+    prompts = args.prompts or []
+    if len(stops) == 1 and len(prompts) > 1:  # from prompt to prompt, and back to the first
+        round_trip, prompts = stops, [*prompts, prompts[0]]
+    else:
+        round_trip = stops if len(stops) > 1 and stops[0] == stops[-1] else [*stops, stops[0]]
+    asked = {"labels": args.labels, "prompts": prompts}
+    request = Request(interpolate=round_trip, frames=frames, truncation=args.truncation, **asked)
     model = flaxgan.load(args.run_dir, args.checkpoint, device=args.device)
     ids = None if args.labels is None else model.class_ids(names(args.labels, model.class_names))
-    classes, num = len(ids or args.prompts or [0]), (len(round_trip) - 1) * frames
+    classes, num = max(1, len(ids or []), request.prompt_rows), request.each - 1
     size = model.config.image_size
     film.require_fit(num, size if classes == 1 else grid_shape(classes, *size)[1:])
     images = model.sample(
@@ -135,7 +139,7 @@ def _of_interpolation(args: argparse.Namespace, film: "Film") -> "Iterable[np.nd
         truncation=args.truncation,
         interpolate=round_trip,
         frames=frames,
-        prompt=args.prompts,
+        prompt=prompts or None,
     )
     rows = np.stack(np.split(images, classes), 1)[:num]  # the last ones are the first
     return rows[:, 0] if classes == 1 else map(grid, rows)

@@ -266,7 +266,7 @@ def test_style_networks_grow_into_the_plain_ones():
     # latents are drawn as pictures of z are
     fading = in_phase(growing, 1, 2).generator
     by_w = jax.jit(
-        lambda net: net.call("synthesis", jnp.repeat(net.call("mapping", z)[:, None], 6, 1))
+        lambda net: net.call("synthesis", jnp.repeat(net.call("mapping", z)[:, None], 4, 1))
     )
     np.testing.assert_allclose(by_w(fading), outputs(in_phase(growing, 1, 2))[0], atol=1e-5)
 

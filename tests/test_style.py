@@ -414,6 +414,8 @@ def test_sampling_a_run(run_dir, tmp_path, printed, sample_refused):
     assert (inside[:16, :16] == table[0]).all() and (inside[18:34, 36:52] == table[5]).all()
     parents = model.sample(8)[[3, 7, 1]].astype(int)
     np.testing.assert_allclose(model.sample(mix=[3, 7, 1], mix_at=0)[:3].astype(int), parents, 0, 1)
+    strip = model.directions([1], 2.0, 3, num=2, seed=3)
+    assert abs(strip[0, :, 1].astype(int) - pictures[:2]).max() <= 1, "noise and all"
     for words, *flags in (
         ("takes --mix-at", "--mix", "3,7"),
         ("is for --mix", "--mix-at", 8),

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 import flaxgan
 from flaxgan.config import Config
@@ -24,6 +25,7 @@ from flaxgan.data.described import (
 )
 from flaxgan.data.synthetic import draw, flower
 from flaxgan.export import main as export
+from flaxgan.methods import latent_space
 from flaxgan.methods.gan import create_state, discriminator_step, train_step
 from flaxgan.methods.losses import LOSSES, matching_loss
 from flaxgan.methods.penalties import matching_penalty
@@ -36,9 +38,11 @@ from flaxgan.plots import name_rows
 from flaxgan.pretrained import minilm
 from flaxgan.rng import Rng
 from flaxgan.runs.loading import load
+from flaxgan.runs.provenance import fields_of_file
 from flaxgan.runs.trained import load_run, parsed_config
 from flaxgan.sample import main as sample
 from flaxgan.system.errors import UserError
+from flaxgan.video import main as video
 from tests.conftest import TINY
 
 STRANGE = {
@@ -113,12 +117,16 @@ def test_captions_beside_pictures_are_read_as_they_are(captioned):
 def test_captions_in_a_table_several_of_a_picture(captioned, kind):
     for file in captioned.glob("*.txt"):
         file.unlink()
-    rows = [(f"{i:02d}.png", f'"{k}", a disc {i} 🌸') for i in range(20) for k in range(1 + i % 2)]
+    rows = [
+        (f"{i:02d}.png", f'"{k}",\u2028a disc {i} 🌸') for i in range(20) for k in range(1 + i % 2)
+    ]
     if kind == "captions.csv":
         with (captioned / kind).open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("file_name", "text"), *rows])
     else:
-        lines = [json.dumps({"file_name": name, "text": text}) for name, text in rows]
+        lines = [
+            json.dumps({"file_name": name, "text": text}, ensure_ascii=False) for name, text in rows
+        ]
         (captioned / kind).write_text("\n".join(lines) + "\n", encoding="utf-8")
     source = open_source(str(captioned))
     assert texts(source, 0) == ['"0", a disc 0 🌸']
@@ -252,7 +260,9 @@ def batch():
 def test_a_real_picture_with_anothers_sentence_counts_as_generated(batch, weight):
     config = CONFIG.replace(matching_penalty=weight)
     state = jax.jit(lambda: create_state(config))()
-    batch = batch | {"other": np.roll(batch["text"], -1, 0)}
+    others = np.roll(batch["text"], -1, 0)
+    others[0] = batch["text"][0]  # of the same sentence: no wrong pair
+    batch = batch | {"other": others}
     d = state.discriminator
 
     def judged(images, text):
@@ -262,7 +272,8 @@ def test_a_real_picture_with_anothers_sentence_counts_as_generated(batch, weight
     real, other = (judged(batch["image"], batch[name]) for name in ("text", "other"))
     fake = judged(fakes, batch["text"])
     softplus = jax.nn.softplus
-    want = softplus(-real).mean() + 0.5 * softplus(fake).mean() + 0.5 * softplus(other).mean()
+    wrong = softplus(other).at[0].set(softplus(fake)[0])
+    want = softplus(-real).mean() + 0.5 * softplus(fake).mean() + 0.5 * wrong.mean()
     _, metrics = jax.jit(lambda s, b: discriminator_step(s, b, RNG, config))(state, batch)
     np.testing.assert_allclose(metrics["d_loss"], want, rtol=1e-5)
     assert ("d_penalty" in metrics) == bool(weight)
@@ -358,6 +369,15 @@ def test_a_trained_run_draws_what_it_is_asked_for(run_dir, tmp_path, printed, re
     assert len(model.sample(prompt="one", interpolate=[1, 2], frames=2)) == 3
     printed(sample, folder, *flags, "--output", tmp_path / "a.png")
     assert len(model.sample(5)) == 5, "of its own captions"
+    strip = model.directions([1, 2], 2.0, 3, num=2)
+    np.testing.assert_array_equal(strip[:, :, 1], np.stack([model.sample(2)] * 2))
+    assert np.ptp(strip.astype(int), axis=2).any(), "of z, not of the sentence"
+    rows = latent_space.directions(model.generators["result"])
+    assert abs(rows - np.eye(8)).max() > 0.1
+    film = ("--of", "interpolation", "--seeds", "5", "--frames", 2, "--output", tmp_path / "a.gif")
+    printed(video, folder, *film, "--prompt", "a", "--prompt", "b")
+    with Image.open(tmp_path / "a.gif") as animation:
+        assert animation.n_frames == 4, "to b and back to a"
     for wrong in ("", "  \n", "\udcff"):
         with pytest.raises(UserError, match="is empty|is no text"):
             model.sample(prompt=wrong)
@@ -390,11 +410,13 @@ def test_what_is_exported_takes_vectors_and_a_page_offers_prompts(
         single.sample(2)
 
 
-def test_the_old_name_of_a_condition_is_understood():
+def test_the_old_name_of_a_condition_is_understood(tmp_path):
     assert Config.make(conditional=True) == Config.make(condition="class")
     assert Config().replace(conditional=True).condition == "class"
     assert Config.make(condition="class").replace(conditional=False).condition == "none"
     assert Config.from_dict({"conditional": True}).condition == "class"
+    (tmp_path / "config.json").write_text('{"method": "gan", "conditional": true}')
+    assert fields_of_file(tmp_path / "config.json", {})["condition"] == "class"
 
 
 def test_a_run_without_words_is_asked_for_none(train, pictures, tmp_path, refused):
@@ -456,6 +478,7 @@ def test_attributes_are_right_of_the_right_pictures_and_by_chance_of_others(monk
         asked = np.random.default_rng(0).permutation(held_out())[:300]
 
         class Method:
+            inputs = staticmethod(lambda *_, **__: {})
             sampler = staticmethod(lambda *_: lambda batch: _drawn(asked[order]))
 
         monkeypatch.setattr(words, "method_of", lambda _: Method)

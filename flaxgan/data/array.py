@@ -2,9 +2,6 @@
 
 import functools
 import hashlib
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +11,7 @@ from PIL import Image
 
 from flaxgan.data.reading import printable
 from flaxgan.data.source import Source
+from flaxgan.system.arrays import UNREADABLE
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import cache_dir, replacing
 
@@ -115,19 +113,7 @@ def read_arrays(path: Path) -> Arrays:
             return checked(images, labels, () if names is None else names.tolist(), where)
     except UserError:
         raise
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        TypeError,
-        KeyError,
-        MemoryError,
-        RuntimeError,  # of zipfile: a method that it does not know, a password
-        SyntaxError,  # of NumPy, with the next, of what is in a file's header
-        tokenize.TokenError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"can't read {where} as an array of pictures: {reason}") from error
 

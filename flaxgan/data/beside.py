@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ def reader(root: Path, names: Sequence[Path], beside: set[Path]) -> Callable[[in
     `names`: of the pictures, below `root`; `beside`: the files that hold captions. It raises
     UserError for a file that can't be read.
     """
-    of_picture = {file.with_suffix(""): file for file in beside}
+    of_picture = {x.with_suffix(""): x for x in beside if x.suffix.lower() == SUFFIX}
 
     @functools.cache
     def tables() -> dict[str, list[str]]:
@@ -45,7 +46,7 @@ def reader(root: Path, names: Sequence[Path], beside: set[Path]) -> Callable[[in
 
     def captions(i: int) -> Sequence[str]:
         file = of_picture.get((root / names[i]).with_suffix(""))
-        lines = _text(file).splitlines() if file else []
+        lines = _text(file).split("\n") if file else []
         return _stripped([*lines, *tables().get(composed(names[i].as_posix()), ())])
 
     return captions
@@ -70,13 +71,14 @@ def _text(file: Path) -> str:
 
 
 def _json_lines(file: Path) -> Iterator[tuple[str, list[str]]]:
-    for number, line in enumerate(_text(file).splitlines(), 1):
+    for number, line in enumerate(_text(file).split("\n"), 1):
         if not line.strip():
             continue
         try:
             row: Any = json.loads(line)
             texts = [row["text"]] if isinstance(row["text"], str) else row["text"]
-            if not isinstance(row["file_name"], str) or not all(isinstance(x, str) for x in texts):
+            is_right = isinstance(row["file_name"], str) and isinstance(texts, list)
+            if not is_right or not all(isinstance(text, str) for text in texts):
                 raise TypeError
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(
@@ -87,7 +89,7 @@ def _json_lines(file: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _csv_rows(file: Path) -> Iterator[tuple[str, list[str]]]:
-    rows = csv.DictReader(_text(file).splitlines(keepends=True), strict=True)
+    rows = csv.DictReader(io.StringIO(_text(file), newline=""), strict=True)
     try:
         if not {"file_name", "text"} <= {*(rows.fieldnames or ())}:
             raise UserError(

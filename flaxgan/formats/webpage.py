@@ -20,7 +20,7 @@ from flaxgan.formats.graph import Graph, Unsupported
 from flaxgan.formats.networks import graph_of, inputs_of
 from flaxgan.methods import translates
 from flaxgan.methods.filled import unit_of
-from flaxgan.methods.latent_space import directions
+from flaxgan.methods.latent_space import directions_of_z
 from flaxgan.methods.sampling import draw, first_latents
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
@@ -135,7 +135,7 @@ def write_page(
         about |= {"size": given.shape[1:3], "channelsIn": given.shape[3], "unit": unit_of(config)}
     else:
         about["latentSize"] = given.shape[1]
-        arrays["directions"] = directions(network)[:SLIDERS]
+        arrays["directions"] = directions_of_z(network)[:SLIDERS]
     if _holds_in_half(network, config, name):
         halved = {name: _half(array) for name, array in graph.constants.items()}
         graph = dataclasses.replace(graph, constants=halved)

@@ -9,14 +9,14 @@ A method is a module with
                                         -> (State, Metrics): uint8 images in, random keys from
                                         state.seed and state.step
 
-    generators(state, class_counts)     -> dict of Networks as they are used once trained, with
+    generators(state, conditions)       -> dict of Networks as they are used once trained, with
                                         averaged weights: "result" and, if there is one, "back"
 
 and either, if it makes pictures of noise,
 
-    inputs(config, class_counts, seed, num, **asked)
-                                        -> Batch: z and labels, or whatever images are made of
-    sampler(state, config, class_counts)
+    inputs(config, conditions, seed, num, **asked)
+                                        -> Batch: z, what it is asked for, noise
+    sampler(state, config, conditions)
                                         -> Callable: Batch -> uint8 (N, H, W, C)
 
 or, if it makes them of pictures,

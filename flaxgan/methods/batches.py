@@ -16,7 +16,7 @@ def in_batches(function: Callable[..., Any], *arrays: np.ndarray | None) -> np.n
     An array may be None, but the first.
     """
     first, batches = arrays[0], []
-    assert first is not None
+    assert first is not None and all(len(x) == len(first) for x in arrays if x is not None)
     for start in progress_bar(
         range(0, len(first), BATCH), desc="sampling", unit="batch", hidden=len(first) <= BATCH
     ):

@@ -58,11 +58,10 @@ def spread_classes(class_counts: dict[str, int], num: int) -> np.ndarray:
 def random_conditions(
     conditions: Conditions, seed: int, num: int, stream: int = SAMPLING, spread: bool = False
 ) -> dict[str, np.ndarray]:
-    """Return "label" int32 (num,), or "text" float32 (num, D): as frequent as in the data.
+    """Return "label" int32 (num,), or "text" float32 (num, D), as frequent as in the data.
 
-    Of sentences that name classes, these are "class", int32 (num,).
-
-    With `spread` one a row of a square grid.
+    Beside sentences that name classes, "class" is int32 (num,), the classes that they name. With
+    `spread` there is one label or sentence for each row of a square grid.
     """
     if isinstance(conditions, Prompts):
         frequent = (np.asarray(_shares(seed, num, stream)) * _pool(conditions)).astype(np.int64)

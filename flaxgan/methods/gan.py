@@ -93,6 +93,9 @@ def discriminator_step(
             function = LOSSES[config.options.loss].discriminator
             if "other" in batch:
                 (real_logits, other_logits), fake_logits = real_logits.T, fake_logits[:, 0]
+                # of pictures that share a sentence generated ones alone count
+                differs = (condition != batch["other"]).any(-1)
+                other_logits = jnp.where(differs, other_logits, fake_logits)
                 loss = matching_loss(function, real_logits, fake_logits, other_logits, smoothed)
             else:
                 loss = function(real_logits, fake_logits, smoothed)

@@ -13,7 +13,7 @@ from jax import Array
 
 from flaxgan.methods.state import Network
 from flaxgan.models.layers import BatchNorm, Kernel
-from flaxgan.rng import SELECTING, random_key
+from flaxgan.rng import SELECTING, RowRng, random_key
 
 MEASURED = 4096  # z whose w say where the w lie
 STRAIGHT = 1e-3  # radians: what is so near is joined by a straight line
@@ -63,10 +63,16 @@ def from_z(generator: Network, z: np.ndarray, condition: Any = None) -> np.ndarr
     return np.asarray(_mapped(generator, z, condition))[:, None].repeat(styles, 1)
 
 
-def images_of(generator: Network, latents: Array, condition: Array | None = None) -> Array:
-    """Make float32 images (N, H, W, C) in (-1, 1) of latents (N, *shape); differentiable."""
+def images_of(
+    generator: Network, latents: Array, condition: Array | None = None, noise: Array | None = None
+) -> Array:
+    """Make float32 images (N, H, W, C) in (-1, 1) of latents (N, *shape); differentiable.
+
+    `noise`: of a generator with a mapping, the pictures' numbers (N,); without there is none.
+    """
     if has_mapping(generator):
-        images: Array = generator.call("synthesis", latents)
+        maps = None if noise is None else generator.call("noise_maps", RowRng.of(noise))
+        images: Array = generator.call("synthesis", latents, maps)
         return images
     return generator.eval_mode(latents, condition)
 
@@ -120,6 +126,19 @@ def directions(generator: Network) -> np.ndarray:
     return strongest(weights) if weights.size else np.zeros((0, len(weights)), np.float32)
 
 
+def directions_of_z(generator: Network) -> np.ndarray:
+    """Return the directions of z that change the first layers the most: (latent_dim, latent_dim).
+
+    Where z is mapped to w, those of the linear map that is nearest to it.
+    """
+    if not has_mapping(generator):
+        return directions(generator)
+    z = jax.random.normal(random_key(0, SELECTING), (MEASURED, generator.module.latent_dim))
+    w = _mapped(generator, z, _some_condition(generator, MEASURED))
+    mapping = np.linalg.lstsq(np.asarray(z), np.asarray(w - w.mean(0)), rcond=None)[0]
+    return strongest(mapping @ first_weights(generator))
+
+
 def first_weights(generator: Network) -> np.ndarray:
     """Return the linear map of latents to what first becomes of them: float32 (D, K).
 
@@ -161,7 +180,10 @@ def _first_outputs(generator: Network, latents: Array) -> Array:
     if has_mapping(generator):
         found = [output for module, output in seen if module.name == "affine"]
     else:
-        dense = [i for i, (_, output) in enumerate(seen) if output.ndim == 2][:1]
+        # "words" takes the sentence alone
+        dense = [i for i, (module, x) in enumerate(seen) if x.ndim == 2 and module.name != "words"][
+            :1
+        ]
         found = [
             seen[i + 1][1] if isinstance(seen[i + 1][0], BatchNorm) else seen[i][1] for i in dense
         ]

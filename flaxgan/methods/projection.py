@@ -186,7 +186,7 @@ def _found(
         )
         film.append(np.asarray(images))
         if between[1] == chosen_at:
-            search = _nearest(search, far)
+            search, far = _nearest(search, far), far.min(1, keepdims=True)
     search = _nearest(search, far)
     distances, errors = map(np.asarray, measured(variables, goal, film[-1]))
     latents = np.asarray(_latents(space, search.points))[:, 0]

@@ -11,7 +11,6 @@ from jax import Array
 from flaxgan.data.pixels import to_uint8
 from flaxgan.methods.batches import in_batches
 from flaxgan.methods.state import Network
-from flaxgan.models.style import style_sides
 from flaxgan.rng import RowRng
 from flaxgan.system.errors import UserError
 
@@ -85,7 +84,7 @@ def _mixed(
         (_w(generator, z, condition), generator.call("noise_maps", RowRng.of(numbers)))
         for (z, numbers), condition in zip((first, second), conditions, strict=True)
     )
-    sides = style_sides(generator.module.image_size)
+    sides: list[int] = generator.module.sides
     styles = [b if side >= mix_at else a for side in sides]
     both = zip(sides[:-1], a_maps, b_maps, strict=True)
     return _images(generator, styles, [y if side >= mix_at else x for side, x, y in both])

@@ -51,8 +51,13 @@ def described(protocol: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in protocol.items() if name != "sha256")
 
 
-def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> ImageSet:
-    """Select `num` images of a set, or all up to MOST, in a random order, always the same."""
+def _select(
+    dataset: Dataset, num: int | None, protocol: dict[str, Any], own: bool = False
+) -> ImageSet:
+    """Select `num` images of a set, or all up to MOST, in a random order, always the same.
+
+    If they are a run's `own`, the set knows which of its items they are.
+    """
     total = len(dataset)
     if total < 2:
         raise UserError(f"{protocol['source']} holds one picture; a comparison takes at least two")
@@ -68,13 +73,14 @@ def _select(dataset: Dataset, num: int | None, protocol: dict[str, Any]) -> Imag
         dataset.labels[order] if dataset.class_names else None,
         dataset.class_names,
         None if captions is None else np.asarray(captions.vectors[captions.rows(rows)]),
-        None if dataset.items is None else dataset.items[rows],
+        dataset.items[rows] if own and dataset.items is not None else None,
     )
 
 
 def training_set(config: Config, dataset: Dataset, num: int | None = None) -> ImageSet:
     """Return the images that a run is trained on, or some of them."""
-    return _select(dataset, num, {"source": config.dataset, "split": config.split or "all"})
+    protocol = {"source": config.dataset, "split": config.split or "all"}
+    return _select(dataset, num, protocol, own=True)
 
 
 def open_training_set(

@@ -11,7 +11,6 @@ from flaxgan.data.derived import enlarged
 from flaxgan.data.described import ATTRIBUTES, NAME, WHOLE, attributes, held_out, sentences
 from flaxgan.data.synthetic import flower
 from flaxgan.methods import method_of
-from flaxgan.methods.sampling import first_latents
 from flaxgan.metrics.classes import HELD_OUT, learn
 from flaxgan.metrics.comparison import Comparison, Measured, NotApplicable, NotMeasured
 from flaxgan.pretrained import minilm
@@ -36,6 +35,16 @@ def _pixels(images: np.ndarray) -> np.ndarray:
     return small.reshape(len(images), -1).astype(np.float32) / 255
 
 
+def _shown(c: Comparison, vectors: np.ndarray) -> np.ndarray:
+    """Return what a run draws of encoded sentences (N, D): uint8 (N, H, W, C)."""
+    config = c.config
+    assert config is not None
+    method = method_of(config)
+    batch = method.inputs(config, c.conditions, c.seed, len(vectors), stream=JUDGING)
+    images: np.ndarray = method.sampler(c.state, config, c.conditions)(batch | {"text": vectors})
+    return images
+
+
 def attributes_shown(c: Comparison) -> dict[str, Measured]:
     """Measure how often pictures show what a sentence says of each attribute.
 
@@ -51,17 +60,18 @@ def attributes_shown(c: Comparison) -> dict[str, Measured]:
         raise NotApplicable("attributes take pictures sampled from a run, and its own data")
     asked = np.random.default_rng(c.seed).permutation(held_out())[:MOST]
     texts = [sentences(int(i))[k % WHOLE] for k, i in enumerate(asked)]
-    z = first_latents(c.seed, len(asked), config.options.latent_dim, JUDGING)
-    sampler = method_of(config).sampler(c.state, config, c.conditions)
-    images = sampler({"z": z, "text": minilm.cached(texts)})
+    images = _shown(c, minilm.cached(texts))
     real = c.real.image_set.images
     eyes = {
         "": (c.real.features, c.extractor(images, "features of pictures of unseen sentences")),
         "_pixels": (_pixels(real), _pixels(images)),
     }
     measured: dict[str, Measured] = {}
+    values = {name: _labels(name, items) for name in ATTRIBUTES}
+    if max(len(np.unique(x)) for x in values.values()) >= len(real):
+        raise NotMeasured("so few real pictures leave none to test a classifier with")
     for (eye, (known, features)), name in itertools.product(eyes.items(), ATTRIBUTES):
-        classes = learn(known, _labels(name, items), c.seed)
+        classes = learn(known, values[name], c.seed)
         guesses = classes.present[classes.classify(features)]
         wanted = _labels(name, asked)
         shares = [np.bincount(x, minlength=len(ATTRIBUTES[name])) for x in (guesses, wanted)]
@@ -85,13 +95,15 @@ def unseen_phrasing(c: Comparison) -> dict[str, Measured]:
         raise NotApplicable("other words for classes take a run of --condition text --caption")
     if c.state is None or prompts.labels is None or known.labels is None:
         raise NotApplicable("other words for classes take captions that are made of them")
+    if known.class_names != c.generated.class_names:
+        raise NotMeasured("the real pictures have other classes than those that the run was told")
+    if len(np.unique(known.labels)) >= len(c.real):
+        raise NotMeasured("so few real pictures leave none to test a classifier with")
     classes = c.real.classes(c.seed)
     asked = prompts.labels[prompts.shown :][:MOST]
     names = [name.replace("_", " ") for name in known.class_names]
     vectors = minilm.cached([UNSEEN.replace(CLASS, name) for name in names])
-    z = first_latents(c.seed, len(asked), config.options.latent_dim, JUDGING)
-    sampler = method_of(config).sampler(c.state, config, prompts)
-    features = c.extractor(sampler({"z": z, "text": vectors[asked]}), "features of other words")
+    features = c.extractor(_shown(c, vectors[asked]), "features of other words")
     guesses = classes.present[classes.classify(features)]
     return {
         "unseen_agreement": {
@@ -103,17 +115,21 @@ def unseen_phrasing(c: Comparison) -> dict[str, Measured]:
     }
 
 
-def _found(texts: np.ndarray, guesses: np.ndarray, seed: int) -> float:
+def _found(texts: np.ndarray, guesses: np.ndarray, seed: int) -> tuple[float | None, int]:
     """Return the share of rows whose guess is nearer to their own text than to others'.
 
-    Others are AMONG - 1 of the same set, of another meaning.
+    Of AMONG different texts, or all that there are, which is the second number; None of one alone.
     """
+    different, own = np.unique(texts, axis=0, return_inverse=True)
+    own, among = own.reshape(-1), min(AMONG, len(different))
+    if among < 2:
+        return None, among
     rng, right = np.random.default_rng(seed), 0
-    for row, guess in enumerate(guesses):
-        different = np.flatnonzero((texts != texts[row]).any(1))
-        others = texts[rng.choice(different, AMONG - 1, replace=len(different) < AMONG - 1)]
-        right += bool(guess @ texts[row] > (others @ guess).max())
-    return right / len(guesses)
+    for row, guess in zip(own, guesses, strict=True):
+        others = rng.choice(len(different) - 1, among - 1, replace=False)
+        others = different[others + (others >= row)]
+        right += bool(guess @ different[row] > (others @ guess).max())
+    return right / len(guesses), among
 
 
 def r_precision(c: Comparison) -> dict[str, Measured]:
@@ -141,19 +157,21 @@ def r_precision(c: Comparison) -> dict[str, Measured]:
         a.T @ a + RIDGE * len(a) * np.eye(a.shape[1]), a.T @ (real[:fitted] - centre)
     )
 
-    def found(features: np.ndarray, texts: np.ndarray) -> float:
+    def found(features: np.ndarray, texts: np.ndarray) -> tuple[float | None, int]:
         centred = texts - centre
         centred /= np.linalg.norm(centred, axis=1, keepdims=True) + 1e-12
         return _found(centred[:MOST], standard(features[:MOST]) @ weights, c.seed)
 
-    value = found(c.features, generated)
-    reference = found(c.real.features[fitted:], real[fitted:]) if fitted < len(x) - 1 else None
+    value, among = found(c.features, generated)
+    if value is None:
+        raise NotMeasured("r_precision takes sentences that differ")
+    reference = found(c.real.features[fitted:], real[fitted:])[0] if fitted < len(x) - 1 else None
     return {
         "r_precision": {
             "value": value,
-            "chance": 1 / AMONG,
+            "chance": 1 / among,
             "reference": reference,
-            "among": AMONG,
+            "among": among,
             "pictures": min(MOST, len(generated)),
         }
     }

@@ -50,6 +50,12 @@ class Generator(style.Generator):
     new_synthesis = Synthesis
     handed = ("adain", "growth", "halvings")
 
+    @property
+    def sides(self) -> list[int]:
+        """Return the shorter side of the map that each style of the phase shapes first."""
+        sides = style.style_sides(self.image_size)
+        return sides[: len(sides) - 2 * self.halvings]
+
     def synthesis(
         self, ws: Array, noise: Sequence[Array] | None = None, fade: Array | None = None
     ) -> Array:

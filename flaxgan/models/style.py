@@ -132,9 +132,14 @@ class Generator(GeneratorNetwork):
         self.w_mean = self.variable("batch_stats", "w_mean", jnp.zeros, (widest(self),))
 
     @property
+    def sides(self) -> list[int]:
+        """Return the shorter side of the map that each style shapes first."""
+        return style_sides(self.image_size)
+
+    @property
     def num_styles(self) -> int:
         """Return how many styles a picture has."""
-        return len(style_sides(self.image_size))
+        return len(self.sides)
 
     def mapping(self, z: Array, condition: Array | None = None) -> Array:
         """Return w, float32 (N, D), for z (N, latent_dim) and a condition, if there is one."""
@@ -156,7 +161,7 @@ class Generator(GeneratorNetwork):
 
     def noise_maps(self, rng: RowRng) -> list[Array]:
         """Draw the noise of all convolutions: N(0, 1), (N, h, w, 1) each."""
-        sides, shorter = style_sides(self.image_size)[:-1], min(self.image_size)
+        sides, shorter = self.sides[:-1], min(self.image_size)
         shapes = [tuple(s * side // shorter for s in self.image_size) for side in sides]
         ends = [*itertools.accumulate(map(math.prod, shapes))]
         drawn = rng.normal((ends[-1],))  # all at once: a draw each would take long to compile

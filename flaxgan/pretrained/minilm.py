@@ -119,7 +119,8 @@ def convert(tensors: Mapping[str, np.ndarray]) -> Any:
 @functools.cache
 def load() -> Any:
     """Load the published variables of Encoder. Raises UserError if they can't be had."""
-    return convert(read_arrays(read_bytes(_file("model.safetensors"), SHA256).getvalue()))
+    tensors = read_arrays(read_bytes(_file("model.safetensors"), SHA256).getvalue())
+    return jax.device_put(convert(tensors))
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 import flaxgan
-from flaxgan.config import fields_of
+from flaxgan.config import fields_of, renamed
 from flaxgan.runs.schema import LARGEST, parsed
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import read_text
@@ -40,7 +40,7 @@ def fields_of_file(path: Path, given: Collection[str]) -> dict[str, Any]:
     of another version.
     """
     try:
-        saved = parsed(read_text(path.expanduser(), LARGEST))
+        saved = renamed(parsed(read_text(path.expanduser(), LARGEST)))
         require_this_version(saved)
         known = fields_of(saved.get("method", "gan"))
     except (OSError, RuntimeError, ValueError, AttributeError) as error:

@@ -4,7 +4,6 @@ import contextlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,10 +15,12 @@ from flaxgan.pretrained import minilm
 from flaxgan.runs.metrics_log import METRICS_FILE
 from flaxgan.runs.provenance import require_this_version
 from flaxgan.runs.schema import LARGEST, parsed
+from flaxgan.system.arrays import UNREADABLE, read_npz
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import read_text, replacing, require_outside
 
 PROMPTS_FILE = "captions.npz"  # of a run that learns sentences: some of them, encoded
+LARGEST_PROMPTS = 2**27  # bytes
 REFERENCES_FILE = "references.json"  # what real pictures have, beside the log's evaluations
 RUN_FILES = (  # files and folders of a run, which it writes and reads alone
     *("config.json", METRICS_FILE, "checkpoints", "best_checkpoint"),
@@ -43,7 +44,15 @@ class TrainedRun(NamedTuple):
 
     @property
     def conditions(self) -> Conditions:
-        """Return what it can be asked for: classes, or sentences."""
+        """Return what it can be asked for: classes, or sentences.
+
+        Raises UserError if it has lost them.
+        """
+        if self.config.condition == "text" and self.prompts is None:
+            raise UserError(
+                f"{self.folder} has no {PROMPTS_FILE}, its sentences; resume it, which writes them,"
+                " or say what is shown with --prompt"
+            )
         return self.prompts or self.class_counts
 
     @property
@@ -57,7 +66,8 @@ class TrainedRun(NamedTuple):
 def load_run(run_dir: Path) -> TrainedRun:
     """Return what is known of the run in a folder. Raises UserError if it is no run."""
     run = run_of(*read_config(run_dir), run_dir)
-    return run._replace(prompts=read_prompts(run_dir)) if run.config.condition == "text" else run
+    has_prompts = run.config.condition == "text" and (run_dir / PROMPTS_FILE).exists()
+    return run._replace(prompts=read_prompts(run_dir)) if has_prompts else run
 
 
 def write_prompts(run_dir: Path, prompts: Prompts) -> None:
@@ -74,24 +84,21 @@ def read_prompts(run_dir: Path) -> Prompts:
     """Read what write_prompts wrote. Raises UserError if it is not there, or is something else."""
     path = run_dir / PROMPTS_FILE
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            vectors, shown, labels = saved["vectors"], int(saved["shown"]), saved["labels"]
-            texts = json.loads(saved["texts"].tobytes())
-        right = vectors.shape == (len(texts), minilm.DIM) and vectors.dtype == np.float32
-        if not right or not 0 < shown < len(texts) or not all(isinstance(x, str) for x in texts):
+        saved = read_npz(path, LARGEST_PROMPTS)
+        vectors, shown, labels = saved["vectors"], int(saved["shown"]), saved["labels"]
+        texts = json.loads(saved["texts"].tobytes())
+        right = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+        right &= vectors.shape == (len(texts), minilm.DIM) and vectors.dtype == np.float32
+        if not right or not 0 < shown < len(texts):
             raise ValueError("it holds something else")
-        if labels.dtype != np.int32 or labels.shape not in ((0,), (len(texts),)):
+        if (
+            labels.dtype != np.int32
+            or labels.shape not in ((0,), (len(texts),))
+            or (labels < 0).any()
+        ):
             raise ValueError("its classes are no such")
         return Prompts(tuple(texts), vectors, shown, labels if len(labels) else None)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        BadZipFile,
-        RecursionError,
-    ) as error:
+    except (*UNREADABLE, RecursionError) as error:
         raise UserError(f"{path} can't be read: {error}; bring it back as it was") from error
 
 
