@@ -7,7 +7,7 @@ import numpy as np
 
 from flaxgan.data.reading import printable
 from flaxgan.methods.projection import Projection
-from flaxgan.system.arrays import UNREADABLE
+from flaxgan.system.arrays import UNREADABLE, read_npz
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing
 
@@ -43,19 +43,15 @@ def read_latents(path: Path) -> Saved:
     if not path.is_file():
         raise UserError(f"there is no file {where}; name a .npz of project, or a .npy of z")
     try:
-        content = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return Saved(_small(content), None, None)
-        with content:
-            found = [name for name in ("w", "z") if name in content]
-            if not found:
-                raise UserError(
-                    f"{where} has no latents, 'z' or 'w'; name a .npz of python -m flaxgan.project"
-                )
-            if any(part.file_size > 4 * MOST_NUMBERS for part in content.zip.infolist()):
-                raise ValueError("it is too large")
-            latents = _small(content[found[0]])
-            label, step = content.get("label"), content.get("step")
+        if path.suffix.lower() == ".npy":
+            return Saved(_small(np.load(path, mmap_mode="r", allow_pickle=False)), None, None)
+        content = read_npz(path, 4 * MOST_NUMBERS)
+        found = [name for name in ("w", "z") if name in content]
+        if not found:
+            raise UserError(
+                f"{where} has no latents, 'z' or 'w'; name a .npz of python -m flaxgan.project"
+            )
+        latents, label, step = _small(content[found[0]]), content.get("label"), content.get("step")
     except UserError:
         raise
     except UNREADABLE as error:
