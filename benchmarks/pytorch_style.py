@@ -9,8 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from flaxgan.config import Config
-from flaxgan.models.style import MAPPING_RATE
-from flaxgan.models.style_layers import GAIN, SLOPE, TINY
+from flaxgan.models.style_layers import GAIN, MAPPING_RATE, SLOPE, TINY
 
 
 def _tensor(array: Any, *axes: int) -> nn.Parameter:
