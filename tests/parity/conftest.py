@@ -43,6 +43,7 @@ def torch():
 @pytest.fixture(scope="session")
 def torch_fidelity(torch):
     """The package, imported without torchvision, which its extractors and scores don't use."""
+    stand_ins = {}
     if importlib.util.find_spec("torchvision") is None:
         for name in (
             "torchvision",
@@ -50,11 +51,14 @@ def torch_fidelity(torch):
             "torchvision.transforms",
             "torchvision.transforms.functional",
         ):
-            sys.modules[name] = module = _StandIn(name)
+            stand_ins[name] = _StandIn(name)
             parent, _, child = name.rpartition(".")
             if parent:
-                setattr(sys.modules[parent], child, module)
-    return pytest.importorskip("torch_fidelity")
+                setattr(stand_ins[parent], child, stand_ins[name])
+    with pytest.MonkeyPatch.context() as patch:  # others look whether there is a torchvision
+        for name, module in stand_ins.items():
+            patch.setitem(sys.modules, name, module)
+        return pytest.importorskip("torch_fidelity")
 
 
 def _random_inception(torch, torch_fidelity, path):
