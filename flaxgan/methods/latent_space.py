@@ -134,8 +134,8 @@ def directions_of_z(generator: Network) -> np.ndarray:
     if not has_mapping(generator):
         return directions(generator)
     z = jax.random.normal(random_key(0, SELECTING), (MEASURED, generator.module.latent_dim))
-    w = _mapped(generator, z, _some_condition(generator, MEASURED))
-    mapping = np.linalg.lstsq(np.asarray(z), np.asarray(w - w.mean(0)), rcond=None)[0]
+    w = np.asarray(_mapped(generator, z, _some_condition(generator, MEASURED)))
+    mapping = np.linalg.lstsq(np.asarray(z), w - w.mean(0), rcond=None)[0]
     return strongest(mapping @ first_weights(generator))
 
 
