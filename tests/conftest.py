@@ -15,7 +15,6 @@ os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,13 +43,6 @@ def cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     os.environ["FLAXGAN_CACHE"] = str(folder)
     return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forget_programs():
-    """Free what the tests of a file have compiled: in all it would be 7 GB."""
-    yield
-    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
