@@ -985,8 +985,7 @@ def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
         ],
         [
             *("--architecture", "style", "--r1", "0.1", "--r1-every", "2", "--path-length", "2"),
-            *("--conditional", "--channels", "1", "--image-size", "16x40", "--accumulate", "2"),
-            *("--batch-size", "16"),
+            *("--conditional", "--channels", "1", "--image-size", "16x40"),
         ],
         [
             "--architecture",

@@ -10,7 +10,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 OBEYED = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -141,6 +141,12 @@ def explaining_limits() -> Iterator[None]:
         raise
 
 
+def _complain_of_unraisable(unraisable: Any) -> None:
+    """Print what can't be raised, but of event loops that were not whole when open files ran out."""
+    if "'_ssock'" not in str(unraisable.exc_value):
+        sys.__unraisablehook__(unraisable)
+
+
 @contextlib.contextmanager
 def exit_on_user_error(owns_process: bool = False) -> Iterator[None]:
     """Turn a UserError into a line on standard error and exit status 2; raise anything else.
@@ -148,6 +154,8 @@ def exit_on_user_error(owns_process: bool = False) -> Iterator[None]:
     With `owns_process` it ends there: what Orbax still writes would fail, and print tracebacks.
     """
     _open_closed_streams()
+    if owns_process:
+        sys.unraisablehook = _complain_of_unraisable
     if isinstance(sys.stdout, io.TextIOWrapper):
         # as standard error does: file names may be no UTF-8
         sys.stdout.reconfigure(errors="backslashreplace")
