@@ -142,7 +142,7 @@ def explaining_limits() -> Iterator[None]:
 
 
 def _complain_of_unraisable(unraisable: Any) -> None:
-    """Print what can't be raised, but of event loops that were not whole when open files ran out."""
+    """Print what can't be raised, but of event loops that too few open files left unfinished."""
     if "'_ssock'" not in str(unraisable.exc_value):
         sys.__unraisablehook__(unraisable)
 
