@@ -38,9 +38,6 @@ class LatentTools:
         """Return the configuration of the run."""
         return self.run.config
 
-    def class_ids(self, labels: Label | Sequence[Label]) -> list[int]:
-        raise NotImplementedError
-
     @property
     def _generator(self) -> Network:
         if translates(self.config):
@@ -144,7 +141,7 @@ class LatentTools:
         pictures = [Image.fromarray(x.squeeze(-1) if x.shape[-1] == 1 else x) for x in given]
         fit = "crop" if config.fit == "tiles" else config.fit
         fitted = [to_pixels(x, config.image_size, config.channels, fit) for x in pictures]
-        classes = [] if labels is None else self.class_ids([labels])
+        classes = [] if labels is None else asked.class_ids_of(self.run, [labels])
         if config.num_classes and labels is None:
             classes = trained_classes(self.run.class_counts)
         return project(generator, np.concatenate(fitted), classes, seed, steps)
@@ -193,8 +190,8 @@ class LatentTools:
         return values if values.ndim > 2 else from_z(generator, values, classes), classes
 
     def _classes(self, labels: Label | Sequence[Label] | np.ndarray) -> np.ndarray:
-        asked = labels.tolist() if isinstance(labels, np.ndarray) else labels
-        return np.array(self.class_ids(asked), np.int32)
+        numbers = labels.tolist() if isinstance(labels, np.ndarray) else labels
+        return np.array(asked.class_ids_of(self.run, numbers), np.int32)
 
     def _images(
         self, points: np.ndarray, classes: np.ndarray | None, noise: np.ndarray | None = None
