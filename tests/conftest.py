@@ -7,11 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-)
-# most of the time would go into compiling what runs a few times
-os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=1"
+from tests.compiling import DEVICES, QUICK
+
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DEVICES}=8 {QUICK}"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 
@@ -130,11 +128,8 @@ def size_of(path):
 
 def start(*argv, devices=1, module="flaxgan.main", environment=None, **options):
     """The command in a process of its own; `environment`: variables beside this one's."""
-    environment = (
-        os.environ
-        | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-        | (environment or {})
-    )
+    flags = {"XLA_FLAGS": f"{DEVICES}={devices} {QUICK}"}
+    environment = os.environ | flags | (environment or {})
     command = [sys.executable, "-m", module, *map(str, argv)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=ROOT, env=environment, **(pipes | options))
