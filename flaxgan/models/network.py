@@ -121,7 +121,7 @@ class DiscriminatorNetwork(_Network):
         assert condition is not None, "a conditional network takes a condition"
         options = (x.shape[-1], jnp.float32, self.spectral_norm)
         if self.num_classes is None:
-            words = Dense(*options, name="words")(evened(condition))
+            words = Dense(*options, name="words")(condition)
             sums = x.sum((1, 2))
             if condition.ndim == 2:
                 return logits + (words * sums).sum(-1)
