@@ -47,6 +47,8 @@ class Config(SharedOptions):
         require(self, "accumulate", divides, f"must divide --batch-size {self.batch_size}")
         if self.watch is None and self.watch_host != SHARED["watch_host"].default:
             raise UserError("--watch-host says where to --watch; give that too")
+        if self.init_checkpoint and not self.init_from:
+            raise UserError("--init-checkpoint is that of --init-from; give that too")
         self._check_processes()
 
     def _check_processes(self) -> None:

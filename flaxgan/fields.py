@@ -168,7 +168,7 @@ def typed(value: Any) -> str:
 def spelled(name: str, value: Any) -> str:
     """Return a field as its flag: ('batch_size', 8) -> '--batch-size 8'.
 
-    ('flip', False) becomes '--no-flip', and None 'no --batch-size'. None becomes 'no --batch-size'.
+    ('flip', False) becomes '--no-flip', and None 'no --batch-size'.
     """
     if value is None:
         return f"no {flag(name)}"

@@ -114,6 +114,18 @@ class SharedOptions:
         fixed=True,
         rule=Rule(lambda value: 0 <= value < 2**32, "must lie in [0, 2**32)"),
     )
+    init_from: str | None = option(
+        None,
+        "begin with the networks of this run, which learnt from other pictures; flags that shape"
+        " networks are then as there (default: new weights)",
+        fixed=True,
+    )
+    init_checkpoint: str | None = option(
+        None,
+        "the checkpoint of --init-from: a step (5000), an epoch (epoch:20), or best (default: the"
+        " newest)",
+        fixed=True,
+    )
     run_dir: str | None = option(
         None,
         "the run's folder; resumed if it exists (default: runs/<dataset>-<timestamp>)",

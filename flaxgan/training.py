@@ -29,6 +29,7 @@ from flaxgan.runs.metrics_log import MetricsLog
 from flaxgan.runs.progress import Reporter
 from flaxgan.runs.snapshots import Gallery, grid_after, remove_grids_after
 from flaxgan.runs.trained import write_prompts
+from flaxgan.runs.transfer import begun
 from flaxgan.summary import describe, ended, nothing_to_do, stopped
 from flaxgan.system.devices import explaining_out_of_memory, on_cpu, on_one_device, set_up_devices
 from flaxgan.system.distributed import agreed, ending_together, from_first, is_first, require_equal
@@ -219,7 +220,7 @@ def _starting_state(trainer: Trainer, checkpoints: Checkpoints, done: int) -> An
     if done < trainer.total_steps:
         trainer.compile(1, trainer.steps_per_dispatch, stage=trainer.stage(done))
     if not done:
-        return trainer.create_state()
+        return begun(trainer.create_state(), trainer.config, jax.local_devices()[0])
     return trainer.completed(checkpoints.restore(trainer.state_shape))
 
 

@@ -34,7 +34,8 @@ def auto(choices: Choices, facts: Facts) -> None:
     batch = pick("batch_size", *_batch_size(choices, facts))
     if choices["architecture"] == "style":
         _style(choices)
-    if choices.all_free("d_learning_rate", "g_learning_rate", "loss", "architecture"):
+    own_rate = not choices.all_free("d_learning_rate", "g_learning_rate", "loss")
+    if choices["architecture"] == "dcgan" and not own_rate:
         pick("learning_rate", 4e-4 if batch < 32 else 8e-4, "learns sooner so")
     if facts.num_images < FEW_IMAGES and choices.all_free("augment"):
         pick("augment", "translation", "pictures are few")

@@ -46,6 +46,20 @@ def _find(run: TrainedRun, name: CheckpointName | None) -> tuple[str, int | None
     return kept[step], step
 
 
+def step_of(run: TrainedRun, name: CheckpointName | None) -> int:
+    """Return the step of a run's checkpoint, of its newest without a name.
+
+    Raises UserError if there is none such.
+    """
+    folder, step = _find(run, name)
+    if step is not None:
+        return step
+    with Checkpoints(run.folder, folder=folder) as checkpoints:
+        if not (steps := checkpoints.steps()):
+            raise UserError(f"there is no checkpoint in {run.folder} yet")
+    return steps[-1]
+
+
 def load(
     run: TrainedRun, name: CheckpointName | None, device: jax.Device, part: Part | None = None
 ) -> Any:

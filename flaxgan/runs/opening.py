@@ -14,6 +14,7 @@ from flaxgan.presets import Choice
 from flaxgan.runs.folder import Run
 from flaxgan.runs.metrics_log import evaluated, logged
 from flaxgan.runs.trained import read_config
+from flaxgan.runs.transfer import inherited
 from flaxgan.system.errors import UserError
 from flaxgan.system.files import portable
 
@@ -40,6 +41,7 @@ def open_run(given: dict[str, Any], recipe: dict[str, Any] | None = None) -> Run
 
 def _new_run(folder: Path | None, asked: dict[str, Any]) -> Run:
     """Return a new run with the fields `asked` for, in `folder` or in one named by its data."""
+    asked = inherited(asked)
     fields = Config.make(**asked)
     config = fields.replace(**_absolute(fields.flat()))
     if config.image_size is not None:
