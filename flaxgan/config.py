@@ -101,7 +101,7 @@ class Config(SharedOptions):
 
     def replace(self, **fields: Any) -> Self:
         """Return a copy with some fields changed, the method's own among them."""
-        return type(self).make(**(self.flat() | fields))
+        return type(self).make(**(self.flat() | renamed(fields)))
 
     def flat(self) -> dict[str, Any]:
         """Return all fields in one list, the method's own among them."""
@@ -188,11 +188,17 @@ SHARED = {field.name: field for field in dataclasses.fields(Config) if field.met
 
 
 def renamed(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields by their present names: `conditional`, True or False, was a condition's."""
+    """Return fields by their present names: `conditional`, True or False, was a condition's.
+
+    Raises UserError if both are there and contradict each other.
+    """
     if "conditional" not in fields:
         return fields
     others = {name: value for name, value in fields.items() if name != "conditional"}
-    return others | {"condition": "class" if fields["conditional"] else "none"}
+    condition = "class" if fields["conditional"] else "none"
+    if others.setdefault("condition", condition) != condition:
+        raise UserError("conditional is an older name of condition; leave one of them out")
+    return others
 
 
 def method_of_folder(run_dir: str | None) -> str | None:

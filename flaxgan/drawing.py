@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from flaxgan.methods.noise import noise_numbers, takes_noise
+from flaxgan.methods.latent_space import has_mapping
+from flaxgan.methods.noise import noise_numbers
 from flaxgan.methods.sampling import between, draw, first_latents, latents
 from flaxgan.methods.state import Network
-from flaxgan.methods.styles import draw_between, draw_mixed, has_styles, truncated
+from flaxgan.methods.styles import draw_between, draw_mixed, truncated
 from flaxgan.request import FRAMES, Request
 from flaxgan.system.errors import UserError
 
@@ -19,7 +20,7 @@ def drawn(generator: Network, request: Request, conditions: Callable[[int], Rows
 
     Raises UserError if the generator can't make them.
     """
-    if has_styles(generator):
+    if has_mapping(generator):
         return _by_styles(truncated(generator, request.truncation), request, conditions)
     if request.mix is not None:
         raise UserError("--mix is for runs of --architecture style; leave it out")
@@ -32,8 +33,7 @@ def drawn(generator: Network, request: Request, conditions: Callable[[int], Rows
         z = between([*request.interpolate], frames, latent_dim, request.truncation)
     else:
         z = first_latents(seed, request.each, latent_dim, truncation=request.truncation)
-    noise = noise_numbers(seed, np.arange(len(z))) if takes_noise(generator.module) else None
-    return np.concatenate([draw(generator, z, row, noise) for row in conditions(len(z))])
+    return np.concatenate([draw(generator, z, row) for row in conditions(len(z))])
 
 
 def _by_styles(

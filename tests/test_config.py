@@ -278,3 +278,11 @@ def test_pictures_live_on_the_device_if_they_fill_a_quarter_of_it(home, images, 
     assert (
         live_on_device(Config.make(data_home=home), [Device()], np.zeros(images, np.uint8)) == want
     )
+
+
+def test_the_older_name_of_a_condition_does_not_contradict_it():
+    assert Config.make(conditional=True).condition == "class"
+    assert Config.make(conditional=True, condition="class").condition == "class"
+    assert Config.make(condition="text").replace(conditional=False).condition == "none"
+    with pytest.raises(UserError, match="older name"):
+        Config.make(conditional=True, condition="text")

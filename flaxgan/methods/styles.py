@@ -10,14 +10,10 @@ from jax import Array
 
 from flaxgan.data.pixels import to_uint8
 from flaxgan.methods.batches import in_batches
+from flaxgan.methods.latent_space import images_of
 from flaxgan.methods.state import Network
 from flaxgan.rng import RowRng
 from flaxgan.system.errors import UserError
-
-
-def has_styles(generator: Network) -> bool:
-    """Tell whether a generator makes pictures of styles, as --architecture style does."""
-    return hasattr(generator.module, "synthesis")
 
 
 def truncated(generator: Network, truncation: float | None) -> Network:
@@ -40,18 +36,14 @@ def _w(generator: Network, z: Array, conditions: Array | None) -> Array:
     return generator.call("truncated", generator.call("mapping", z, conditions))
 
 
-def _images(generator: Network, styles: list[Array], maps: Any) -> Array:
-    return to_uint8(generator.call("synthesis", jnp.stack(styles, 1), maps))
-
-
 @jax.jit
 def _between(
     generator: Network, first: Array, second: Array, share: Array, conditions: Any, noise: Array
 ) -> Array:
     a, b = _w(generator, first, conditions), _w(generator, second, conditions)
     w = a + share[:, None] * (b - a)
-    maps = generator.call("noise_maps", RowRng.of(noise))
-    return _images(generator, [w] * generator.module.num_styles, maps)
+    styles = w[:, None].repeat(generator.module.num_styles, 1)
+    return to_uint8(images_of(generator, styles, noise=noise))
 
 
 def draw_between(
@@ -87,7 +79,8 @@ def _mixed(
     sides: list[int] = generator.module.sides
     styles = [b if side >= mix_at else a for side in sides]
     both = zip(sides[:-1], a_maps, b_maps, strict=True)
-    return _images(generator, styles, [y if side >= mix_at else x for side, x, y in both])
+    maps = [y if side >= mix_at else x for side, x, y in both]
+    return to_uint8(generator.call("synthesis", jnp.stack(styles, 1), maps))
 
 
 def draw_mixed(
