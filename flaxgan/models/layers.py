@@ -195,9 +195,10 @@ class BatchNormOfClass(nn.Module):
 
 
 class BatchNormOfText(nn.Module):
-    """Apply batch norm whose scale and bias two dense layers make of a sentence's vector (N, D).
+    """Apply batch norm whose scale and bias two dense layers make of a sentence and z (N, D).
 
-    As DF-GAN's affine layers (Tao et al. 2022, arXiv:2008.05865), with one layer each.
+    As DF-GAN's affine layers (Tao et al. 2022, arXiv:2008.05865), with one layer each. Both are
+    about as long as 1: Adam moves what is made of larger numbers faster.
     """
 
     train: bool
@@ -205,16 +206,15 @@ class BatchNormOfText(nn.Module):
     axis: str | None = None
 
     @nn.compact
-    def __call__(self, x: Array, text: Array) -> Array:
+    def __call__(self, x: Array, vectors: Array) -> Array:
         x = BatchNorm(self.train, self.dtype, self.axis, affine=False)(x)
 
         def of_text(name: str, bias_init: Initializer) -> Array:
-            init = nn.initializers.normal(0.2 / text.shape[-1] ** 0.5)
-            width = x.shape[-1]
+            init, width = nn.initializers.normal(0.2), x.shape[-1]
             layer = nn.Dense(
                 width, dtype=self.dtype, kernel_init=init, bias_init=bias_init, name=name
             )
-            return layer(text)[:, None, None]
+            return layer(vectors)[:, None, None]
 
         return x * of_text("scale", nn.initializers.ones) + of_text("bias", nn.initializers.zeros)
 

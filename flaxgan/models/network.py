@@ -18,11 +18,6 @@ from flaxgan.models.layers import (
 TEXT_WIDTH = 128  # numbers that a sentence becomes beside z (Reed et al. 2016, arXiv:1605.05396)
 
 
-def evened(text: Array) -> Array:
-    """Scale vectors (..., D) of length 1 to numbers of about 1, as z has."""
-    return text * text.shape[-1] ** 0.5
-
-
 class _Network(nn.Module):
     image_size: tuple[int, int]
     features: int = 64
@@ -45,14 +40,18 @@ class GeneratorNetwork(_Network):
     channels: int = 3
     latent_dim: int = 100
 
-    def normalised(self, x: Array, condition: Array | None, train: bool) -> Array:
-        """Normalise by batch norm, with scale and bias of the condition if there is one."""
+    def normalised(self, x: Array, z: Array, condition: Array | None, train: bool) -> Array:
+        """Normalise by batch norm, with scale and bias of the class, or of sentence and z.
+
+        z counts as much as the sentence: of that alone its pictures grow alike.
+        """
         options = (train, self.dtype, self.axis)
         if self.num_classes is None and self.text is None:
             return BatchNorm(*options)(x)
         assert condition is not None, "a conditional network takes a condition"
         if self.num_classes is None:
-            return BatchNormOfText(*options)(x, evened(condition))
+            vectors = jnp.concatenate([condition, z / self.latent_dim**0.5], -1)
+            return BatchNormOfText(*options)(x, vectors)
         return BatchNormOfClass(self.num_classes, *options)(x, condition)
 
     def with_text(self, z: Array, condition: Array | None) -> Array:
@@ -63,7 +62,9 @@ class GeneratorNetwork(_Network):
         if self.text is None:
             return z
         assert condition is not None, "a network of sentences takes one"
-        words = nn.Dense(TEXT_WIDTH, dtype=self.dtype, name="words")(evened(condition))
+        # of vectors of length 1 numbers of about 1, as those of z
+        init = nn.initializers.normal(1.0)
+        words = nn.Dense(TEXT_WIDTH, dtype=self.dtype, kernel_init=init, name="words")(condition)
         return jnp.concatenate([z, nn.leaky_relu(words, 0.2)], -1)
 
     def with_class(self, z: Array, condition: Array | None) -> Array:
