@@ -77,6 +77,7 @@ TABLES = {
         "recipe checkpoint images_seen training metric value doing_nothing reference",
         lambda row: row["metric"] in ("FD", "KID", "PSNR (dB)", "SSIM"),
     ),
+    "words": Table(_of("experiments", "words"), "run images_seen what judge value chance real"),
     "faults": Table("tests/faults/results.csv", "kind what_holds tried held"),
     "presets": Table(
         _of("experiments", "presets"),

@@ -16,7 +16,8 @@ RECIPES = sorted(path.stem for path in (ROOT / "experiments").glob("[a-z]*.py"))
 def tiny_data(recipe, pictures, folder):
     """Flags that name tiny data of the form that a recipe learns from, and tiny networks."""
     if recipe.method == "gan":
-        return ["--dataset", pictures, *TINY]
+        named = recipe.options.condition == "text" and not recipe.options.caption  # in the data
+        return ["--dataset", recipe.dataset if named else pictures, *TINY]
     data = ["--dataset", pictures]
     if recipe.options.DATA == "unpaired":
         data += ["--target", pictures]
