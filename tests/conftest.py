@@ -2,6 +2,7 @@
 on.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from PIL import Image
 
 from flaxgan.main import main
+from flaxgan.pretrained import minilm
 from flaxgan.sample import main as sample_main
 
 ROOT = Path(__file__).parents[1]
@@ -80,6 +82,27 @@ def pictures(tmp_path_factory):
 def plain_convolutions(monkeypatch):
     """XLA's own convolutions, of which programs are compiled in a quarter of the time."""
     monkeypatch.setattr("flaxgan.convolutions.on_cpu", lambda: False)
+
+
+def vector_of(text):
+    """Any vector of length 1, float (D,), the same for the same text."""
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+    vector = np.random.default_rng(seed).standard_normal(minilm.DIM)
+    return vector / np.linalg.norm(vector)
+
+
+@pytest.fixture
+def encoder(monkeypatch):
+    """Instead of the published encoder: any vectors, the same for the same text."""
+
+    def encode(texts):
+        for text in texts:
+            minilm.require_text(text)
+        return np.stack([vector_of(text) for text in texts]).astype(np.float32)
+
+    monkeypatch.setattr(minilm, "encode", encode)
+    monkeypatch.setattr(minilm, "cached", encode)
+    monkeypatch.setattr(minilm, "warn_of_unread", lambda text: None)
 
 
 @pytest.fixture

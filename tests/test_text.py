@@ -43,7 +43,7 @@ from flaxgan.runs.trained import load_run, parsed_config
 from flaxgan.sample import main as sample
 from flaxgan.system.errors import UserError
 from flaxgan.video import main as video
-from tests.conftest import TINY
+from tests.conftest import TINY, vector_of
 
 STRANGE = {
     "00": 'a "quoted" flower, l\'été',
@@ -68,24 +68,7 @@ CONFIG = Config.make(
 RNG = Rng(jax.random.key(6))
 
 
-def _vector(text):
-    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
-    vector = np.random.default_rng(seed).standard_normal(minilm.DIM)
-    return vector / np.linalg.norm(vector)
-
-
-@pytest.fixture(autouse=True)
-def encoder(monkeypatch, cache, tmp_path):
-    """Instead of the published encoder: any vectors, the same for the same text."""
-
-    def encode(texts):
-        for text in texts:
-            minilm.require_text(text)
-        return np.stack([_vector(text) for text in texts]).astype(np.float32)
-
-    monkeypatch.setattr(minilm, "encode", encode)
-    monkeypatch.setattr(minilm, "cached", encode)
-    monkeypatch.setattr(minilm, "warn_of_unread", lambda text: None)
+pytestmark = pytest.mark.usefixtures("encoder")
 
 
 @pytest.fixture
@@ -173,7 +156,7 @@ def test_classes_become_sentences_and_one_is_drawn_for_each_picture_and_step(pic
     assert counts.min() > 40, "each is drawn often"
     assert np.allclose(
         dataset.all_arrays["text"][rows["text"][0]],
-        _vector(dataset.captions.texts[rows["text"][0]]),
+        vector_of(dataset.captions.texts[rows["text"][0]]),
     )
 
 
@@ -471,7 +454,7 @@ def _drawn(numbers):
 def test_attributes_are_right_of_the_right_pictures_and_by_chance_of_others(monkeypatch):
     monkeypatch.setattr(words, "MOST", 300)
     numbers = np.array([i for i in range(1200) if not held(i)])
-    text = np.stack([_vector(sentences(int(i))[0]) for i in numbers])
+    text = np.stack([vector_of(sentences(int(i))[0]) for i in numbers])
     reals = ImageSet(_drawn(numbers), "", {}, text=text.astype(np.float32), items=numbers)
 
     def measured(order):

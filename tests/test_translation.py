@@ -181,7 +181,7 @@ def test_the_discriminators_loss_by_hand(loss, formula):
     network = create_network(Mean(), jax.random.key(0), x, None, adam(config, 0.1, 1))
     parts = (jnp.full_like(x, 0.3),), (jnp.full_like(x, -0.1),)
     _, _, metrics = discriminator_gradients(network, *parts, Rng(jax.random.key(0)), config)
-    np.testing.assert_allclose(metrics["d_loss"], formula(0.6, -0.2), rtol=1e-6)
+    np.testing.assert_allclose(metrics["d_loss"], formula(0.6, -0.2), rtol=1e-5)
     assert metrics["d_fake_accuracy"] == 1
 
 

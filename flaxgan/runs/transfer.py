@@ -12,6 +12,7 @@ from flaxgan.methods.state import Network, networks, without_optimisers
 from flaxgan.runs.loading import load, step_of
 from flaxgan.runs.naming import CheckpointName
 from flaxgan.runs.trained import load_run
+from flaxgan.system.distributed import is_first
 from flaxgan.system.errors import UserError, say
 
 # What decides the shapes of networks: where it is not given, it is as in the other run.
@@ -20,7 +21,7 @@ SHAPING = (
     *("latent_dim", "attention", "d_norm", "spectral_norm", "blocks", "patch", "antialias"),
     *("mapping_layers", "adain", "scale"),
 )
-MOST_NAMED = 4  # of the layers that are new
+MOST_NAMED = 4  # of the arrays that are new
 
 
 def inherited(asked: dict[str, Any]) -> dict[str, Any]:
@@ -40,9 +41,10 @@ def inherited(asked: dict[str, Any]) -> dict[str, Any]:
         )
     try:
         name = asked.get("init_checkpoint")
-        step = step_of(run, None if name is None else CheckpointName.parse(str(name)))
+        checkpoint = None if name is None else CheckpointName.parse(str(name))
     except ValueError as error:
         raise UserError(f"--init-checkpoint: {error}") from error
+    step = step_of(run, checkpoint)
     own = {name: run.config[name] for name in SHAPING if name in fields_of(method)}
     fixed = {"init_from": str(run.folder.resolve()), "init_checkpoint": str(step)}
     return {"method": method} | own | asked | fixed
@@ -71,7 +73,8 @@ def begun(state: Any, config: Config, device: jax.Device) -> Any:
             fields[average] = jax.tree.map(jnp.copy, fields[name].params)
     lacking = f"; of other shapes, and so new: {', '.join(new[:MOST_NAMED])}" if new else ""
     more = f" and {len(new) - MOST_NAMED} more" if len(new) > MOST_NAMED else ""
-    say(f"networks of {run.folder}, step {config.init_checkpoint}{lacking}{more}")
+    if is_first():
+        say(f"networks of {run.folder}, step {config.init_checkpoint}{lacking}{more}")
     return state.replace(**fields)
 
 
