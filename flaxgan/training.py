@@ -29,7 +29,7 @@ from flaxgan.runs.metrics_log import MetricsLog
 from flaxgan.runs.progress import Reporter
 from flaxgan.runs.snapshots import Gallery, grid_after, remove_grids_after
 from flaxgan.runs.trained import write_prompts
-from flaxgan.runs.transfer import begun
+from flaxgan.runs.transfer import begun, require_fit
 from flaxgan.summary import describe, ended, nothing_to_do, stopped
 from flaxgan.system.devices import explaining_out_of_memory, on_cpu, on_one_device, set_up_devices
 from flaxgan.system.distributed import agreed, ending_together, from_first, is_first, require_equal
@@ -85,8 +85,10 @@ def _train(run: Run, start: Start) -> None:
     per_epoch = steps_per_epoch(len(dataset), run.config.images_per_step)
     total = _total_steps(run.config, per_epoch)
     extractors: list[Extractor] = []
-    # before anything is written: weights may not be there
+    # before anything is written: weights may not be there, or not fit
     frozen(run.config)
+    if not run.resumed:
+        require_fit(run.config)
     if first and run.config.evaluate_every:
         files = run.config.inception_weights, run.config.dinov2_weights
         extractors = open_extractors(run.config.extractor, *files)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from flaxgan.config import Config, fields_of
+from flaxgan.methods import state_shape
 from flaxgan.methods.state import Network, networks, without_optimisers
 from flaxgan.runs.loading import load, step_of
 from flaxgan.runs.naming import CheckpointName
@@ -50,12 +51,31 @@ def inherited(asked: dict[str, Any]) -> dict[str, Any]:
     return {"method": method} | own | asked | fixed
 
 
+def require_fit(config: Config) -> None:
+    """Raise UserError if a new run would take nothing over from the one that its init_from names.
+
+    Nothing but that run's config.json is read.
+    """
+    if config.init_from is None:
+        return
+    before = networks(state_shape(load_run(Path(config.init_from)).config))
+    for name, network in networks(state_shape(config)).items():
+        shapes = [
+            {_place(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(x.params)}
+            for x in (network, before[name])
+        ]
+        if not shapes[0].items() & shapes[1].items():
+            raise UserError(
+                f"--init-from {config.init_from}: nothing of its {name} fits this run's; leave the"
+                " flags that shape networks out, as --features, or train anew"
+            )
+
+
 def begun(state: Any, config: Config, device: jax.Device) -> Any:
     """Return a new run's state with the weights of the run that its init_from names, if any.
 
     Arrays of other shapes, as those of other classes, stay as they are: a line says which. What is
-    averaged begins with the generator's. Raises UserError if the checkpoint can't be read, or if
-    nothing of a network fits.
+    averaged begins with the generator's. Raises UserError if the checkpoint can't be read.
     """
     if config.init_from is None:
         return state
@@ -114,11 +134,5 @@ def _taken(network: Network, before: Network) -> tuple[Network, list[str]]:
             return leaf
         return jax.device_put(value, leaf.sharding)
 
-    arrays = network.params, network.batch_stats
-    params, batch_stats = jax.tree.map_with_path(taken, arrays)
-    if len(new) == len(jax.tree.leaves(arrays)):
-        raise UserError(
-            "--init-from: nothing of that run's networks fits this one's; leave the flags that"
-            " shape them out, as --features, or train anew"
-        )
+    params, batch_stats = jax.tree.map_with_path(taken, (network.params, network.batch_stats))
     return network.replace(params=params, batch_stats=batch_stats), new
