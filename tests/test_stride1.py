@@ -69,14 +69,17 @@ def test_the_choice_by_shape():
 
     assert chosen((1, 16, 16, 3), (7, 7, 3, 32)) is thin
     assert chosen((16, 16, 16, 32), (3, 3, 32, 32)) is winograd3x3
-    assert chosen((1, 16, 16, 128), (3, 3, 128, 128)) is stride1
+    assert chosen((1, 16, 16, 128), (3, 3, 128, 128)) is winograd3x3
+    assert chosen((1, 8, 8, 128), (3, 3, 128, 128)) is stride1
+    assert chosen((16, 4, 4, 512), (3, 3, 512, 512)) is stride1
     assert chosen((16, 16, 16, 32), (3, 3, 32, 32), jnp.bfloat16) is stride1
     assert chosen((16, 16, 16, 32), (5, 5, 32, 32)) is stride1
 
 
-def test_gradients_of_gradients():
+@pytest.mark.parametrize("channels", [(3, 5), (8, 9)])  # thin, and by minimal filtering
+def test_gradients_of_gradients(channels):
     """As a gradient penalty takes them."""
-    x, kernel, _ = inputs((6, 5), 3, (3, 5))
+    x, kernel, _ = inputs((13, 15), 3, channels)
 
     def penalty(layer, x, kernel):
         return jnp.square(jax.grad(lambda x: jnp.sin(layer(x, kernel)).sum())(x)).sum()

@@ -26,6 +26,7 @@ MOST_IN_BLOCKS = 64
 # kernel.
 # for so few, F2's 9/4 times larger kernel costs more than its fewer products save
 FEW_POSITIONS = 128
+FEW_TILES, CHANNELS_OF_A_TILE = 16, 16  # of 4x4 outputs, below which 3x3 is as fast unfiltered
 MANY_POSITIONS = 2048  # for fewer, F4's 25/4 times larger one costs more than it saves over F2
 
 __all__ = [
@@ -102,8 +103,8 @@ def conv_stride1(x: Array, kernel: Array, padding: int | None = None) -> Array:
 def _stride1(x: Array, kernel: Array, padding: int) -> ModuleType:
     """Return the faster lowering on a CPU.
 
-    Minimal filtering makes a kernel four times larger, which takes about as many tiles as it has
-    channels to be worth it.
+    Minimal filtering makes a kernel four times larger, which takes some tiles to be worth it, and
+    more where channels are many.
     """
     if min(kernel.shape[2:]) < FEW_CHANNELS and len(kernel) > 1:
         return thin
@@ -111,7 +112,8 @@ def _stride1(x: Array, kernel: Array, padding: int) -> ModuleType:
     shrinks = 2 * padding - len(kernel) + 1
     tiles = n * -(-(h + shrinks) // 4) * -(-(w + shrinks) // 4)
     suits = len(kernel) == 3 and x.dtype == jnp.float32
-    return winograd3x3 if suits and tiles >= max(kernel.shape[2:]) else stride1
+    enough = tiles >= max(FEW_TILES, max(kernel.shape[2:]) // CHANNELS_OF_A_TILE)
+    return winograd3x3 if suits and enough else stride1
 
 
 def conv_reflected(x: Array, kernel: Array) -> Array:

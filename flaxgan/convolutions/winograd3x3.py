@@ -59,21 +59,24 @@ def _filled(x: Array, padding: int, f: Filter) -> Array:
     return jnp.pad(x, ((0, 0), *ends, (0, 0)))
 
 
-def _convolved(x: Array, taps: list[Array], f: Filter) -> Array:
+def _convolved(x: Array, taps: list[Array], turned: bool, f: Filter) -> Array:
     n, h, w, _ = x.shape
-    products = multiply(_inputs(x, f), taps, x.dtype)
+    products = multiply(_inputs(x, f), taps, x.dtype, turn_right=turned)
     return from_outputs(products, (n, h - 2, w - 2, products[0].shape[-1]), f).astype(x.dtype)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def conv(x: Array, kernel: Array, padding: int) -> Array:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def conv(x: Array, kernel: Array, padding: int, turned: bool = False) -> Array:
     """Convolve with `padding` zeros at each side.
 
-    (N, H, W, I), (3, 3, I, O) -> (N, H + 2 * padding - 2, W + 2 * padding - 2, O).
+    (N, H, W, I), (3, 3, I, O) -> (N, H + 2 * padding - 2, W + 2 * padding - 2, O). If `turned`, by
+    the kernel turned by 180 degrees, from O to I: made of the kernel as it lies, since products take
+    matrices either way round, and to read it across took several times as long.
     """
     _, h, w, _ = x.shape
-    x, taps = _filled(x, padding, F4), _taps(kernel, F4)
-    y = joined(_convolved(x, taps, F4) for (x,) in micro_batches(CACHED, x.nbytes, x))
+    x, taps = _filled(x, padding, F4), _taps(kernel[::-1, ::-1] if turned else kernel, F4)
+    batches = micro_batches(CACHED, x.nbytes, x)
+    y = joined(_convolved(x, taps, turned, F4) for (x,) in batches)
     return y[:, : h + 2 * padding - 2, : w + 2 * padding - 2]
 
 
@@ -90,10 +93,12 @@ def kernel_gradient(x: Array, y: Array, padding: int) -> Array:
     return functools.reduce(operator.add, gradients).astype(x.dtype)
 
 
-def _backward(padding: int, residuals: tuple[Array, Array], y: Array) -> tuple[Array, Array]:
+def _backward(
+    padding: int, turned: bool, residuals: tuple[Array, Array], y: Array
+) -> tuple[Array, Array]:
     x, kernel = residuals
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    return conv(y, turned, 2 - padding), kernel_gradient(x, y, padding)
+    factors = (y, x, 2 - padding) if turned else (x, y, padding)
+    return conv(y, kernel, 2 - padding, not turned), kernel_gradient(*factors)
 
 
-conv.defvjp(lambda x, kernel, padding: (conv(x, kernel, padding), (x, kernel)), _backward)
+conv.defvjp(lambda x, kernel, *how: (conv(x, kernel, *how), (x, kernel)), _backward)
