@@ -85,11 +85,12 @@ def test_the_log_counts_after_a_step_and_says_its_phase():
     assert not is_full_size(config, 38) and is_full_size(config, 39)
     assert resolution(PLAIN, 5) is None and is_full_size(PLAIN, 0)
     # in steps of the smallest pictures: 13 of them, 12 of 4 each, 13 of 16 each, 2 of 64 each
-    assert steps_left(config, 0, 40) == 13 + 12 * 4 + 13 * 16 + 2 * 64
-    assert steps_left(config, 20, 40) == pytest.approx(5 + 13 * 4 + 2 * 16)
+    costs = 13 + 12 * 1.6 + 13 * 1.6**2 + 2 * 1.6**3
+    assert steps_left(config, 0, 40) == pytest.approx(costs)
+    assert steps_left(config, 20, 40) == pytest.approx(5 + 13 * 1.6 + 2 * 1.6**2)
     assert steps_left(config, 39, 40) == 1 and steps_left(config, 40, 40) == 0
     assert steps_left(config, 3, 10) == 7 == steps_left(PLAIN, 3, 10)
-    assert mean_cost(config) == pytest.approx(0.5 + 0.5 * (1 / 4 + 1 / 16 + 1 / 64) / 3)
+    assert mean_cost(config) == pytest.approx(0.5 + 0.5 * (1 / 1.6 + 1 / 1.6**2 + 1 / 1.6**3) / 3)
     assert mean_cost(PLAIN) == 1
 
 

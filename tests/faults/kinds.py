@@ -23,28 +23,11 @@ from flaxgan.runs.history import History
 from flaxgan.runs.trained import load_run
 from flaxgan.system.errors import UserError
 from tests.faults.configurations import changed, content
+from tests.faults.damage import damage
 from tests.faults.house import House, call, require_same_run, rows, start, state
+from tests.faults.saved import latents, sentences
 
 Rng = np.random.Generator
-
-
-def damage(path: Path, rng: Rng) -> None:
-    """Flip a bit, cut, lengthen, overwrite or remove a file."""
-    whole = path.read_bytes()
-    place = int(rng.integers(len(whole))) if whole else 0
-    match rng.choice(["flip", "flip", "flip", "cut", "more", "noise", "remove"]):
-        case "flip" if whole:
-            broken = bytearray(whole)
-            broken[place] ^= 1 << rng.integers(8)
-            path.write_bytes(broken)
-        case "cut":
-            path.write_bytes(whole[:place])
-        case "more":
-            path.write_bytes(whole + rng.bytes(9))
-        case "noise":
-            path.write_bytes(whole[:place] + rng.bytes(len(whole) - place))
-        case _:
-            path.unlink()
 
 
 def _any_file(folder: Path, rng: Rng) -> Path:
@@ -210,6 +193,7 @@ KINDS: dict[str, Callable[[Rng, House, Path], None]] = {
     kind.__name__: kind
     for kind in (
         *(checkpoint, picture_cache, log, configuration, pictures, arrays, shared_file),
+        *(latents, sentences),
         *(killed, signalled, file_size, open_files, lost_process),
     )
 }
