@@ -43,6 +43,11 @@ def _remedies(*groups: str) -> Table:
     )
 
 
+def _tried(group: str, more: str = "") -> Table:
+    columns = f"run images_seen {more} {QUALITY}"
+    return Table(_of("experiments", "tried_32"), columns, lambda row: row["group"] == group)
+
+
 def _speed(name: str, columns: str, keep: Callable[[Row], bool] = is_any) -> Table:
     return Table(_of("benchmarks", name), columns, keep)
 
@@ -97,6 +102,11 @@ TABLES = {
     "no_gain_32": Table(
         _of("experiments", "no_gain_32"), "run epoch fd class_agreement", joined="run"
     ),
+    "tried_batch": _tried("batch"),
+    "tried_rejection": _tried("rejection"),
+    "tried_few": _tried("few", "memorised"),
+    "tried_features": _tried("features"),
+    "tried_eyes": _tried("eyes", "extractor"),
     "gpu_64": _best("gpu_64", f"seconds {QUALITY} class_coverage class_agreement"),
     "gpu_first_epochs": _best("gpu_first_epochs"),
     "few_1020": _best("few_1020"),

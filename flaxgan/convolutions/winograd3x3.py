@@ -70,8 +70,8 @@ def conv(x: Array, kernel: Array, padding: int, turned: bool = False) -> Array:
     """Convolve with `padding` zeros at each side.
 
     (N, H, W, I), (3, 3, I, O) -> (N, H + 2 * padding - 2, W + 2 * padding - 2, O). If `turned`, by
-    the kernel turned by 180 degrees, from O to I: made of the kernel as it lies, since products take
-    matrices either way round, and to read it across took several times as long.
+    the kernel turned by 180 degrees, from O to I: made of the kernel as it lies, since products
+    take matrices either way round, and to read it across took several times as long.
     """
     _, h, w, _ = x.shape
     x, taps = _filled(x, padding, F4), _taps(kernel[::-1, ::-1] if turned else kernel, F4)

@@ -16,7 +16,6 @@ from flaxgan.models.layers import half, twice
 from flaxgan.models.sizes import base_size
 from flaxgan.system.errors import UserError
 
-
 # How much longer a step takes at twice the side. Not four times: the maps added are the thinnest
 # (measured on a CPU: docs/growth.md).
 COST = 1.6
