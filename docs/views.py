@@ -153,7 +153,11 @@ TABLES = {
         "cpu_filtering", "layer batch way forward_ms kernel_gradient_ms input_gradient_ms"
     ),
     "abilities": _speed("abilities", "flags net times_a_plain_step"),
-    "growth": _speed("growth", "run seed images_seen resolution seconds cpu_seconds fd kid"),
+    "growth": _speed(
+        "growth",
+        "seed run images_seen resolution seconds cpu_seconds fd kid",
+        lambda row: int(row["images_seen"]) % 8000 == 0,
+    ),
     "jax_versions": _speed("jax_versions", "machine version batch images_per_second ratio note"),
     "loop": _speed(
         "loop", "machine flags seconds bare_images_per_second training_images_per_second share note"
