@@ -84,7 +84,7 @@ def test_the_log_counts_after_a_step_and_says_its_phase():
     assert sides == [8, 8, 8, 16, 16, 32, 32, 64]
     assert not is_full_size(config, 38) and is_full_size(config, 39)
     assert resolution(PLAIN, 5) is None and is_full_size(PLAIN, 0)
-    # in steps of the smallest pictures: 13 of them, 12 of 4 each, 13 of 16 each, 2 of 64 each
+    # in steps of the smallest pictures: each doubling takes 1.6 times as long
     costs = 13 + 12 * 1.6 + 13 * 1.6**2 + 2 * 1.6**3
     assert steps_left(config, 0, 40) == pytest.approx(costs)
     assert steps_left(config, 20, 40) == pytest.approx(5 + 13 * 1.6 + 2 * 1.6**2)

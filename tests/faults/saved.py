@@ -16,7 +16,7 @@ from tests.faults.house import House
 
 
 def latents(rng: np.random.Generator, house: House, folder: Path) -> None:
-    """A damaged file of latents is refused in a line, or read as it was written."""
+    """A damaged file of latents is refused in a line, or its latents are as they were written."""
     rows = rng.normal(size=(2, 3, 8)).astype(np.float32)
     images = np.zeros((2, 8, 8, 3), np.uint8)
     found = Projection(
