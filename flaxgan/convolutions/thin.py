@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.convolutions.matmul import matrix, multiply, no_inline
-from flaxgan.convolutions.tiles import CACHED, joined, micro_batches
+from flaxgan.convolutions.tiles import CACHED, in_parts, sum_of_parts
 
 
 @functools.partial(no_inline, static=("size", "padding", "height", "width"))
@@ -81,19 +81,15 @@ def conv(x: Array, kernel: Array, padding: int) -> Array:
     is_from = kernel.shape[2] <= kernel.shape[3]
     make = _from_thin if is_from else _to_thin
     thin_bytes = x.nbytes * min(kernel.shape[2:]) // kernel.shape[2] * len(kernel) ** 2
-    batches = micro_batches(CACHED, thin_bytes, x)
-    return joined(make(part, kernel, padding) for (part,) in batches)
+    return in_parts(lambda x: make(x, kernel, padding), CACHED, thin_bytes, x)
 
 
 def kernel_gradient(x: Array, y: Array, padding: int) -> Array:
     """Return the kernel's gradient (S, S, I, O) of x (N, H, W, I) and y, as conv returns it."""
     size = x.shape[1] + 2 * padding - y.shape[1] + 1
     thin_bytes = min(x.nbytes, y.nbytes) * size**2
-    # a generator: each gradient is added before the next is computed
-    gradients = (
-        _kernel_gradient(x, y, padding) for x, y in micro_batches(CACHED, thin_bytes, x, y)
-    )
-    return functools.reduce(operator.add, gradients)
+    gradient = functools.partial(_kernel_gradient, padding=padding)
+    return sum_of_parts(gradient, CACHED, thin_bytes, x, y)
 
 
 def _kernel_gradient(x: Array, y: Array, padding: int) -> Array:

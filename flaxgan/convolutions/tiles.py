@@ -3,8 +3,10 @@
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -86,18 +88,37 @@ def from_outputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -
     return together(lambda m, _: sums(f.outputs, m), matrices, (1, 2)).reshape(shape)
 
 
-def micro_batches(most: int, x_bytes: int, *batches: Array) -> Iterator[tuple[Array, ...]]:
-    """Yield every n-th image of each batch, with n such that x has at most so many bytes.
+def in_parts(function: Callable[..., Array], most: int, x_bytes: int, *batches: Array) -> Array:
+    """Return the images that a function returns of those of some batches, computed part by part.
 
-    So each device goes through its own images.
+    A part is every n-th image, so that each device goes through its own. n is such that of x, which
+    has so many bytes, at most `most` are there at once. Parts are computed by a loop: written out,
+    they keep more in memory, took up to twice as long, and minutes to compile.
     """
+    n, part = _parts(most, x_bytes, batches)
+    if n == 1:
+        return function(*batches)
+    like = jax.eval_shape(function, *part(0))
+    images = jnp.zeros((like.shape[0], n, *like.shape[1:]), like.dtype)
+
+    def fill(i: Array, images: Array) -> Array:
+        return lax.dynamic_update_index_in_dim(images, function(*part(i)), i, 1)
+
+    return lax.fori_loop(0, n, fill, images).reshape(-1, *like.shape[1:])
+
+
+def sum_of_parts(function: Callable[..., Array], most: int, x_bytes: int, *batches: Array) -> Array:
+    """Return the sum of what a function returns for each part of some batches, as of in_parts."""
+    n, part = _parts(most, x_bytes, batches)
+    return lax.fori_loop(1, n, lambda i, total: total + function(*part(i)), function(*part(0)))
+
+
+def _parts(
+    most: int, x_bytes: int, batches: Sequence[Array]
+) -> tuple[int, Callable[[Any], list[Array]]]:
+    """Return how many parts there are, and what makes part i of each batch."""
     n = 1
     while x_bytes > n * most and len(batches[0]) % (2 * n) == 0:
         n *= 2
-    for i in range(n):
-        yield tuple(batch.reshape(-1, n, *batch.shape[1:])[:, i] for batch in batches)
-
-
-def joined(micro_batches: Iterable[Array]) -> Array:
-    images = [*micro_batches]
-    return jnp.stack(images, 1).reshape(-1, *images[0].shape[1:])
+    split = [batch.reshape(-1, n, *batch.shape[1:]) for batch in batches]
+    return n, lambda i: [lax.dynamic_index_in_dim(batch, i, 1, keepdims=False) for batch in split]

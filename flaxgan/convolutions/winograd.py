@@ -15,7 +15,6 @@ first, then columns of each row. In the shapes below, P is (M + 1)^2.
 """
 
 import functools
-import operator
 from collections.abc import Sequence
 
 import jax
@@ -29,9 +28,9 @@ from flaxgan.convolutions.tiles import (
     CACHED,
     apart,
     from_outputs,
-    joined,
-    micro_batches,
+    in_parts,
     outputs,
+    sum_of_parts,
     sums,
     tiles,
     together,
@@ -97,42 +96,38 @@ def _from_taps(matrices: Sequence[Array], hwoi: bool, f: Filter) -> Array:
     return taps.reshape(2, 2, 2, 2, *taps.shape[3:]).swapaxes(1, 2).reshape(4, 4, *taps.shape[3:])
 
 
-def _filtering_conv(x: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
-    n, h, w, _ = x.shape
-    products = multiply(_inputs(x, f), _taps(kernel, hwoi, f), x.dtype, turn_right=hwoi)
-    return from_outputs(products, (n, h // 2, w // 2, products[0].shape[-1]), f).astype(x.dtype)
-
-
-def _filtering_transpose(y: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
-    n, h, w, _ = y.shape
-    products = multiply(outputs(y, f), _taps(kernel, hwoi, f), y.dtype, turn_right=not hwoi)
-    return _from_inputs(products, (n, 2 * h, 2 * w, products[0].shape[-1] // 4), f).astype(y.dtype)
-
-
-def _filtering_kernel_gradient(x: Array, y: Array, hwoi: bool, f: Filter) -> Array:
-    factors = outputs(y, f), _inputs(x, f)
-    left, right = factors if hwoi else factors[::-1]
-    return _from_taps(multiply(left, right, x.dtype, turn_left=True), hwoi, f)
-
-
 def _conv(x: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
-    batches = micro_batches(f.tile * CACHED, x.nbytes, x)
-    return joined(_filtering_conv(x, kernel, hwoi, f) for (x,) in batches)
+    taps = _taps(kernel, hwoi, f)
+
+    def conv(x: Array) -> Array:
+        n, h, w, _ = x.shape
+        products = multiply(_inputs(x, f), taps, x.dtype, turn_right=hwoi)
+        shape = (n, h // 2, w // 2, products[0].shape[-1])
+        return from_outputs(products, shape, f).astype(x.dtype)
+
+    return in_parts(conv, f.tile * CACHED, x.nbytes, x)
 
 
 def _transpose(y: Array, kernel: Array, hwoi: bool, f: Filter) -> Array:
+    taps = _taps(kernel, hwoi, f)
+
+    def transpose(y: Array) -> Array:
+        n, h, w, _ = y.shape
+        products = multiply(outputs(y, f), taps, y.dtype, turn_right=not hwoi)
+        shape = (n, 2 * h, 2 * w, products[0].shape[-1] // 4)
+        return _from_inputs(products, shape, f).astype(y.dtype)
+
     x_bytes = 4 * y.nbytes * kernel.shape[3 if hwoi else 2] // y.shape[-1]
-    batches = micro_batches(f.tile * CACHED, x_bytes, y)
-    return joined(_filtering_transpose(y, kernel, hwoi, f) for (y,) in batches)
+    return in_parts(transpose, f.tile * CACHED, x_bytes, y)
 
 
 def _kernel_gradient(x: Array, y: Array, hwoi: bool, f: Filter) -> Array:
-    # a generator: each gradient is added before the next is computed
-    gradients = (
-        _filtering_kernel_gradient(x, y, hwoi, f)
-        for x, y in micro_batches(f.tile * CACHED, x.nbytes, x, y)
-    )
-    return functools.reduce(operator.add, gradients).astype(x.dtype)
+    def gradient(x: Array, y: Array) -> Array:
+        factors = outputs(y, f), _inputs(x, f)
+        left, right = factors if hwoi else factors[::-1]
+        return _from_taps(multiply(left, right, x.dtype, turn_left=True), hwoi, f)
+
+    return sum_of_parts(gradient, f.tile * CACHED, x.nbytes, x, y).astype(x.dtype)
 
 
 def _filtering(*points: float) -> Lowering:

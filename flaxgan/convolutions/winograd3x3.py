@@ -7,7 +7,6 @@ the shapes below, P is (M + 2)^2.
 """
 
 import functools
-import operator
 from collections.abc import Sequence
 
 import jax
@@ -19,9 +18,9 @@ from flaxgan.convolutions.matmul import multiply
 from flaxgan.convolutions.tiles import (
     apart,
     from_outputs,
-    joined,
-    micro_batches,
+    in_parts,
     outputs,
+    sum_of_parts,
     sums,
     tiles,
     together,
@@ -75,8 +74,7 @@ def conv(x: Array, kernel: Array, padding: int, turned: bool = False) -> Array:
     """
     _, h, w, _ = x.shape
     x, taps = _filled(x, padding, F4), _taps(kernel[::-1, ::-1] if turned else kernel, F4)
-    batches = micro_batches(CACHED, x.nbytes, x)
-    y = joined(_convolved(x, taps, turned, F4) for (x,) in batches)
+    y = in_parts(lambda x: _convolved(x, taps, turned, F4), CACHED, x.nbytes, x)
     return y[:, : h + 2 * padding - 2, : w + 2 * padding - 2]
 
 
@@ -85,12 +83,11 @@ def kernel_gradient(x: Array, y: Array, padding: int) -> Array:
     x = _filled(x, padding, F4)
     missing = [(0, a - 2 - b) for a, b in zip(x.shape[1:3], y.shape[1:3], strict=True)]
     y = jnp.pad(y, ((0, 0), *missing, (0, 0)))
-    # a generator: each gradient is added before the next is computed
-    gradients = (
-        _from_taps(multiply(_inputs(x, F4), outputs(y, F4), x.dtype, turn_left=True), F4)
-        for x, y in micro_batches(CACHED, x.nbytes, x, y)
-    )
-    return functools.reduce(operator.add, gradients).astype(x.dtype)
+
+    def gradient(x: Array, y: Array) -> Array:
+        return _from_taps(multiply(_inputs(x, F4), outputs(y, F4), x.dtype, turn_left=True), F4)
+
+    return sum_of_parts(gradient, CACHED, x.nbytes, x, y).astype(x.dtype)
 
 
 def _backward(
