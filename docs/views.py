@@ -104,6 +104,7 @@ TABLES = {
     ),
     "tried_batch": _tried("batch"),
     "tried_rejection": _tried("rejection"),
+    "tried_regularised": _tried("regularised"),
     "tried_few": _tried("few", "memorised"),
     "tried_features": _tried("features"),
     "tried_eyes": _tried("eyes", "extractor"),
