@@ -19,13 +19,13 @@ import jax
 import flaxgan
 import flaxgan.training
 from benchmarks.timing import finish
-from experiments.flowers_best import CONFIG
+from flaxgan.recipes import open_recipe
 from flaxgan.trainer import Trainer
 
 RUNS = {"full size": {}, "grown": {"grow": 8}}  # what differs from the recipe
 METRICS = ("kid", "precision", "recall")
 COUNTS = ("step", "images_seen", "resolution", "seconds", "cpu_seconds")
-COLUMNS = ("run", "seed", "flags", "hardware", "version", *COUNTS, "fd", *METRICS)
+COLUMNS = ("recipe", "run", "seed", "flags", "hardware", "version", *COUNTS, "fd", *METRICS)
 LEVELS = 8  # distances at which the two are compared
 
 
@@ -81,13 +81,13 @@ def first_at(rows: list[dict[str, Any]], level: float, column: str) -> float | N
     return next((float(row[column]) for row in rows if float(row["fd"]) <= level), None)
 
 
-def compared(rows: list[dict[str, Any]], seed: str) -> list[dict[str, Any]]:
-    """Return for some distances, which both runs of a seed reached, what each had spent.
+def compared(rows: list[dict[str, Any]], about: dict[str, str]) -> list[dict[str, Any]]:
+    """Return for some distances, which both runs of a recipe and seed reached, what each had spent.
 
     Pictures that are enlarged don't count.
     """
     size = max((int(row["resolution"]) for row in rows), default=0)
-    rows = [row for row in rows if str(row["seed"]) == seed and int(row["resolution"]) == size]
+    rows = [row for row in rows if int(row["resolution"]) == size and about.items() <= row.items()]
     of = {name: [row for row in rows if row["run"] == name] for name in RUNS}
     if not all(of.values()):
         return []
@@ -98,7 +98,7 @@ def compared(rows: list[dict[str, Any]], seed: str) -> list[dict[str, Any]]:
     for level in levels if highest > lowest else [lowest]:
         spent = {name: first_at(run, level, "seconds") for name, run in of.items()}
         cpu = {name: first_at(run, level, "cpu_seconds") for name, run in of.items()}
-        row: dict[str, Any] = {"seed": seed, "fd": f"{level:.1f}"}
+        row: dict[str, Any] = about | {"fd": f"{level:.1f}"}
         row |= {f"{name} (s)": spent[name] for name in RUNS}
         for words, values in (("ratio", spent), ("ratio by processors", cpu)):
             full, grown = (values[name] for name in RUNS)
@@ -109,12 +109,11 @@ def compared(rows: list[dict[str, Any]], seed: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--recipe", default="flowers_best", help="what the other flags don't say")
     parser.add_argument("--data-dir")
-    parser.add_argument("--dataset", default=CONFIG.dataset)
     parser.add_argument("--image-size", type=int, default=64)
-    parser.add_argument("--features", type=int, default=32)
-    parser.add_argument("--d-features", type=int, default=64)
-    parser.add_argument("--grow", type=int, default=CONFIG["grow"])
+    parser.add_argument("--features", type=int)
+    parser.add_argument("--d-features", type=int)
     parser.add_argument("--images", type=int, default=200_000, help="of each run")
     parser.add_argument("--evaluations", type=int, default=20, help="of each run")
     parser.add_argument("--evaluate-num", type=int, default=2048)
@@ -122,9 +121,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--hardware", default="", help="what the CSV file says it ran on")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/growth.csv"))
-    args = vars(parser.parse_args())
+    args = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
     seeds, output, hardware = args.pop("seeds").split(","), args.pop("output"), args.pop("hardware")
-    steps = args["images"] // CONFIG.batch_size // args.pop("evaluations")
+    recipe = args.pop("recipe")
+    config, _ = open_recipe(recipe)
+    steps = args["images"] // config.batch_size // args.pop("evaluations")
     every = f"{max(1, steps)} steps"
     flaxgan.training.Trainer = Timed  # type: ignore[misc]
     rows: list[dict[str, Any]] = []
@@ -133,21 +134,22 @@ def main() -> None:
             rows = [*csv.DictReader(file)]
     for number, seed in enumerate(seeds):
         for name in [*RUNS][:: -1 if number % 2 else 1]:  # neither always has the warm machine
-            if any((row["run"], str(row["seed"])) == (name, seed) for row in rows):
+            about = {"recipe": recipe, "run": name, "seed": seed}
+            if any(about.items() <= row.items() for row in rows):
                 continue
-            fields = CONFIG.chosen() | args | {"seed": int(seed), "evaluate_every": every}
-            fields |= {"checkpoint_every": every} | RUNS[name]
+            fields = config.chosen() | args | {"epochs": None, "seed": int(seed)} | RUNS[name]
+            fields |= {"evaluate_every": every, "checkpoint_every": every}
             shown = ("image_size", "features", "d_features", "batch_size", "images", "grow")
-            flags = " ".join(f"--{k.replace('_', '-')} {fields[k]}" for k in shown if fields[k])
-            version = f"jax {jax.__version__}"
-            about = {"run": name, "seed": seed, "flags": flags, "hardware": hardware}
-            rows += trained(fields, about | {"version": version})
+            given = {k: value for k in shown if (value := fields.get(k))}
+            flags = " ".join(f"--{k.replace('_', '-')} {value}" for k, value in given.items())
+            about |= {"flags": flags, "hardware": hardware, "version": f"jax {jax.__version__}"}
+            rows += trained(fields, about)
             output.parent.mkdir(parents=True, exist_ok=True)
             with output.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(rows)
-    if table := [row for seed in seeds for row in compared(rows, seed)]:
+    if table := [row for seed in seeds for row in compared(rows, {"recipe": recipe, "seed": seed})]:
         finish("growth", table)
 
 

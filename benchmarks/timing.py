@@ -24,6 +24,7 @@ from flaxgan.trainer import Trainer
 
 ROUNDS = 9  # at least 7
 WARM_UP = 3
+TURN = 1.0  # seconds
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -109,11 +110,11 @@ def _serve(connection: Connection, build: Callable[[], Callable[[], Any]]) -> No
 def alternate(
     contenders: dict[str, Callable[[], Any]], rounds: int = ROUNDS
 ) -> dict[str, list[float]]:
-    """Seconds of each call.
+    """Seconds of a call, a mean in each turn, of as many calls as take TURN, at least one.
 
     Before the rounds WARM_UP calls aren't counted, which compile and take memory from the system,
     and in each turn one, which finds the caches and the threads as another contender left them:
-    while training no step does.
+    while training no step does. A lone short call may still find its threads on one core.
     """
     for run in contenders.values():
         for _ in range(WARM_UP):
@@ -122,7 +123,10 @@ def alternate(
     for _ in range(rounds):
         for name, run in contenders.items():
             seconds(run)
-            times[name].append(seconds(run))
+            turn = [seconds(run)]
+            while sum(turn) < TURN:
+                turn.append(seconds(run))
+            times[name].append(statistics.mean(turn))
     return times
 
 

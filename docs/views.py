@@ -104,7 +104,7 @@ TABLES = {
     ),
     "tried_batch": _tried("batch"),
     "tried_rejection": _tried("rejection"),
-    "tried_regularised": _tried("regularised"),
+    "tried_regularised": _tried("regularised", "seed"),
     "tried_few": _tried("few", "memorised"),
     "tried_features": _tried("features"),
     "tried_eyes": _tried("eyes", "extractor"),
@@ -156,7 +156,7 @@ TABLES = {
     "abilities": _speed("abilities", "flags net times_a_plain_step"),
     "growth": _speed(
         "growth",
-        "seed run images_seen resolution seconds cpu_seconds fd kid",
+        "recipe seed run images_seen resolution seconds cpu_seconds fd kid",
         lambda row: int(row["images_seen"]) % 8000 == 0,
     ),
     "jax_versions": _speed("jax_versions", "machine version batch images_per_second ratio note"),

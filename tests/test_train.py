@@ -629,6 +629,7 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plain_convolutions")
 def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
     flags = ("--preset", "plain", "--image-size", 64, "--batch-size", 8, "--dry-run")
     output = train("--dataset", pictures, "--run-dir", tmp_path / "run", *flags)
@@ -968,6 +969,7 @@ def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("plain_convolutions")
 @pytest.mark.parametrize(
     "argv",
     [
