@@ -22,7 +22,9 @@ from benchmarks.timing import finish
 from flaxgan.recipes import open_recipe
 from flaxgan.trainer import Trainer
 
-RUNS = {"full size": {}, "grown": {"grow": 8}}  # what differs from the recipe
+GROWTH = ("grow", "grow_images", "fade_images")
+# what differs from the recipe
+RUNS: dict[str, dict[str, Any]] = {"full size": dict.fromkeys(GROWTH), "grown": {"grow": 8}}
 METRICS = ("kid", "precision", "recall")
 COUNTS = ("step", "images_seen", "resolution", "seconds", "cpu_seconds")
 COLUMNS = ("recipe", "run", "seed", "flags", "hardware", "version", *COUNTS, "fd", *METRICS)
@@ -81,13 +83,13 @@ def first_at(rows: list[dict[str, Any]], level: float, column: str) -> float | N
     return next((float(row[column]) for row in rows if float(row["fd"]) <= level), None)
 
 
-def compared(rows: list[dict[str, Any]], about: dict[str, str]) -> list[dict[str, Any]]:
-    """Return for some distances, which both runs of a recipe and seed reached, what each had spent.
+def compared(rows: list[dict[str, Any]], seed: str) -> list[dict[str, Any]]:
+    """Return for some distances, which both runs of a seed reached, what each had spent.
 
     Pictures that are enlarged don't count.
     """
     size = max((int(row["resolution"]) for row in rows), default=0)
-    rows = [row for row in rows if int(row["resolution"]) == size and about.items() <= row.items()]
+    rows = [row for row in rows if row["seed"] == seed and int(row["resolution"]) == size]
     of = {name: [row for row in rows if row["run"] == name] for name in RUNS}
     if not all(of.values()):
         return []
@@ -98,7 +100,7 @@ def compared(rows: list[dict[str, Any]], about: dict[str, str]) -> list[dict[str
     for level in levels if highest > lowest else [lowest]:
         spent = {name: first_at(run, level, "seconds") for name, run in of.items()}
         cpu = {name: first_at(run, level, "cpu_seconds") for name, run in of.items()}
-        row: dict[str, Any] = about | {"fd": f"{level:.1f}"}
+        row: dict[str, Any] = {"seed": seed, "fd": f"{level:.1f}"}
         row |= {f"{name} (s)": spent[name] for name in RUNS}
         for words, values in (("ratio", spent), ("ratio by processors", cpu)):
             full, grown = (values[name] for name in RUNS)
@@ -111,7 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--recipe", default="flowers_best", help="what the other flags don't say")
     parser.add_argument("--data-dir")
-    parser.add_argument("--image-size", type=int, default=64)
+    parser.add_argument("--image-size", type=int)
     parser.add_argument("--features", type=int)
     parser.add_argument("--d-features", type=int)
     parser.add_argument("--images", type=int, default=200_000, help="of each run")
@@ -125,8 +127,13 @@ def main() -> None:
     seeds, output, hardware = args.pop("seeds").split(","), args.pop("output"), args.pop("hardware")
     recipe = args.pop("recipe")
     config, _ = open_recipe(recipe)
-    steps = args["images"] // config.batch_size // args.pop("evaluations")
-    every = f"{max(1, steps)} steps"
+    every = f"{max(1, args['images'] // config.batch_size // args.pop('evaluations'))} steps"
+    fields = {"image_size": min(config.image_size)} | args | {"epochs": None}
+    fields = config.chosen() | fields | {"evaluate_every": every, "checkpoint_every": every}
+    shown = ("image_size", "features", "d_features", "batch_size", "images")
+    given = {name: value for name in shown if (value := fields.get(name))}
+    flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
+    alike = {"recipe": recipe, "flags": flags}
     flaxgan.training.Trainer = Timed  # type: ignore[misc]
     rows: list[dict[str, Any]] = []
     if output.exists():
@@ -134,22 +141,18 @@ def main() -> None:
             rows = [*csv.DictReader(file)]
     for number, seed in enumerate(seeds):
         for name in [*RUNS][:: -1 if number % 2 else 1]:  # neither always has the warm machine
-            about = {"recipe": recipe, "run": name, "seed": seed}
+            about = alike | {"run": name, "seed": seed}
             if any(about.items() <= row.items() for row in rows):
                 continue
-            fields = config.chosen() | args | {"epochs": None, "seed": int(seed)} | RUNS[name]
-            fields |= {"evaluate_every": every, "checkpoint_every": every}
-            shown = ("image_size", "features", "d_features", "batch_size", "images", "grow")
-            given = {k: value for k in shown if (value := fields.get(k))}
-            flags = " ".join(f"--{k.replace('_', '-')} {value}" for k, value in given.items())
-            about |= {"flags": flags, "hardware": hardware, "version": f"jax {jax.__version__}"}
-            rows += trained(fields, about)
+            about |= {"hardware": hardware, "version": f"jax {jax.__version__}"}
+            rows += trained(fields | {"seed": int(seed)} | RUNS[name], about)
             output.parent.mkdir(parents=True, exist_ok=True)
             with output.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(rows)
-    if table := [row for seed in seeds for row in compared(rows, {"recipe": recipe, "seed": seed})]:
+    rows = [row for row in rows if alike.items() <= row.items()]
+    if table := [row for seed in seeds for row in compared(rows, seed)]:
         finish("growth", table)
 
 

@@ -9,6 +9,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,15 @@ def trainer_and_step(config: Config) -> tuple[Trainer, Callable[[], Any]]:
 
 def training_step(config: Config) -> Callable[[], Any]:
     return trainer_and_step(config)[1]
+
+
+def once_elsewhere(function: Callable[..., Any], *args: Any) -> Any:
+    """What a function returns, computed in a process of its own, which then ends: one that stays
+    keeps its memory (see keep_freed_memory).
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, set_up_devices, ("auto",)) as pool:
+        return pool.submit(function, *args).result()
 
 
 def elsewhere(build: Callable[[], Callable[[], Any]]) -> Callable[[], None]:

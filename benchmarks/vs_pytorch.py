@@ -25,9 +25,9 @@ from benchmarks.timing import (
     alternate,
     elsewhere,
     finish,
+    once_elsewhere,
     random_images,
     spread,
-    table,
     training_step,
 )
 from flaxgan.config import Config
@@ -93,54 +93,45 @@ def theirs(config: Config, steps: int, channels_last: bool, mode: str | None) ->
 
 
 def compare(
-    config: Config, steps: int, rounds: int, modes: list[str], precisions: list[str], only: str
-) -> list[dict]:
-    builds = {}
-    for dtype in precisions:
-        own = config.replace(dtype=dtype)
-        builds[f"flaxgan {dtype}"] = functools.partial(training_step, own)
-        for channels_last, mode in itertools.product((False, True), (None, *modes)):
-            name = f"PyTorch {dtype} {'channels_last' if channels_last else 'NCHW'}" + (
-                f", compiled ({mode})" if mode else ""
-            )
-            builds[name] = functools.partial(theirs, own, steps, channels_last, mode)
-    builds = {name: build for name, build in builds.items() if re.search(only, name)}
-    for dtype in precisions:
-        if len({name.split()[0] for name in builds if name.split()[1] == dtype}) < 2:
-            raise SystemExit(
-                f"--only {only} leaves nothing to compare in {dtype}; the names begin with flaxgan"
-                " or PyTorch"
-            )
+    config: Config, steps: int, rounds: int, modes: list[str], only: str
+) -> list[dict[str, Any]]:
+    """A row for each contender, with steps of one batch size and dtype."""
+    builds = {"flaxgan": functools.partial(training_step, config)}
+    for channels_last, mode in itertools.product((False, True), (None, *modes)):
+        name = f"PyTorch {'channels_last' if channels_last else 'NCHW'}"
+        name += f", compiled ({mode})" if mode else ""
+        builds[name] = functools.partial(theirs, config, steps, channels_last, mode)
     contenders, built = {}, {}
     # one by one: each tries a GPU's convolutions, and chooses badly if another is at work
     for name, build in builds.items():
+        if not re.search(only, name):
+            continue
         began = time.perf_counter()
         try:
             contenders[name] = elsewhere(build)
         except RuntimeError as error:  # torch.compile does not work everywhere
             print(f"{name} does not run here: {error}", flush=True)
         built[name] = time.perf_counter() - began
+    if "flaxgan" not in contenders or len(contenders) < 2:
+        raise SystemExit(f"nothing to compare: of flaxgan and PyTorch there is {[*contenders]}")
     times = alternate(contenders, rounds)
     times = {name: [value / steps for value in values] for name, values in times.items()}
-    rows = []
-    for name, values in times.items():
-        dtype = name.split()[1]
-        rivals = [other for other in times if other.startswith(f"PyTorch {dtype}")]
-        best = min(rivals, key=lambda other: statistics.median(times[other]))
-        ratios = [theirs / own for theirs, own in zip(times[best], values, strict=True)]
-        rows.append(
-            {
-                "batch": config.batch_size,
-                "step": name,
-                "images/s": spread([config.batch_size / value for value in values]),
-                "steps/s": f"{1 / statistics.median(values):.3g}",
-                "ratio to PyTorch's best": (
-                    spread(ratios) if name.startswith("flaxgan") else "best" if name == best else ""
-                ),
-                "to start, build and compile (s)": f"{built[name]:.0f}",
-            }
-        )
-    return rows
+    rivals = [name for name in times if name != "flaxgan"]
+    best = min(rivals, key=lambda name: statistics.median(times[name]))
+    ratios = [theirs / own for theirs, own in zip(times[best], times["flaxgan"], strict=True)]
+    notes = {"flaxgan": spread(ratios), best: "best"}
+    return [
+        {
+            "batch": config.batch_size,
+            "dtype": config.dtype,
+            "step": name,
+            "images/s": spread([config.batch_size / value for value in values]),
+            "steps/s": f"{1 / statistics.median(values):.3g}",
+            "ratio to PyTorch's best": notes.get(name, ""),
+            "to start, build and compile (s)": f"{built[name]:.0f}",
+        }
+        for name, values in times.items()
+    ]
 
 
 def main() -> None:
@@ -172,7 +163,9 @@ def main() -> None:
     # this process and those of all contenders share a GPU
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     platform = set_up_devices("auto")[0].platform
+    batch_sizes = args.batch_sizes or ([64, 128] if platform == "cpu" else [64, 128, 512])
     config = Config.make(
+        batch_size=min(batch_sizes),
         image_size=args.image_size,
         channels=3,
         flip=False,
@@ -181,7 +174,7 @@ def main() -> None:
         r1=args.r1,
         **({"style_mixing": 0.0} if args.architecture == "style" else {}),
     )
-    flaxgan, pytorch = first_losses(config, random_images(config))
+    flaxgan, pytorch = once_elsewhere(first_losses, config, random_images(config))
     print(
         f"d_loss and g_loss of the first step: flaxgan {flaxgan.tolist()}, PyTorch"
         f" {pytorch.tolist()}",
@@ -196,20 +189,12 @@ def main() -> None:
         if platform == "cpu"
         else ["default", "reduce-overhead"]
     )
-    rows = []
-    for batch_size in args.batch_sizes or ([64, 128] if platform == "cpu" else [64, 128, 512]):
-        sized = config.replace(batch_size=batch_size)
-        new = compare(
-            sized,
-            1 if platform == "cpu" else STEPS_PER_DISPATCH,
-            args.rounds,
-            modes,
-            args.precisions,
-            args.only,
-        )
-        print(table(new), flush=True)
-        rows += new
-    finish("vs_pytorch", rows, torch=torch.__version__, torch_threads=torch.get_num_threads())
+    steps, rows = 1 if platform == "cpu" else STEPS_PER_DISPATCH, []
+    versions = {"torch": torch.__version__, "torch_threads": torch.get_num_threads()}
+    for batch_size, dtype in itertools.product(batch_sizes, args.precisions):
+        sized = config.replace(batch_size=batch_size, dtype=dtype)
+        rows += compare(sized, steps, args.rounds, modes, args.only)
+        finish("vs_pytorch", rows, **versions)
 
 
 if __name__ == "__main__":

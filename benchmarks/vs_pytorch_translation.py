@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.pytorch_translation import TorchTrainer
-from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, spread
+from benchmarks.timing import ROUNDS, alternate, elsewhere, finish, once_elsewhere, spread
 from flaxgan.config import Config
 from flaxgan.data.dataset import Dataset
 from flaxgan.methods import method_of
@@ -110,6 +110,8 @@ def compare(config: Config, rounds: int, modes: list[str]) -> dict[str, Any]:
                 contenders[name] = elsewhere(functools.partial(theirs, config, channels_last, mode))
             except RuntimeError as error:
                 print(f"{name} does not run here: {error}", flush=True)
+    if len(contenders) < 2:
+        raise SystemExit("nothing to compare: PyTorch does not run here")
     times = alternate(contenders, rounds)
     own = times.pop("flaxgan")
     best = min(times, key=lambda name: statistics.median(times[name]))
@@ -144,15 +146,14 @@ def main() -> None:
                 config = config_of(method, size, features)
                 if args.batch_size:
                     config = config.replace(batch_size=args.batch_size)
-                pairs = first_losses(config)
+                pairs = once_elsewhere(first_losses, config)
                 print(f"losses of the first step: {pairs[0]}, PyTorch {pairs[1]}", flush=True)
                 if not all(
                     np.isclose(pairs[0][name], pairs[1][name], rtol=TOLERANCE) for name in pairs[1]
                 ):
                     raise SystemExit("the two do not compute the same: their losses differ")
                 rows.append(compare(config, args.rounds, args.modes))
-                print(rows[-1], flush=True)
-    finish("vs_pytorch_translation", rows, torch=torch.__version__)
+                finish("vs_pytorch_translation", rows, torch=torch.__version__)
 
 
 if __name__ == "__main__":
