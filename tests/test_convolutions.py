@@ -9,6 +9,7 @@ import pytest
 from jax import lax
 
 from flaxgan import convolutions
+from flaxgan.convolutions import tiles
 from flaxgan.convolutions.plain import plain_convolutions
 
 SIZES = [(8, 8), (14, 20), (7, 7), (5, 6), (2, 2)]
@@ -96,6 +97,24 @@ def test_bfloat16_is_off_by_less_than_two_roundings(layer, whole):
     assert jnp.square(got - want).mean() <= (2 * 2**-8) ** 2 * jnp.square(want).mean()
 
 
+@pytest.mark.parametrize(
+    "count, x_bytes, parts",
+    [
+        (64, 10, 1),
+        (64, 11, 2),
+        (64, 20, 2),
+        (64, 10**6, 64),
+        (100, 500, 50),
+        (37, 19, 1),
+        (37, 200, 37),
+    ],
+)
+def test_parts_of_a_batch_are_as_large_as_the_cache_or_nearly(count, x_bytes, parts):
+    n, part = tiles._parts(10, x_bytes, [jnp.arange(count)])
+    assert n == parts
+    np.testing.assert_array_equal(part(n - 1)[0], np.arange(count)[n - 1 :: n])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "part, whole", [("_conv", xla_conv), ("_conv_transpose", xla_conv_transpose)]
@@ -108,7 +127,7 @@ def test_a_batch_in_parts(monkeypatch, part, whole):
         jnp.concatenate([x, -x, 2 * x]),
     )
     computed = str(jax.make_jaxpr(layer)(batch, kernel))
-    assert computed.count("dot_general[") == 25 and "length=2\n" in computed
+    assert computed.count("dot_general[") == 25 and "length=6\n" in computed
     agree(layer, whole, batch, kernel)
 
 

@@ -88,23 +88,22 @@ def kernel_gradient(x: Array, y: Array, padding: int) -> Array:
     """Return the kernel's gradient (S, S, I, O) of x (N, H, W, I) and y, as conv returns it."""
     size = x.shape[1] + 2 * padding - y.shape[1] + 1
     thin_bytes = min(x.nbytes, y.nbytes) * size**2
-    gradient = functools.partial(_kernel_gradient, padding=padding)
-    return sum_of_parts(gradient, CACHED, thin_bytes, x, y)
+    gradient = functools.partial(_kernel_gradient, size=size, padding=padding)
+    return sum_of_parts(gradient, CACHED, thin_bytes, x, y).astype(x.dtype)
 
 
-def _kernel_gradient(x: Array, y: Array, padding: int) -> Array:
+def _kernel_gradient(x: Array, y: Array, size: int, padding: int) -> Array:
     _, h, w, channels = x.shape
     height, width, out = y.shape[1:]
-    size = h + 2 * padding - height + 1
     if channels <= out:
         columns = _columns(x, size=size, padding=padding, height=height, width=width)
         (taps,) = multiply([columns], [matrix(y)], x.dtype)
-        return taps.reshape(size, size, channels, out).astype(x.dtype)
+        return taps.reshape(size, size, channels, out)
     # y's copies, moved the other way, beside x as it is
     columns = _columns(y, size=size, padding=size - 1 - padding, height=h, width=w)
     (taps,) = multiply([columns], [matrix(x)], x.dtype)
     taps = taps.reshape(size, size, out, channels)[::-1, ::-1]
-    return taps.transpose(0, 1, 3, 2).astype(x.dtype)
+    return taps.transpose(0, 1, 3, 2)
 
 
 def _backward(padding: int, residuals: tuple[Array, Array], y: Array) -> tuple[Array, Array]:

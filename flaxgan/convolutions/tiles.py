@@ -91,9 +91,10 @@ def from_outputs(matrices: Sequence[Array], shape: tuple[int, ...], f: Filter) -
 def in_parts(function: Callable[..., Array], most: int, x_bytes: int, *batches: Array) -> Array:
     """Return the images that a function returns of those of some batches, computed part by part.
 
-    A part is every n-th image, so that each device goes through its own. n is such that of x, which
-    has so many bytes, at most `most` are there at once. Parts are computed by a loop: written out,
-    they keep more in memory, took up to twice as long, and minutes to compile.
+    A part is every n-th image, so that each device goes through its own. n is as large as leaves
+    each part more than half of `most` of the bytes of x, so that with powers of two it has no more
+    than `most`. Parts are computed by a loop: written out, they keep more in memory, took up to
+    twice as long, and minutes to compile.
     """
     n, part = _parts(most, x_bytes, batches)
     if n == 1:
@@ -110,6 +111,8 @@ def in_parts(function: Callable[..., Array], most: int, x_bytes: int, *batches: 
 def sum_of_parts(function: Callable[..., Array], most: int, x_bytes: int, *batches: Array) -> Array:
     """Return the sum of what a function returns for each part of some batches, as of in_parts."""
     n, part = _parts(most, x_bytes, batches)
+    if n == 1:
+        return function(*batches)
     return lax.fori_loop(1, n, lambda i, total: total + function(*part(i)), function(*part(0)))
 
 
@@ -117,8 +120,8 @@ def _parts(
     most: int, x_bytes: int, batches: Sequence[Array]
 ) -> tuple[int, Callable[[Any], list[Array]]]:
     """Return how many parts there are, and what makes part i of each batch."""
-    n = 1
-    while x_bytes > n * most and len(batches[0]) % (2 * n) == 0:
-        n *= 2
+    count = len(batches[0])
+    divisors = (n for n in range(1, count + 1) if count % n == 0)
+    n = max((n for n in divisors if n * most < 2 * x_bytes), default=1)
     split = [batch.reshape(-1, n, *batch.shape[1:]) for batch in batches]
     return n, lambda i: [lax.dynamic_index_in_dim(batch, i, 1, keepdims=False) for batch in split]
