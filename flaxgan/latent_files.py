@@ -44,7 +44,7 @@ def read_latents(path: Path) -> Saved:
         raise UserError(f"there is no file {where}; name a .npz of project, or a .npy of z")
     try:
         if path.suffix.lower() == ".npy":
-            return Saved(_small(np.load(path, mmap_mode="r", allow_pickle=False)), None, None)
+            return Saved(_small(np.lib.format.open_memmap(path, "r")), None, None)
         content = read_npz(path, 4 * MOST_NUMBERS)
         found = [name for name in ("w", "z") if name in content]
         if not found:

@@ -161,7 +161,7 @@ class LatentTools:
         self, latents: Any, labels: Label | Sequence[Label] | np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return latents and labels that were given, checked. Raises UserError."""
-        values, generator = np.asarray(latents), self._generator
+        values, generator = np.atleast_1d(latents), self._generator
         classes = None
         if labels is not None:
             classes = self._classes(labels)

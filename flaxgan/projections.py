@@ -11,7 +11,7 @@ import numpy as np
 from flaxgan.data.reading import printable
 from flaxgan.inputs import listed, read, values
 from flaxgan.latent_files import save_latents
-from flaxgan.methods.projection import Projection
+from flaxgan.methods.projection import BATCH, Projection
 from flaxgan.model import Model
 from flaxgan.plots import save_animation, save_image
 from flaxgan.runs.trained import require_apart
@@ -54,7 +54,8 @@ class Projections:
         return cls(files, folder)
 
     def write(self, model: Model, label: str | None, steps: int, seed: int) -> list[Row]:
-        """Project the pictures, write all files, and return the table's rows.
+        """Project the pictures and return the table's rows. The files of each batch are written
+        before the next one is searched for.
 
         Raises UserError if the run has no latents, if no picture can be read, or if a file can't be
         written.
@@ -66,39 +67,37 @@ class Projections:
         found = {
             name: read(file, config.image_size, told, fit) for name, file in self.files.items()
         }
-        pictures = {name: images for name, images in found.items() if images is not None}
+        pictures = [(name, images) for name, images in found.items() if images is not None]
         if not pictures:
             raise UserError("none of these files is a picture that can be read")
-        for name in pictures:
+        for name, _ in pictures:
             require_writable(self.folder / name.with_suffix(".webp"))
-        projection = model.project(np.concatenate([*pictures.values()]), label, steps, seed)
-        names, rows = model.class_names, []
-        try:
-            for i, (name, picture) in enumerate(pictures.items()):
-                self._write_one(name, picture, projection, i, model.step)
-                labels = projection.labels
-                rows.append(
-                    Row(
-                        printable(self.files[name]),
-                        "" if labels is None else printable(names[labels[i]]),
-                        float(projection.feature_distances[i]),
-                        float(projection.rms_errors[i]),
-                    )
-                )
-            with (
-                replacing(self.folder / TABLE) as temporary,
-                temporary.open("w", newline="", encoding="utf-8") as file,
-            ):
-                csv.writer(file).writerows([("picture", "class", *Row._fields[2:]), *rows])
-        except OSError as error:
-            raise UserError(f"--output {self.folder} can't be written: {error}") from error
+        size, rows = min(BATCH, len(pictures)), list[Row]()
+        for start in range(0, len(pictures), size):
+            part = pictures[start : start + size]
+            images = np.concatenate([image for _, image in part])
+            whole = np.resize(images, (size, *images.shape[1:]))  # all batches: one program
+            projection = model.project(whole, label, steps, seed)
+            try:
+                for i, (name, picture) in enumerate(part):
+                    rows.append(self._write_one(name, picture, projection, i, model))
+                self._write_table(rows)
+            except OSError as error:
+                raise UserError(f"--output {self.folder} can't be written: {error}") from error
         return rows
 
+    def _write_table(self, rows: list[Row]) -> None:
+        with (
+            replacing(self.folder / TABLE) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            csv.writer(file).writerows([("picture", "class", *Row._fields[2:]), *rows])
+
     def _write_one(
-        self, name: Path, picture: np.ndarray, projection: Projection, number: int, step: int
-    ) -> None:
+        self, name: Path, picture: np.ndarray, projection: Projection, number: int, model: Model
+    ) -> Row:
         path = self.folder / name
-        save_latents(path.with_suffix(".npz"), projection, number, step)
+        save_latents(path.with_suffix(".npz"), projection, number, model.step)
         made = projection.images[number : number + 1]
         save_image(path, columns_sheet({"picture": picture, "found": made}))
         frames = [
@@ -107,3 +106,10 @@ class Projections:
         ]
         durations = [FRAME] * (len(frames) - 1) + [HOLD]
         save_animation(path.with_suffix(".webp"), frames, durations)
+        labels = projection.labels
+        return Row(
+            printable(self.files[name]),
+            "" if labels is None else printable(model.class_names[labels[number]]),
+            float(projection.feature_distances[number]),
+            float(projection.rms_errors[number]),
+        )

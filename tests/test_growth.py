@@ -264,6 +264,9 @@ def test_style_networks_grow_into_the_plain_ones():
     assert all(float(abs(a - b).max()) > 1e-4 for a, b in zip(half, expected, strict=True))
     first = outputs(in_phase(growing, 0, 0))[0]
     assert (first == first[:, ::4, ::4].repeat(4, 1).repeat(4, 2)).all()
+    # each style by the map that it shapes, the last one colours
+    phases = [in_phase(growing, stage, 100).generator.module.sides for stage in range(3)]
+    assert phases == [[4, 4], [4, 8, 8, 8], [4, 8, 8, 16, 16, 16]]
     # latents are drawn as pictures of z are
     fading = in_phase(growing, 1, 2).generator
     by_w = jax.jit(

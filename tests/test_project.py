@@ -12,6 +12,7 @@ from PIL import Image
 import flaxgan
 from flaxgan.main import main
 from flaxgan.methods.latent_space import directions, images_of, latent_space
+from flaxgan.methods.projection import Projection
 from flaxgan.methods.state import Network
 from flaxgan.project import main as project
 from flaxgan.sample import main as sample
@@ -95,6 +96,29 @@ def test_a_projection_finds_a_latent_that_it_drew(model):
 
 
 @pytest.mark.slow
+def test_what_was_found_before_an_interruption_stays(run_dir, model, tmp_path, monkeypatch):
+    folder, out, calls = tmp_path / "in", tmp_path / "out", []
+    folder.mkdir()
+    for i, image in enumerate(model.sample(3, seed=3)):
+        Image.fromarray(image).save(folder / f"{i}.png")
+
+    def found(self, images, *rest):
+        calls.append(len(images))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        none = np.zeros(2, np.float32)
+        return Projection("z", np.zeros((2, 8)), None, images, none, none, images[:, None])
+
+    monkeypatch.setattr(type(model), "project", found)
+    monkeypatch.setattr("flaxgan.projections.BATCH", 2)
+    with pytest.raises(SystemExit, match="130"):
+        project([str(run_dir), str(folder), "--output", str(out), "--steps", "2"])
+    assert calls == [2, 2], "the third picture's batch is filled up, so that it is no new program"
+    assert sorted(path.name for path in out.glob("*.npz")) == ["0.npz", "1.npz"]
+    assert len((out / "projections.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.slow
 def test_the_command_writes_what_sample_draws(run_dir, model, tmp_path, refused, sample_refused):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
@@ -118,11 +142,13 @@ def test_the_command_writes_what_sample_draws(run_dir, model, tmp_path, refused,
     np.savez(tmp_path / "size.npz", z=np.zeros((1, 9), np.float32))
     np.savez(tmp_path / "pickled.npz", z=np.array([{}], object))
     (tmp_path / "cut.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:60])
+    shutil.copy(a, tmp_path / "archive.npy")
     for name, said in (
-        ("nan", "no number"),
-        ("size", "not this run's"),
-        ("pickled", "can't read"),
-        ("cut", "can't read"),
+        ("nan.npz", "no number"),
+        ("size.npz", "not this run's"),
+        ("pickled.npz", "can't read"),
+        ("cut.npz", "can't read"),
+        ("archive.npy", "can't read"),
     ):
-        assert said in sample_refused(run_dir, "--latents", tmp_path / f"{name}.npz")
+        assert said in sample_refused(run_dir, "--latents", tmp_path / name)
     assert "no such direction" in sample_refused(run_dir, "--direction", 9)

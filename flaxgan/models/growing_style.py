@@ -32,9 +32,7 @@ class Synthesis(style.Synthesis):
         noise: Sequence[Array] | None = None,
         fade: Array | None = None,
     ) -> Array:
-        doublings = len(stage_widths(self.image_size, self.features))
-        if not self.is_initializing():
-            doublings -= self.halvings
+        doublings = len(stage_widths(self.image_size, self.features)) - self.halvings
         images = [nn.tanh(x) for x in self.sums(styles, noise, doublings)]
         return images[-1] if fade is None else blended(twice(images[-2]), images[-1], fade)
 
@@ -54,7 +52,8 @@ class Generator(style.Generator):
     def sides(self) -> list[int]:
         """Return the shorter side of the map that each style of the phase shapes first."""
         sides = style.style_sides(self.image_size)
-        return sides[: len(sides) - 2 * self.halvings]
+        side = min(self.image_size) >> self.halvings  # the last colours the phase's pictures
+        return [*sides[: len(sides) - 2 * self.halvings - 1], side]
 
     def synthesis(
         self, ws: Array, noise: Sequence[Array] | None = None, fade: Array | None = None
