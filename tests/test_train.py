@@ -629,7 +629,6 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(run_dir, refused, 
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("plain_convolutions")
 def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
     flags = ("--preset", "plain", "--image-size", 64, "--batch-size", 8, "--dry-run")
     output = train("--dataset", pictures, "--run-dir", tmp_path / "run", *flags)
