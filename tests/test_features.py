@@ -25,7 +25,7 @@ def extractor(cache):
 
 @pytest.fixture(scope="module")
 def flowers():
-    return np.stack([np.asarray(draw(i)[0].resize((32, 32))) for i in range(128)])
+    return np.stack([np.asarray(draw(i)[0].resize((32, 32))) for i in range(64)])
 
 
 @pytest.mark.parametrize("size, stride", [(3, 1), (5, 1), (3, 2), (5, 2)])
