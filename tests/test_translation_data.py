@@ -148,6 +148,16 @@ def test_larger_ones_are_loaded_to_be_cut(pairs):
     assert dataset.arrays["source"].shape[1:3] == (5, 5)
 
 
+def test_what_is_enlarged_to_be_cut_is_not_reported(pairs, capsys):
+    """And what could not be read is, once."""
+    (pairs / "source" / "05.bmp").write_bytes(b"no picture")
+    sources, targets = pairs / "source", str(pairs / "target")
+    for folder, fields in ((pairs, {}), (sources, {"method": "cut", "target": targets})):
+        opened(folder, jitter=1.25, **fields)
+        error = capsys.readouterr().err
+        assert error.count("05.bmp") == 1 and "enlarged" not in error, error
+
+
 def test_edges_of_a_square():
     image = np.full((1, 32, 32, 3), 30, np.uint8)
     image[:, 8:24, 10:22] = 220

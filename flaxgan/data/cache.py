@@ -82,8 +82,9 @@ def prepare(
             f"can't use the picture cache {folder}: {error}; remove it if it is there, or set"
             " FLAXGAN_CACHE to another folder"
         ) from error
-    for line in [*(f"note: {note}" for note in source.notes), *outcome.lines(image_size)]:
-        complain(f"flaxgan: {line}")
+    if not source.quiet:
+        for line in [*(f"note: {note}" for note in source.notes), *outcome.lines(image_size)]:
+            complain(f"flaxgan: {line}")
     class_names = tuple(source.class_names)
     if labels.min() < 0:  # as TFDS marks pictures without a class
         labels, class_names = np.zeros_like(labels), ()

@@ -143,9 +143,13 @@ def larger(config: Config) -> Config:
     return config.replace(image_size=tuple(larger))
 
 
+def _quiet(source: Source) -> Source:
+    return dataclasses.replace(source, pairs=source.pairs and _quiet(source.pairs), quiet=True)
+
+
 def _divided(config: Config, prepared: Callable[[Config, Source], Dataset], s: Source) -> Dataset:
     """Return what is trained on, larger by the jitter, with what is held out at its own size."""
-    whole, loaded = prepared(config, s), prepared(larger(config), s)
+    whole, loaded = prepared(config, s), prepared(larger(config), _quiet(s))
     if s.test is not None:
         held_out, dataset = prepared(config, s.test), loaded
     else:

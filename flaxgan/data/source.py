@@ -53,6 +53,7 @@ class Source:
     second: "Source | None" = None  # of unpaired methods: the pictures to become like
     pairs: "Source | None" = None  # of paired methods: item i is what item i here is made from
     test: "Source | None" = None  # what is held out, where a split of its own says so
+    quiet: bool = False  # whether people know already what there is to say of its pictures
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or self.name)
