@@ -149,7 +149,8 @@ def _quiet(source: Source) -> Source:
 
 def _divided(config: Config, prepared: Callable[[Config, Source], Dataset], s: Source) -> Dataset:
     """Return what is trained on, larger by the jitter, with what is held out at its own size."""
-    whole, loaded = prepared(config, s), prepared(larger(config), _quiet(s))
+    whole, loaded_as = prepared(config, s), larger(config)
+    loaded = whole if loaded_as == config else prepared(loaded_as, _quiet(s))
     if s.test is not None:
         held_out, dataset = prepared(config, s.test), loaded
     else:
