@@ -700,7 +700,10 @@ def test_a_folder_whose_name_is_no_text(tmp_path, pictures, train):
         (["--epochs", "2000000000"], "10000000000 steps, more than can be counted"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, pictures, refused, argv, message):
+def test_bad_input_is_one_line_and_leaves_nothing(
+    tmp_path, pictures, refused, monkeypatch, argv, message
+):
+    monkeypatch.chdir(ROOT)  # one names its folder `tests`
     assert message in refused("--dataset", pictures, "--run-dir", tmp_path / "run", *TINY, *argv)
     assert not (tmp_path / "run").exists()
 
