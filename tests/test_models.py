@@ -122,6 +122,23 @@ def test_batch_norm_comes_after_every_discriminator_layer_but_the_first():
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+@pytest.mark.parametrize("architecture", ["dcgan", "dense"])
+def test_a_discriminator_can_learn_that_grey_is_not_real(architecture, norm):
+    fields = {"features": 4, "architecture": architecture, "d_norm": norm}
+    config = Config.make(image_size=16, channels=3, **fields)
+    d = jax.jit(lambda: create_state(config).discriminator)()
+    # two of noise: batch norm of grey pictures alone makes them 0
+    grey = jnp.zeros((4, 16, 16, 3)).at[2:].set(jax.random.normal(jax.random.key(0), (16, 16, 3)))
+
+    def logit(params):
+        return d.replace(params=params).train_mode(grey)[0][0]
+
+    grads = jax.jit(jax.grad(logit))(d.params)
+    assert max(jnp.abs(leaf).max() for leaf in jax.tree.leaves(grads)) > 1e-4
+
+
 def test_running_statistics_converge_to_the_batchs():
     """Fed the same z for long enough, both modes give the same pictures."""
     network = jax.jit(

@@ -38,7 +38,7 @@ class Discriminator(DiscriminatorNetwork):
     ) -> Array:
         options = (self.dtype, self.spectral_norm)
         for number, features in enumerate(stage_widths(self.image_size, self.features)):
-            x = Conv4x4(features, *options)(x)
+            x = Conv4x4(features, *options, biased=self.biased)(x)
             if number > 0:
                 x = self.normalised(x, train)
             x = dropout(nn.leaky_relu(x, 0.2), self.dropout, rng, number)

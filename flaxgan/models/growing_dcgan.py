@@ -104,7 +104,7 @@ class Discriminator(DiscriminatorNetwork):
         if first:
             x = finished(entered(images, first - 1), first - 1)
         for number in range(first, len(widths)):
-            x = Conv4x4(widths[number], *options, name=f"Conv4x4_{number}")(x)
+            x = Conv4x4(widths[number], *options, biased=self.biased, name=f"Conv4x4_{number}")(x)
             if number > 0:
                 x = self._normalised(x, train, number - 1)
             x = nn.leaky_relu(x, 0.2)

@@ -40,6 +40,11 @@ class Kernel(nn.Module):
             kernel = kernel / self._largest_singular_value(kernel.reshape(-1, self.features))
         return kernel.astype(self.dtype)
 
+    def bias(self, rank: int) -> Array:
+        """Return the bias, 0 at first: (1, ..., features) with so many axes."""
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        return bias.astype(self.dtype).reshape(*[1] * (rank - 1), -1)
+
     def _largest_singular_value(self, kernel: Array) -> Array:
         fixed = lax.stop_gradient(kernel)
 
@@ -75,11 +80,16 @@ class Dense(Kernel):
 
 
 class Conv4x4(Kernel):
-    """4x4 stride-2 convolution without bias, weights N(0, 0.02): halves height and width."""
+    """4x4 stride-2 convolution, weights N(0, 0.02): halves height and width. Without bias, unless
+    `biased`.
+    """
+
+    biased: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        return conv4x4(x.astype(self.dtype), self.kernel(4, 4, x.shape[-1]))
+        y = conv4x4(x.astype(self.dtype), self.kernel(4, 4, x.shape[-1]))
+        return y + self.bias(4) if self.biased else y
 
 
 class ConvTranspose4x4(Kernel):
@@ -104,8 +114,7 @@ class Conv(Kernel):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         kernel = self.kernel(self.size, self.size, x.shape[-1])
-        bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
-        return self.convolution(x.astype(self.dtype), kernel) + jnp.reshape(bias, (1, 1, 1, -1))
+        return self.convolution(x.astype(self.dtype), kernel) + self.bias(4)
 
 
 def _scale_init(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:

@@ -96,6 +96,15 @@ class DiscriminatorNetwork(_Network):
     dropout: float = 0.0
     groups: int = 1  # of images, which take turns in the batch, each with its own statistics
 
+    @property
+    def biased(self) -> bool:
+        """Tell whether convolutions have biases, as they need without normalisation.
+
+        Without both, half the contrast is half the logit: a generator whose pictures are found out,
+        with logits below 0, best fades them to grey.
+        """
+        return self.norm == "none"
+
     def normalised(self, x: Array, train: bool) -> Array:
         """Normalise as `norm` says: by batch norm, by layer norm or not at all.
 
