@@ -21,10 +21,10 @@ class Generator(GeneratorNetwork):
 
         x = Dense(height * width * base_width, self.dtype)(self.with_text(z, condition))
         x = x.reshape(-1, height, width, base_width)
-        x = self.activated(x, z, condition, train)
+        x = nn.relu(self.normalised(x, z, condition, train))
         for features in reversed(widths):
             x = ConvTranspose4x4(features, self.dtype)(x)
-            x = self.activated(x, z, condition, train)
+            x = nn.relu(self.normalised(x, z, condition, train))
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
         x = ConvTranspose4x4(self.channels, self.dtype)(x)

@@ -42,11 +42,11 @@ class Generator(GeneratorNetwork):
 
         x = Dense(height * width * base_width, self.dtype)(self.with_text(z, condition))
         x = x.reshape(-1, height, width, base_width)
-        x = self.activated(x, z, condition, train)
+        x = nn.relu(self.normalised(x, z, condition, train))
         maps = {len(widths) + 1: x}  # by how often the full size is halved to theirs
         for halvings in range(len(widths), max(0, self.halvings - 1), -1):
             x = ConvTranspose4x4(widths[halvings - 1], self.dtype)(x)
-            x = self.activated(x, z, condition, train)
+            x = nn.relu(self.normalised(x, z, condition, train))
             if self.attends(x):
                 x = SelfAttention(self.dtype)(x)
             maps[halvings] = x

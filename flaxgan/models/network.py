@@ -40,21 +40,19 @@ class GeneratorNetwork(_Network):
     channels: int = 3
     latent_dim: int = 100
 
-    def activated(self, x: Array, z: Array, condition: Array | None, train: bool) -> Array:
-        """Apply batch norm, with scale and bias of the class, or of sentence and z, then ReLU.
+    def normalised(self, x: Array, z: Array, condition: Array | None, train: bool) -> Array:
+        """Normalise by batch norm, with scale and bias of the class, or of sentence and z.
 
-        z counts as much as the sentence: of that alone its pictures grow alike. The ReLU of
-        sentences is leaky, as DF-GAN's: else a sentence's biases can turn a whole layer off, which
-        no gradient turns on again, and its pictures are grey.
+        z counts as much as the sentence: of that alone its pictures grow alike.
         """
         options = (train, self.dtype, self.axis)
         if self.num_classes is None and self.text is None:
-            return nn.relu(BatchNorm(*options)(x))
+            return BatchNorm(*options)(x)
         assert condition is not None, "a conditional network takes a condition"
-        if self.num_classes is not None:
-            return nn.relu(BatchNormOfClass(self.num_classes, *options)(x, condition))
-        vectors = jnp.concatenate([condition, z / self.latent_dim**0.5], -1)
-        return nn.leaky_relu(BatchNormOfText(*options)(x, vectors), 0.2)
+        if self.num_classes is None:
+            vectors = jnp.concatenate([condition, z / self.latent_dim**0.5], -1)
+            return BatchNormOfText(*options)(x, vectors)
+        return BatchNormOfClass(self.num_classes, *options)(x, condition)
 
     def with_text(self, z: Array, condition: Array | None) -> Array:
         """Append TEXT_WIDTH numbers to z that a dense layer makes of a sentence, if there are any.
