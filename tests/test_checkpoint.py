@@ -12,7 +12,7 @@ import pytest
 from flaxgan.config import Config
 from flaxgan.data import Dataset
 from flaxgan.flags import checkpoint_name
-from flaxgan.methods import state_shape
+from flaxgan.methods import state_shape, to_sample
 from flaxgan.runs.checkpoint import Checkpoints
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
@@ -262,6 +262,19 @@ def test_a_checkpoint_of_another_network(run_dir, fields):
     shape = state_shape(Config.make(**CONFIG.to_dict() | fields))
     with Checkpoints(run_dir) as checkpoints, pytest.raises(UserError, match="another"):
         checkpoints.restore(shape)
+
+
+def test_sampling_asks_for_the_same_generator_alone(run_dir):
+    """A newer version's discriminator may have layers that a run's lacks."""
+    one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    judged, wider = (
+        Config.make(**CONFIG.to_dict() | fields) for fields in ({"d_norm": "none"}, {"features": 8})
+    )
+    with Checkpoints(run_dir) as checkpoints:
+        got = checkpoints.restore(state_shape(judged, one), part=to_sample(judged))
+        assert "kernel" in got.ema_params["Dense_0"] and got.discriminator is None
+        with pytest.raises(UserError, match="another network"):
+            checkpoints.restore(state_shape(wider, one), part=to_sample(wider))
 
 
 def test_a_checkpoint_whose_layers_have_other_names(run_dir, trainer):

@@ -174,13 +174,13 @@ class Checkpoints:
 
         Raises Damaged if an array is not what was written, and whatever Orbax does.
         """
-        shape = without_frozen(shape)
-        if shapes(self._tree(step)) != shapes(shape):
+        shape = part(without_frozen(shape)) if part else without_frozen(shape)
+        kept, needed = shapes(self._tree(step)), shapes(shape)
+        if needed != kept and not (part and needed.items() <= kept.items()):
             return None
         if part is None:
             state = self._manager.restore(step, args=ocp.args.StandardRestore(shape))
         else:
-            shape = part(shape)
             wanted = nested(shape)
             how = ocp.checkpoint_utils.construct_restore_args(wanted)
             how = ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True)
