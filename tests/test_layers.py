@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from flaxgan.models.attention import SelfAttention, attend, max_pool, plainly_attend
-from flaxgan.models.layers import BatchNorm, BatchNormOfClass, Conv, Dense, dropout, half, twice
+from flaxgan.models.batch_norm import BatchNorm, BatchNormOfClass
+from flaxgan.models.layers import Conv, Dense, dropout, half, twice
 from flaxgan.models.network import DiscriminatorNetwork
 from flaxgan.models.resnet import Block
 from flaxgan.rng import Rng

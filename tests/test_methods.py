@@ -24,7 +24,7 @@ from flaxgan.fields import WIDTH, option
 from flaxgan.methods import METHODS
 from flaxgan.methods.state import FrozenNetwork, Network, adam, create_network
 from flaxgan.methods.updates import Metrics, Sometimes, accumulate_gradients
-from flaxgan.models.layers import BatchNorm
+from flaxgan.models.batch_norm import BatchNorm
 from flaxgan.options import OPTIONS
 from flaxgan.rng import INITIALISING, TRAINING, Rng, random_key
 from flaxgan.runs.checkpoint import Checkpoints

@@ -8,7 +8,7 @@ import numpy as np
 from flaxgan.formats.graph import Unsupported
 from flaxgan.formats.operations import Rule, elementwise
 from flaxgan.formats.values import Builder, Shape, Value, of_pictures
-from flaxgan.models.layers import EPSILON
+from flaxgan.models.batch_norm import EPSILON
 
 
 def _leaky_relu(b: Builder, values: list[Value], shape: Shape) -> Value:

@@ -12,7 +12,8 @@ import numpy as np
 from jax import Array
 
 from flaxgan.methods.state import Network
-from flaxgan.models.layers import BatchNorm, Kernel
+from flaxgan.models.batch_norm import BatchNorm
+from flaxgan.models.layers import Kernel
 from flaxgan.rng import SELECTING, RowRng, random_key
 
 MEASURED = 4096  # z whose w say where the w lie

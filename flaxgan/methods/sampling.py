@@ -20,7 +20,7 @@ from flaxgan.methods.noise import noise_numbers, takes_noise
 from flaxgan.methods.state import Network, without_optimisers
 from flaxgan.methods.updates import condition_of
 from flaxgan.models import ARCHITECTURES
-from flaxgan.models.layers import MOMENTUM
+from flaxgan.models.batch_norm import MOMENTUM
 from flaxgan.rng import CALIBRATING, SAMPLING, RowRng, random_key
 
 CALIBRATION_BATCHES = 16

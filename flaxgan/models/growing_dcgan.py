@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from flaxgan.models.attention import SelfAttention
+from flaxgan.models.batch_norm import BatchNorm
 from flaxgan.models.growth import Growth, blended, enlarged
 from flaxgan.models.layers import (
-    BatchNorm,
     Conv,
     Conv4x4,
     ConvTranspose4x4,

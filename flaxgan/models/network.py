@@ -6,14 +6,8 @@ from jax import Array
 from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 
-from flaxgan.models.layers import (
-    DCGAN_INIT,
-    BatchNorm,
-    BatchNormOfClass,
-    BatchNormOfText,
-    Dense,
-    Embedding,
-)
+from flaxgan.models.batch_norm import BatchNorm, BatchNormOfClass, BatchNormOfText
+from flaxgan.models.layers import DCGAN_INIT, Dense, Embedding
 
 TEXT_WIDTH = 128  # numbers that a sentence becomes beside z (Reed et al. 2016, arXiv:1605.05396)
 

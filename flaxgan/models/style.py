@@ -20,7 +20,8 @@ from jax import Array
 from flaxgan.convolutions import conv_stride1
 from flaxgan.convolutions.resampled import conv_up
 from flaxgan.models.attention import SelfAttention
-from flaxgan.models.layers import MOMENTUM, dropout
+from flaxgan.models.batch_norm import MOMENTUM
+from flaxgan.models.layers import dropout
 from flaxgan.models.network import DiscriminatorNetwork, GeneratorNetwork
 from flaxgan.models.sizes import base_size, stage_widths
 from flaxgan.models.style_layers import (

@@ -7,7 +7,8 @@ from jax.typing import DTypeLike
 
 from flaxgan.convolutions import conv_reflected
 from flaxgan.convolutions.plain import named
-from flaxgan.models.layers import EPSILON, Conv
+from flaxgan.models.batch_norm import EPSILON
+from flaxgan.models.layers import Conv
 
 
 class Translator(nn.Module):
