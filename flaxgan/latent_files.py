@@ -18,7 +18,7 @@ class Saved(NamedTuple):
     """Latents as a file holds them."""
 
     latents: np.ndarray  # (N, *shape)
-    labels: np.ndarray | None  # (N,)
+    labels: np.ndarray | None  # what they show: classes (N,), or sentences (N, D)
     step: int | None  # of the checkpoint that they were found for
 
 
@@ -29,7 +29,8 @@ def save_latents(path: Path, projection: Projection, number: int, step: int) -> 
         "step": np.array(step),
     }
     if projection.labels is not None:
-        rows["label"] = projection.labels[number : number + 1]
+        name = "label" if projection.labels.ndim == 1 else "text"
+        rows[name] = projection.labels[number : number + 1]
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **rows)
 
@@ -51,13 +52,17 @@ def read_latents(path: Path) -> Saved:
             raise UserError(
                 f"{where} has no latents, 'z' or 'w'; name a .npz of python -m flaxgan.project"
             )
-        latents, label, step = _small(content[found[0]]), content.get("label"), content.get("step")
+        latents, step = _small(content[found[0]]), content.get("step")
+        label, text = content.get("label"), content.get("text")
     except UserError:
         raise
     except UNREADABLE as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"can't read {where} as latents: {reason}") from error
     whole = label is None or (label.dtype.kind in "iu" and label.shape == latents.shape[:1])
+    if text is not None:
+        whole = label is None and text.ndim == 2 and len(text) == len(latents)
+        label = text
     if not whole or (step is not None and (step.dtype.kind not in "iu" or step.shape)):
         raise UserError(f"{where} is damaged: its latents, labels and step do not fit together")
     return Saved(latents, label, None if step is None else int(step))

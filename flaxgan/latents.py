@@ -13,13 +13,12 @@ from flaxgan.data.array import checked
 from flaxgan.data.pixels import to_pixels, to_uint8
 from flaxgan.methods import translates
 from flaxgan.methods.batches import in_batches
-from flaxgan.methods.conditions import trained_classes
 from flaxgan.methods.latent_space import directions, from_z, images_of, interpolated, latent_space
 from flaxgan.methods.noise import noise_numbers, takes_noise
 from flaxgan.methods.projection import STEPS, Projection, project
 from flaxgan.methods.sampling import first_latents
 from flaxgan.methods.state import Network
-from flaxgan.request import Label, Request
+from flaxgan.request import Label, Request, listed
 from flaxgan.runs import asked
 from flaxgan.runs.trained import TrainedRun
 from flaxgan.system.devices import explaining_out_of_memory
@@ -58,13 +57,14 @@ class LatentTools:
         seed: int = 0,
         labels: Label | Sequence[Label] | np.ndarray | None = None,
         latents: np.ndarray | None = None,
+        prompt: str | Sequence[str] | None = None,
     ) -> np.ndarray:
         """Move images along the directions of latent space that change them the most.
 
         Returns uint8 (len(numbers), N, steps, H, W, C): for each direction, 1 being the strongest,
         and each image, what it becomes in `steps` from -range to range, in standard deviations.
-        The images are the first `num` of a seed, of each class in `labels` if that is given; or
-        those of `latents`, as draw takes them, with the class `labels`.
+        The images are the first `num` of a seed, of each class in `labels` or each `prompt` if
+        these are given; or those of `latents`, as draw takes them, with its `labels` and `prompt`.
 
         Directions are eigenvectors of the first weights (Shen & Zhou 2021, arXiv:2007.06600).
         Raises UserError for a direction that the run does not have.
@@ -75,11 +75,11 @@ class LatentTools:
             raise UserError("name one direction or more, from 1")
         noise = None  # of the pictures of a seed, as sample has it
         if latents is None:
-            points, classes = self._drawn(num, seed, labels)
+            points, classes = self._drawn(num, seed, labels, prompt)
             if takes_noise(self._generator.module):
                 noise = np.resize(noise_numbers(seed, np.arange(num)), len(points))
         else:
-            points, classes = self.checked_latents(latents, labels)
+            points, classes = self.checked_latents(latents, labels, prompt)
         found, space = directions(self._generator), latent_space(self._generator, classes)
         if wrong := [number for number in numbers if not 1 <= number <= len(found)]:
             raise UserError(
@@ -103,54 +103,66 @@ class LatentTools:
         latents: np.ndarray,
         labels: Label | Sequence[Label] | np.ndarray | None = None,
         frames: int | None = None,
+        prompt: str | Sequence[str] | None = None,
     ) -> np.ndarray:
         """Draw images of latents: uint8 (N, H, W, C).
 
         `latents`: float z (N, latent_dim), or of a style run also w (N, num_styles, D), as a
-        projection has them. `labels`, of a conditional run: a class, or one for each of them.
+        projection has them. `labels`, of a conditional run: a class, or one for each of them; or of
+        a run that learnt words a projection's. `prompt`, of such a run: a sentence, or one each.
         `frames`: so many images from each to the next instead, round the sphere in z, straight in
         w; (N - 1) * frames + 1 in all. Raises UserError for anything else.
         """
-        points, classes = self.checked_latents(latents, labels)
+        points, classes = self.checked_latents(latents, labels, prompt)
         if frames is not None:
             if len(points) < 2 or not 1 <= frames < 2**32:
                 raise UserError("--frames lie between latents: give two or more of these")
-            if classes is not None and len({*classes.tolist()}) > 1:
-                raise UserError("these latents have several classes; name one: --class NAME")
+            if classes is not None and (classes != classes[:1]).any():
+                raise UserError(
+                    "these latents show several classes or sentences; say one with --class or"
+                    " --prompt"
+                )
             points = interpolated(points, frames, points.ndim == 2)
-            classes = None if classes is None else np.resize(classes, len(points))
+            if classes is not None:
+                classes = np.resize(classes, (len(points), *classes.shape[1:]))
         return self._images(points, classes)
 
     @explaining_out_of_memory()
     def project(
-        self, images: np.ndarray, labels: Label | None = None, steps: int = STEPS, seed: int = 0
+        self,
+        images: np.ndarray,
+        labels: Label | None = None,
+        steps: int = STEPS,
+        seed: int = 0,
+        prompt: str | None = None,
     ) -> Projection:
         """Find the latents whose images are nearest to given ones, as a Projection.
 
         `images`: uint8 (N, H, W, 1 or 3) or (N, H, W), brought to the run's size as its data were.
         `labels`, of a conditional run: their class; else the nearest of all classes is found.
+        `prompt`, of a run that learnt words: what they show; else the nearest of its captions.
         `steps`: of gradient descent, at least 1. The same images and seed give the same latents.
         Raises UserError for other arrays, and for runs that have no latents.
         """
         generator, config = self._generator, self.config
         if not 1 <= steps < 2**20 or not 0 <= seed < 2**32:
             raise UserError("--steps is a whole number from 1 up, --seed one from 0 up")
-        if config.condition == "text":
-            raise UserError("pictures are not projected by runs that learnt words")
+        conditions = asked.candidates(self.run, labels, prompt)
         given = checked(images, where="what is to be projected").images
         pictures = [Image.fromarray(x.squeeze(-1) if x.shape[-1] == 1 else x) for x in given]
         fit = "crop" if config.fit == "tiles" else config.fit
         fitted = [to_pixels(x, config.image_size, config.channels, fit) for x in pictures]
-        classes = [] if labels is None else asked.class_ids_of(self.run, [labels])
-        if config.num_classes and labels is None:
-            classes = trained_classes(self.run.class_counts)
-        return project(generator, np.concatenate(fitted), classes, seed, steps)
+        return project(generator, np.concatenate(fitted), conditions, seed, steps)
 
     def _drawn(
-        self, num: int, seed: int, labels: Label | Sequence[Label] | np.ndarray | None
+        self,
+        num: int,
+        seed: int,
+        labels: Label | Sequence[Label] | np.ndarray | None,
+        prompt: str | Sequence[str] | None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return the latents of the first `num` images of a seed, of each class asked for."""
-        request = Request(num=num, seed=seed, labels=labels)
+        """Return the latents of the first `num` images of a seed, of each class or prompt."""
+        request = Request(num=num, seed=seed, labels=labels, prompts=listed(prompt))
         z = first_latents(seed, num, self._generator.module.latent_dim)
         rows = [row for row in asked.rows(self.run, request, num) if row is not None]
         conditions = np.concatenate(rows) if rows else None
@@ -158,21 +170,22 @@ class LatentTools:
         return from_z(self._generator, z, conditions), conditions
 
     def checked_latents(
-        self, latents: Any, labels: Label | Sequence[Label] | np.ndarray | None
+        self,
+        latents: Any,
+        labels: Label | Sequence[Label] | np.ndarray | None,
+        prompt: str | Sequence[str] | None = None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return latents and labels that were given, checked. Raises UserError."""
+        """Return latents that were given and their conditions, checked. Raises UserError."""
         values, generator = np.atleast_1d(latents), self._generator
-        classes = None
-        if labels is not None:
-            classes = self._classes(labels)
+        classes = self._conditions(labels, prompt)
+        if classes is not None:
             if len(classes) not in (1, len(values)):
-                raise UserError(f"{len(values)} latents take one class, or one each")
-            classes = np.resize(classes, len(values))
-        elif self.config.num_classes:
-            raise UserError("the run is conditional: say which class the latents are of (--class)")
-        elif self.config.condition == "text":
+                raise UserError(f"{len(values)} latents take one class or prompt, or one each")
+            classes = np.resize(classes, (len(values), *classes.shape[1:]))
+        elif self.config.condition != "none":
             raise UserError(
-                "saved latents are not drawn by runs that learnt words; --prompt says what is shown"
+                "the run is conditional: say what the latents show"
+                f" ({'--prompt' if self.config.condition == 'text' else '--class'})"
             )
         space, size = latent_space(generator, classes), generator.module.latent_dim
         shapes = {space.shape: space.name, (size,): "z"}
@@ -184,20 +197,41 @@ class LatentTools:
                 f"latents of {values.dtype} {values.shape} are not this run's; it takes float"
                 f" {wanted}"
             )
-        if not np.isfinite(values).all() or np.abs(values).max() > 1e6:
+        if not _finite(values):
             raise UserError("latents hold what is no number, or far too large; find them anew")
         values = values.astype(np.float32)
         return values if values.ndim > 2 else from_z(generator, values, classes), classes
 
-    def _classes(self, labels: Label | Sequence[Label] | np.ndarray) -> np.ndarray:
+    def _conditions(
+        self,
+        labels: Label | Sequence[Label] | np.ndarray | None,
+        prompt: str | Sequence[str] | None,
+    ) -> np.ndarray | None:
+        """Return classes int32 (N,), or sentences float32 (N, D). Raises UserError."""
+        if prompts := listed(prompt):
+            if labels is not None:
+                raise UserError("--prompt and --class both say what is shown; leave one out")
+            return asked.encoded(self.run, prompts)
+        if labels is None:
+            return None
+        if isinstance(labels, np.ndarray) and labels.ndim == 2:
+            sizes = (self._generator.module.text,)
+            if labels.dtype.kind != "f" or labels.shape[1:] != sizes or not _finite(labels):
+                raise UserError("these latents show sentences, and not as this run learnt words")
+            return labels.astype(np.float32)
         numbers = labels.tolist() if isinstance(labels, np.ndarray) else labels
         return np.array(asked.class_ids_of(self.run, numbers), np.int32)
 
     def _images(
-        self, points: np.ndarray, classes: np.ndarray | None, noise: np.ndarray | None = None
+        self, points: np.ndarray, conditions: np.ndarray | None, noise: np.ndarray | None = None
     ) -> np.ndarray:
         """Draw latents of the space's shape, in whole batches: uint8 (N, H, W, C)."""
-        return in_batches(partial(_drawn_images, self._generator), points, classes, noise)
+        return in_batches(partial(_drawn_images, self._generator), points, conditions, noise)
+
+
+def _finite(values: np.ndarray) -> bool:
+    """Tell whether all are numbers of a size that a network can take."""
+    return bool((np.abs(values) <= 1e6).all())
 
 
 @jax.jit

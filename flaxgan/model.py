@@ -21,7 +21,7 @@ from flaxgan.methods.filled import translated
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
 from flaxgan.models.growth import require_grown
-from flaxgan.request import Label, Request
+from flaxgan.request import Label, Request, listed
 from flaxgan.runs import asked
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
@@ -120,12 +120,11 @@ class Model(LatentTools):
             )
         if isinstance(labels, np.ndarray) and num is None and interpolate is None and mix is None:
             num = len(labels)
-        prompts = [prompt] if isinstance(prompt, str) else [*(prompt or ())]
         request = Request(
             num=num,
             seed=seed,
             labels=labels,
-            prompts=prompts,
+            prompts=listed(prompt),
             truncation=truncation,
             interpolate=interpolate,
             frames=frames,

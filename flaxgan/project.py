@@ -55,21 +55,29 @@ def _parser() -> Parser:
         metavar="NAME",
         help="of a conditional run: the pictures' class, by name or number (default: the nearest)",
     )
+    add(
+        "--prompt",
+        metavar="TEXT",
+        help=(
+            "of a run that learnt words: what the pictures show (default: the nearest of some of"
+            " its captions)"
+        ),
+    )
     add_flags_of_a_reader(parser)
     return parser
 
 
 def _project(args: argparse.Namespace) -> None:
     from flaxgan.data.reading import printable  # the heavy imports begin here
-    from flaxgan.projections import Projections
+    from flaxgan.projections import Projections, asked_by
 
     places = Projections.of(args.pictures, args.output)
     model = flaxgan.load(args.run_dir, args.checkpoint, device=args.device)
-    rows = places.write(model, args.label, args.steps, args.seed)
+    rows = places.write(model, args.label, args.prompt, args.steps, args.seed)
     for row in rows:
         say(
             f"{row.picture}: feature distance {row.feature_distance:.4f}, RMS error"
-            f" {row.rms_error:.4f}" + (f", class {row.class_name}" if row.class_name else "")
+            f" {row.rms_error:.4f}" + (f", {asked_by(model)} {row.shown}" if row.shown else "")
         )
     say(f"{len(rows)} picture{'s' if len(rows) > 1 else ''} in {printable(args.output)}")
 

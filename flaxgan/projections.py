@@ -28,9 +28,14 @@ class Row(NamedTuple):
     """A line of projections.csv."""
 
     picture: str
-    class_name: str  # empty of an unconditional run
+    shown: str  # the class or the sentence; empty of an unconditional run
     feature_distance: float  # see pretrained/perceptual.py
     rms_error: float  # of pixels from 0 to 1
+
+
+def asked_by(model: Model) -> str:
+    """Return the flag, without dashes, that says what a run shows."""
+    return "prompt" if model.config.condition == "text" else "class"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +58,9 @@ class Projections:
                 )
         return cls(files, folder)
 
-    def write(self, model: Model, label: str | None, steps: int, seed: int) -> list[Row]:
+    def write(
+        self, model: Model, label: str | None, prompt: str | None, steps: int, seed: int
+    ) -> list[Row]:
         """Project the pictures and return the table's rows. The files of each batch are written
         before the next one is searched for.
 
@@ -77,27 +84,27 @@ class Projections:
             part = pictures[start : start + size]
             images = np.concatenate([image for _, image in part])
             whole = np.resize(images, (size, *images.shape[1:]))  # all batches: one program
-            projection = model.project(whole, label, steps, seed)
+            projection = model.project(whole, label, steps, seed, prompt)
             try:
                 for i, (name, picture) in enumerate(part):
-                    rows.append(self._write_one(name, picture, projection, i, model))
-                self._write_table(rows)
+                    rows.append(self._write_one(name, picture, projection, i, model.step))
+                self._write_table(rows, asked_by(model))
             except OSError as error:
                 raise UserError(f"--output {self.folder} can't be written: {error}") from error
         return rows
 
-    def _write_table(self, rows: list[Row]) -> None:
+    def _write_table(self, rows: list[Row], kind: str) -> None:
         with (
             replacing(self.folder / TABLE) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
-            csv.writer(file).writerows([("picture", "class", *Row._fields[2:]), *rows])
+            csv.writer(file).writerows([("picture", kind, *Row._fields[2:]), *rows])
 
     def _write_one(
-        self, name: Path, picture: np.ndarray, projection: Projection, number: int, model: Model
+        self, name: Path, picture: np.ndarray, projection: Projection, number: int, step: int
     ) -> Row:
         path = self.folder / name
-        save_latents(path.with_suffix(".npz"), projection, number, model.step)
+        save_latents(path.with_suffix(".npz"), projection, number, step)
         made = projection.images[number : number + 1]
         save_image(path, columns_sheet({"picture": picture, "found": made}))
         frames = [
@@ -106,10 +113,9 @@ class Projections:
         ]
         durations = [FRAME] * (len(frames) - 1) + [HOLD]
         save_animation(path.with_suffix(".webp"), frames, durations)
-        labels = projection.labels
         return Row(
             printable(self.files[name]),
-            "" if labels is None else printable(model.class_names[labels[number]]),
+            "" if projection.shown is None else printable(str(projection.shown[number])),
             float(projection.feature_distances[number]),
             float(projection.rms_errors[number]),
         )

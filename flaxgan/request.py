@@ -104,6 +104,11 @@ class Request:
         return 1 if self.through_prompts else len(self.prompts)
 
 
+def listed(prompt: str | Sequence[str] | None) -> list[str]:
+    """Return prompts that are given as one, several or none."""
+    return [prompt] if isinstance(prompt, str) else [*(prompt or ())]
+
+
 def class_ids(asked: Label | Sequence[Label], counts: dict[str, int]) -> list[int]:
     """Return the numbers of classes given by name or number; "all" are all that were trained.
 

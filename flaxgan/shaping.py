@@ -32,11 +32,14 @@ def check(args: argparse.Namespace) -> None:
     if args.range is not None and not 0 < args.range < 1e6:
         raise UserError(f"--range must be a number above 0, not {args.range}")
     flag = "--latents" if args.latents else "--direction"
-    others = ("interpolate", "truncation", "prompts", "mix", "mix_at")
+    others = ("interpolate", "truncation", "mix", "mix_at")
     for name in (*others, *(("num", "seed") if args.latents else ())):
         if getattr(args, name) is not None:
-            other = {"prompts": "prompt"}.get(name, name).replace("_", "-")
-            raise UserError(f"{flag} does not go with --{other}; leave one of them out")
+            raise UserError(
+                f"{flag} does not go with --{name.replace('_', '-')}; leave one of them out"
+            )
+    if args.labels is not None and args.prompts:
+        raise UserError("--prompt and --class both say what is shown; leave one of them out")
     if args.direction and args.frames == 1:
         raise UserError("--frames of --direction are two or more steps")
 
@@ -47,8 +50,8 @@ def sheet_of(model: Model, args: argparse.Namespace, animated: bool) -> Sheet:
     labels: Any = None if asked is None else model.class_ids(asked)
     latents = None
     if args.latents:
-        if labels and len(labels) > 1:
-            raise UserError("--latents take one --class")
+        if len(labels or args.prompts or ()) > 1:
+            raise UserError("--latents take one --class or --prompt")
         latents, labels = _read(model, args, labels)
     if args.direction:
         return _directions(model, args, latents, labels, animated)
@@ -69,8 +72,8 @@ def _read(
     for path in args.latents:
         file = read_latents(path)
         try:
-            own = file.labels if labels is None else labels
-            points, rows = model.checked_latents(file.latents, own)
+            own = file.labels if labels is None and not args.prompts else labels
+            points, rows = model.checked_latents(file.latents, own, args.prompts)
         except UserError as error:
             raise UserError(f"{printable(path)}: {error}") from error
         if file.step not in (None, model.step):
@@ -93,7 +96,9 @@ def _directions(
 ) -> Sheet:
     steps = args.frames or (STEPS_OF_A_FILM if animated else STEPS)
     far, num = args.range or 3.0, args.num or 4
-    count = num * (1 if labels is None else len(labels)) if latents is None else len(latents)
+    prompts = args.prompts if latents is None else None
+    shown = prompts if labels is None else labels
+    count = num * (1 if shown is None else len(shown)) if latents is None else len(latents)
     shares = np.linspace(-far, far, steps)
     heads = [f"{share:+.3g}" if abs(share) > 1e-9 else "0" for share in shares]
     rows = [f"direction {number}" for number in args.direction for _ in range(count)]
@@ -107,6 +112,7 @@ def _directions(
             seed=args.seed or 0,
             labels=labels,
             latents=latents,
+            prompt=prompts,
         )
         return images.reshape(-1, *images.shape[3:])
 

@@ -36,6 +36,7 @@ from flaxgan.metrics.reference import Reference
 from flaxgan.page import main as page
 from flaxgan.plots import name_rows
 from flaxgan.pretrained import minilm
+from flaxgan.project import main as project
 from flaxgan.rng import Rng
 from flaxgan.runs.loading import load
 from flaxgan.runs.provenance import fields_of_file
@@ -391,6 +392,58 @@ def test_what_is_exported_takes_vectors_and_a_page_offers_prompts(
     assert single.sample(2, prompt="a disc").shape == (2, 16, 16, 3)
     with pytest.raises(UserError, match="say what is shown with --prompt"):
         single.sample(2)
+
+
+@pytest.mark.slow
+def test_pictures_are_projected_and_moved_with_what_they_show(run_dir, tmp_path, printed, refused):
+    folder = run_dir("run", "--max-steps", 2)
+    model, out = flaxgan.load(folder), tmp_path / "out"
+    drawn = model.sample(1, seed=3, prompt="a red disc")
+    Image.fromarray(drawn[0]).save(tmp_path / "a.png")
+    asked = [folder, tmp_path / "a.png", "--steps", 2, "--output"]
+    assert "prompt a red disc" in printed(project, *asked, out, "--prompt", " a  red disc")
+    with np.load(out / "a.npz", allow_pickle=False) as content:
+        np.testing.assert_allclose(content["text"][0], vector_of("a red disc"), rtol=1e-6)
+    found = model.project(drawn, steps=2)
+    captions = load_run(folder).prompts
+    vector = captions.vectors[captions.texts.index(found.shown[0])]
+    np.testing.assert_array_equal(found.labels[0], vector)
+    (row,) = csv.DictReader((out / "projections.csv").read_text().splitlines())
+    assert row["prompt"] == "a red disc"
+    pixels = lambda *flags: _pixels(printed, tmp_path, folder, *flags)  # noqa: E731
+    saved = ("--latents", out / "a.npz")
+    (picture,) = pixels(*saved)
+    again = model.project(drawn, steps=2, prompt="a red disc")
+    np.testing.assert_array_equal(again.images[0], picture)
+    strip = pixels(*saved, "--direction", 1, "--frames", 3)
+    np.testing.assert_array_equal(strip[1], picture)
+    np.testing.assert_array_equal(pixels(*saved, "--prompt", "a red disc"), [picture])
+    between = pixels(*saved, out / "a.npz", "--frames", 2)
+    assert len(between) == 3 and (between == picture).all()
+    two = ("--prompt", "a red disc", "--prompt", "b")
+    strip = pixels("--direction", 1, "--num", 2, "--frames", 3, *two)
+    assert len(strip) == 12
+    np.testing.assert_array_equal(strip[1::3], model.sample(2, prompt=["a red disc", "b"]))
+    refusals = {
+        "take one --class or --prompt": [*saved, *two],
+        "leave one of them out": [*saved, "--prompt", "b", "--class", "a"],
+        "--condition class": [*saved, "--class", "a"],
+    }
+    for said, flags in refusals.items():
+        assert said in refused(folder, *flags, command=sample)
+    np.save(tmp_path / "z.npy", np.zeros((1, 8), np.float32))
+    assert "(--prompt)" in refused(folder, "--latents", tmp_path / "z.npy", command=sample)
+    with pytest.raises(UserError, match="several classes or sentences"):
+        model.draw(np.zeros((2, 8), np.float32), frames=2, prompt=["a", "b"])
+    for text in (np.zeros((1, 5), np.float32), np.full((1, minilm.DIM), np.nan, np.float32)):
+        np.savez(tmp_path / "wrong.npz", z=np.zeros((1, 8), np.float32), text=text)
+        wrong = [folder, "--latents", tmp_path / "wrong.npz"]
+        assert "not as this run learnt words" in refused(*wrong, command=sample)
+
+
+def _pixels(printed, tmp_path, folder, *flags):
+    printed(sample, folder, *flags, "--output", tmp_path / "images.npy")
+    return np.load(tmp_path / "images.npy")
 
 
 def test_the_old_name_of_a_condition_is_understood(tmp_path):

@@ -3,7 +3,7 @@ appendix D).
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -37,18 +37,20 @@ class Projection(NamedTuple):
 
     space: str  # what the latents are: "z" or "w"
     latents: np.ndarray  # float32 (N, *shape)
-    labels: np.ndarray | None  # int32 (N,), of a conditional run
+    labels: np.ndarray | None  # what they show: int32 (N,), classes; float32 (N, D), sentences
     images: np.ndarray  # uint8 (N, H, W, C), what the generator makes of the latents
     feature_distances: np.ndarray  # (N,), to the pictures: see pretrained/perceptual.py
     rms_errors: np.ndarray  # (N,), root mean square of the differences, where white is 1
     film: np.ndarray  # uint8 (N, F, H, W, C), the nearest image at moments of the search
+    shown: np.ndarray | None = None  # (N,), the names of `labels`
 
 
 class _Search(NamedTuple):
     """S latents on their way for each of P pictures."""
 
     points: Array  # (P, S, *shape), of mean 0 and mean square 1
-    condition: Array | None  # (P, S)
+    condition: Array | None  # (P, S, ...)
+    number: Array | None  # (P, S), of the condition among those that are tried
     optimiser: Any
 
 
@@ -71,7 +73,8 @@ def _made(generator: Network, space: LatentSpace, search: _Search, noise: Any = 
     """Make the images of a search's points: float32 (P, S, H, W, C)."""
     latents = _latents(space, search.points + noise)
     flat = latents.reshape(-1, *space.shape)
-    condition = None if search.condition is None else search.condition.reshape(-1)
+    rows = search.condition
+    condition = None if rows is None else rows.reshape(-1, *rows.shape[2:])
     images = images_of(generator, flat, condition)
     return images.reshape(*search.points.shape[:2], *images.shape[1:])
 
@@ -137,13 +140,15 @@ def _first_points(
     variables: Any,
     goal: Goal,
     space: LatentSpace,
-    classes: Sequence[int],
+    conditions: np.ndarray | None,
     seed: int,
 ) -> _Search:
-    """Draw latents, of all classes in turn, and return the nearest ones of each picture."""
-    count = max(TRIED, -(-4 * len(classes) // 64) * 64)
+    """Draw latents, of all conditions in turn, and return the nearest ones of each picture."""
+    kinds = 0 if conditions is None else len(conditions)
+    count = max(TRIED, -(-4 * kinds // 64) * 64)
     z = first_latents(seed, count, generator.module.latent_dim, PROJECTING)
-    condition = np.resize(np.array(classes, np.int32), count) if classes else None
+    numbers = np.resize(np.arange(kinds, dtype=np.int32), count)
+    condition = None if conditions is None else conditions[numbers]
     latents = from_z(generator, z, condition)
     pairs = [
         (latents[i : i + 64], condition if condition is None else condition[i : i + 64])
@@ -152,8 +157,10 @@ def _first_points(
     far = np.concatenate([_tried(generator, variables, goal, *pair) for pair in pairs], 1)
     nearest = far.argsort(1, kind="stable")[:, :STARTS]
     points = (latents[nearest] - np.asarray(space.mean)) / np.asarray(space.scale)
-    chosen = None if condition is None else jnp.asarray(condition[nearest])
-    return _Search(jnp.asarray(points), chosen, None)
+    if condition is None:
+        return _Search(jnp.asarray(points), None, None, None)
+    chosen, number = jnp.asarray(condition[nearest]), jnp.asarray(numbers[nearest])
+    return _Search(jnp.asarray(points), chosen, number, None)
 
 
 def _nearest(search: _Search, far: Array) -> _Search:
@@ -167,13 +174,13 @@ def _found(
     variables: Any,
     space: LatentSpace,
     pictures: np.ndarray,
-    classes: Sequence[int],
+    conditions: Mapping[str, Any],
     seed: int,
     steps: int,
 ) -> Projection:
     """Project a batch."""
-    goal = goal_of(variables, pictures)
-    search = _first_points(generator, variables, goal, space, classes, seed)
+    goal, rows = goal_of(variables, pictures), _rows(conditions)
+    search = _first_points(generator, variables, goal, space, rows, seed)
     search = search._replace(optimiser=_optimiser(steps).init(search.points))
     bounds = np.unique(np.linspace(0, steps, FRAMES + 1).round().astype(int))
     chosen_at = bounds[np.searchsorted(bounds, EXPLORING * steps)]
@@ -190,21 +197,34 @@ def _found(
     search = _nearest(search, far)
     distances, errors = map(np.asarray, measured(variables, goal, film[-1]))
     latents = np.asarray(_latents(space, search.points))[:, 0]
-    labels = None if search.condition is None else np.asarray(search.condition)[:, 0]
-    return Projection(space.name, latents, labels, film[-1], distances, errors, np.stack(film, 1))
+    labels = shown = None
+    if search.condition is not None:
+        labels = np.asarray(search.condition)[:, 0]
+        shown = np.array([*conditions])[np.asarray(search.number)[:, 0]]
+    found = space.name, latents, labels, film[-1], distances, errors
+    return Projection(*found, np.stack(film, 1), shown)
+
+
+def _rows(conditions: Mapping[str, Any]) -> np.ndarray | None:
+    return np.stack([*conditions.values()]) if conditions else None
 
 
 def project(
-    generator: Network, pictures: np.ndarray, classes: Sequence[int], seed: int, steps: int = STEPS
+    generator: Network,
+    pictures: np.ndarray,
+    conditions: Mapping[str, Any],
+    seed: int,
+    steps: int = STEPS,
 ) -> Projection:
     """Find latents for pictures, uint8 (N, H, W, C) as the generator's.
 
-    `classes`: of a conditional generator, those that are tried. The nearest of many latents that
-    `seed` draws are improved in `steps` of Adam: nearer in features and pixels, under noise that
-    fades, and with lengths near those that were trained. Waits for the device.
+    `conditions`: of a conditional generator, those that are tried, by name: int32 () or float32
+    (D,). The nearest of many latents that `seed` draws are improved in `steps` of Adam: nearer in
+    features and pixels, under noise that fades, and with lengths near those that were trained.
+    Waits for the device.
     """
     variables = FEATURES.load(None)
-    space = latent_space(generator, np.array(classes, np.int32) if classes else None)
+    space = latent_space(generator, _rows(conditions))
     size = min(BATCH, len(pictures))
     batches = [
         # whole batches: one program
@@ -212,7 +232,7 @@ def project(
         for start in range(0, len(pictures), size)
     ]
     found = [
-        _found(generator, variables, space, batch, classes, seed, steps)._asdict()
+        _found(generator, variables, space, batch, conditions, seed, steps)._asdict()
         for batch in batches
     ]
     columns: dict[str, Any] = {name: [part[name] for part in found] for name in found[0]}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flaxgan.methods.conditions import random_conditions
+from flaxgan.methods.conditions import random_conditions, trained_classes
 from flaxgan.methods.sampling import between_texts
 from flaxgan.methods.updates import condition_of
 from flaxgan.pretrained import minilm
@@ -13,6 +13,7 @@ from flaxgan.runs.trained import TrainedRun
 from flaxgan.system.errors import UserError
 
 MOST_PROMPTS = 1000  # in a page
+MOST_TRIED = 256  # captions, of what a picture may show
 
 
 def require_words(run: TrainedRun) -> None:
@@ -59,6 +60,29 @@ def class_ids_of(run: TrainedRun, labels: Label | Sequence[Label]) -> list[int]:
             f" {run.config.run_dir} was not"
         )
     return class_ids(labels, run.class_counts)
+
+
+def candidates(run: TrainedRun, label: Label | None, prompt: str | None) -> dict[str, np.ndarray]:
+    """Return what a picture may show, by name: int32 () of a class, float32 (D,) of a sentence.
+
+    It is what is given, else all classes that were trained, or the first of the run's captions;
+    empty of an unconditional run. Raises UserError for what the run does not have.
+    """
+    if prompt is not None:
+        if label is not None:
+            raise UserError("--prompt and --class both say what is shown; leave one of them out")
+        text = " ".join(prompt.split())
+        return {text: encoded(run, [text])[0]}
+    if run.config.condition == "text" and label is None:
+        if run.prompts is None:
+            raise UserError(f"{run.folder} holds no captions; say what is shown with --prompt")
+        captions = dict(zip(run.prompts.texts, run.prompts.vectors, strict=True))
+        return {text: captions[text] for text in [*captions][:MOST_TRIED]}
+    if label is None and not run.config.num_classes:
+        return {}
+    asked = trained_classes(run.class_counts) if label is None else class_ids_of(run, [label])
+    names = [*run.class_counts]
+    return {names[id]: np.array(id, np.int32) for id in asked}
 
 
 def rows(run: TrainedRun, request: Request, each: int) -> list[np.ndarray | None]:
