@@ -96,6 +96,9 @@ TABLES = {
     "remedies_batches_of_8": _remedies("batches of 8"),
     "remedies_first_runs": _remedies("first runs"),
     "half_width_64": _best("half_width_64"),
+    "first_minutes_64": Table(
+        _of("experiments", "first_minutes_64"), f"run images_seen images_per_second {QUALITY}"
+    ),
     "long_narrow_32": _best("long_narrow_32", f"{QUALITY} class_coverage class_agreement"),
     "width_32": _best("width_32", f"{QUALITY} class_coverage class_agreement"),
     "shifted_32": _best("shifted_32", f"{QUALITY} class_coverage class_agreement"),
