@@ -4,7 +4,7 @@ dropout, 50 epochs.
     python -m flaxgan.main --recipe fashion_mnist_dense --data-dir FOLDER
 
 After every epoch it keeps a checkpoint and logs discriminator accuracy, Fréchet distance and
-diversity. Several times as slow as the DCGAN on a CPU; six of its epochs have been
+diversity. Several times as slow as the DCGAN on a CPU; ten of its epochs have been
 measured (docs/results.md, Fashion-MNIST).
 """
 
