@@ -18,7 +18,7 @@ from flaxgan.methods.noise import noise_numbers, takes_noise
 from flaxgan.methods.projection import STEPS, Projection, project
 from flaxgan.methods.sampling import first_latents
 from flaxgan.methods.state import Network
-from flaxgan.request import Label, Request, listed
+from flaxgan.request import Label, Request, as_prompts, require_one
 from flaxgan.runs import asked
 from flaxgan.runs.trained import TrainedRun
 from flaxgan.system.devices import explaining_out_of_memory
@@ -162,7 +162,7 @@ class LatentTools:
         prompt: str | Sequence[str] | None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the latents of the first `num` images of a seed, of each class or prompt."""
-        request = Request(num=num, seed=seed, labels=labels, prompts=listed(prompt))
+        request = Request(num=num, seed=seed, labels=labels, prompts=as_prompts(prompt))
         z = first_latents(seed, num, self._generator.module.latent_dim)
         rows = [row for row in asked.rows(self.run, request, num) if row is not None]
         conditions = np.concatenate(rows) if rows else None
@@ -208,9 +208,9 @@ class LatentTools:
         prompt: str | Sequence[str] | None,
     ) -> np.ndarray | None:
         """Return classes int32 (N,), or sentences float32 (N, D). Raises UserError."""
-        if prompts := listed(prompt):
-            if labels is not None:
-                raise UserError("--prompt and --class both say what is shown; leave one out")
+        prompts = as_prompts(prompt)
+        require_one(labels, prompts)
+        if prompts:
             return asked.encoded(self.run, prompts)
         if labels is None:
             return None

@@ -21,7 +21,7 @@ from flaxgan.methods.filled import translated
 from flaxgan.methods.state import Network
 from flaxgan.methods.translation import translate
 from flaxgan.models.growth import require_grown
-from flaxgan.request import Label, Request, listed
+from flaxgan.request import Label, Request, as_prompts
 from flaxgan.runs import asked
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
@@ -124,7 +124,7 @@ class Model(LatentTools):
             num=num,
             seed=seed,
             labels=labels,
-            prompts=listed(prompt),
+            prompts=as_prompts(prompt),
             truncation=truncation,
             interpolate=interpolate,
             frames=frames,

@@ -30,8 +30,7 @@ class Request:
 
     def __post_init__(self) -> None:
         self._check_mix()
-        if self.prompts and self.labels is not None:
-            raise UserError("--prompt and --class both say what is shown; leave one of them out")
+        require_one(self.labels, self.prompts)
         if self.interpolate is not None:
             if (self.num, self.seed) != (None, None):
                 raise UserError(
@@ -104,7 +103,13 @@ class Request:
         return 1 if self.through_prompts else len(self.prompts)
 
 
-def listed(prompt: str | Sequence[str] | None) -> list[str]:
+def require_one(labels: Any, prompts: Sequence[str] | None) -> None:
+    """Raise UserError if what is shown is said by classes and by prompts."""
+    if labels is not None and prompts:
+        raise UserError("--prompt and --class both say what is shown; leave one of them out")
+
+
+def as_prompts(prompt: str | Sequence[str] | None) -> list[str]:
     """Return prompts that are given as one, several or none."""
     return [prompt] if isinstance(prompt, str) else [*(prompt or ())]
 

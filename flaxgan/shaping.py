@@ -10,6 +10,7 @@ from flaxgan.data.reading import printable
 from flaxgan.flags import names
 from flaxgan.latent_files import read_latents
 from flaxgan.model import Model
+from flaxgan.request import require_one
 from flaxgan.system.errors import UserError, say
 
 STEPS, STEPS_OF_A_FILM = 7, 25
@@ -38,8 +39,7 @@ def check(args: argparse.Namespace) -> None:
             raise UserError(
                 f"{flag} does not go with --{name.replace('_', '-')}; leave one of them out"
             )
-    if args.labels is not None and args.prompts:
-        raise UserError("--prompt and --class both say what is shown; leave one of them out")
+    require_one(args.labels, args.prompts)
     if args.direction and args.frames == 1:
         raise UserError("--frames of --direction are two or more steps")
 

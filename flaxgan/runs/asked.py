@@ -8,7 +8,7 @@ from flaxgan.methods.conditions import random_conditions, trained_classes
 from flaxgan.methods.sampling import between_texts
 from flaxgan.methods.updates import condition_of
 from flaxgan.pretrained import minilm
-from flaxgan.request import Label, Request, class_ids
+from flaxgan.request import Label, Request, class_ids, require_one
 from flaxgan.runs.trained import TrainedRun
 from flaxgan.system.errors import UserError
 
@@ -69,8 +69,7 @@ def candidates(run: TrainedRun, label: Label | None, prompt: str | None) -> dict
     empty of an unconditional run. Raises UserError for what the run does not have.
     """
     if prompt is not None:
-        if label is not None:
-            raise UserError("--prompt and --class both say what is shown; leave one of them out")
+        require_one(label, [prompt])
         text = " ".join(prompt.split())
         return {text: encoded(run, [text])[0]}
     if run.config.condition == "text" and label is None:
