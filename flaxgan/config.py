@@ -188,10 +188,13 @@ SHARED = {field.name: field for field in dataclasses.fields(Config) if field.met
 
 
 def renamed(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return fields by their present names: `conditional`, True or False, was a condition's.
+    """Return fields as they are today: once `conditional`, now `condition`, and `matching`, now a
+    share, were True or False.
 
-    Raises UserError if both are there and contradict each other.
+    Raises UserError if `conditional` and `condition` are there and contradict each other.
     """
+    if isinstance(fields.get("matching"), bool):
+        fields = fields | {"matching": 0.5 if fields["matching"] else 0.0}
     if "conditional" not in fields:
         return fields
     others = {name: value for name, value in fields.items() if name != "conditional"}

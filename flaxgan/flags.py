@@ -38,11 +38,13 @@ GROUPS = {  # of --help: the first field of each
     "loss": "losses and remedies",
 }
 
-ALIASES = {  # of a field's values: flags that take none, and their help
+# of a field's values: flags that take none, and their help
+ALIASES: dict[str, dict[str, tuple[Any, str]]] = {
     "condition": {
         "--conditional": ("class", "--condition class"),
         "--no-conditional": ("none", "--condition none"),
-    }
+    },
+    "matching": {"--no-matching": (0.0, "--matching 0")},
 }
 
 METAVARS = {

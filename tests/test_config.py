@@ -57,6 +57,17 @@ def test_only_flags_that_were_given_are_parsed():
     assert parse("--image-size", "28")["image_size"] == (28, 28)
 
 
+def test_how_much_captions_have_to_match():
+    for argv, share in (
+        (["--matching"], 0.5),
+        (["--matching", "0.2"], 0.2),
+        (["--no-matching"], 0),
+    ):
+        assert parse(*argv) == {"matching": share}
+    with pytest.raises(UserError, match=r"--matching must lie in \[0, 1\), not 1"):
+        Config.make(condition="text", matching=1.0)
+
+
 def test_the_names_are_those_of_what_is_there():
     for field, table in {
         "loss": LOSSES,

@@ -205,14 +205,15 @@ def test_what_is_held_out_is_shown_in_the_grids_and_never_trained():
     }
 
 
-def test_the_matching_loss_is_the_published_formula():
+@pytest.mark.parametrize("share", [0.5, 0.2])
+def test_the_matching_loss_is_the_published_formula(share):
     real, fake, other = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
 
     def log(x):
         return np.log(1 / (1 + np.exp(-x)))
 
-    want = -(log(real) + (log(-other) + log(-fake)) / 2).mean()
-    got = matching_loss(LOSSES["bce"].discriminator, real, fake, other)
+    want = -(log(real) + share * log(-other) + (1 - share) * log(-fake)).mean()
+    got = matching_loss(LOSSES["bce"].discriminator, real, fake, other, share=share)
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
@@ -240,9 +241,9 @@ def batch():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("weight", [0.0, 2.0])
-def test_a_real_picture_with_anothers_sentence_counts_as_generated(batch, weight):
-    config = CONFIG.replace(matching_penalty=weight)
+@pytest.mark.parametrize(("weight", "share"), [(0.0, 0.5), (2.0, 0.2)])
+def test_a_real_picture_with_anothers_sentence_counts_as_generated(batch, weight, share):
+    config = CONFIG.replace(matching_penalty=weight, matching=share)
     state = jax.jit(lambda: create_state(config))()
     others = np.roll(batch["text"], -1, 0)
     others[0] = batch["text"][0]  # of the same sentence: no wrong pair
@@ -257,7 +258,8 @@ def test_a_real_picture_with_anothers_sentence_counts_as_generated(batch, weight
     fake = judged(fakes, batch["text"])
     softplus = jax.nn.softplus
     wrong = softplus(other).at[0].set(softplus(fake)[0])
-    want = softplus(-real).mean() + 0.5 * softplus(fake).mean() + 0.5 * wrong.mean()
+    generated = (1 - share) * softplus(fake).mean() + share * wrong.mean()
+    want = softplus(-real).mean() + generated
     _, metrics = jax.jit(lambda s, b: discriminator_step(s, b, RNG, config))(state, batch)
     np.testing.assert_allclose(metrics["d_loss"], want, rtol=1e-5)
     assert ("d_penalty" in metrics) == bool(weight)
@@ -293,10 +295,17 @@ def test_without_words_the_step_is_as_it_was():
         return step.lower(state, batch).as_text()
 
     plain = program(images, condition="none")
-    assert program(images, condition="none", matching=False) == plain
+    assert program(images, condition="none", matching=0.0) == plain
     of_words = f"tensor<8x{minilm.DIM}xf32>"
     assert of_words not in plain and of_words in program(words)
-    assert program(words, matching=False) != program(words)
+    assert program(words, matching=0.0) != program(words)
+
+
+@pytest.mark.parametrize(("saved", "share"), [(True, 0.5), (False, 0.0), (0.2, 0.2)])
+def test_whether_captions_had_to_match_is_now_a_share(saved, share):
+    assert Config.from_dict(CONFIG.to_dict() | {"matching": saved}) == CONFIG.replace(
+        matching=share
+    )
 
 
 @pytest.fixture

@@ -96,7 +96,14 @@ def discriminator_step(
                 # of pictures that share a sentence generated ones alone count
                 differs = (condition != batch["other"]).any(-1)
                 other_logits = jnp.where(differs, other_logits, fake_logits)
-                loss = matching_loss(function, real_logits, fake_logits, other_logits, smoothed)
+                loss = matching_loss(
+                    function,
+                    real_logits,
+                    fake_logits,
+                    other_logits,
+                    smoothed,
+                    config.options.matching,
+                )
             else:
                 loss = function(real_logits, fake_logits, smoothed)
             judged = real_logits, fake_logits, smoothed

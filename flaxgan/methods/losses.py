@@ -142,14 +142,15 @@ def matching_loss(
     fake_logits: Array,
     other_logits: Array,
     real_target: float = 1.0,
+    share: float = 0.5,
 ) -> Array:
     """Return a discriminator's loss that also takes a real image with another's sentence for fake.
 
-    `other_logits` (N,) are of such pairs: half of what counts as generated (Reed et al. 2016,
-    arXiv:1605.05396, algorithm 1).
+    `other_logits` (N,) are of such pairs, `share` what they are of all that counts as generated,
+    in [0, 1): half in Reed et al. 2016, arXiv:1605.05396, algorithm 1.
     """
     fake, other = (loss(real_logits, x, real_target) for x in (fake_logits, other_logits))
-    return 0.5 * (fake + other)
+    return (1 - share) * fake + share * other
 
 
 def feature_matching(real_features: Array, fake_features: Array, axis: str | None = None) -> Array:

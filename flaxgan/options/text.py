@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from flaxgan.fields import WEIGHT, option
+from flaxgan.fields import SHARE, WEIGHT, option
 from flaxgan.system.errors import UserError
 
 
@@ -23,10 +23,13 @@ class ConditionOptions:
         " between (default: captions beside the pictures)",
         fixed=True,
     )
-    matching: bool = option(
-        True,
-        "of text: a real picture with another's caption counts as generated, with half the weight",
+    matching: float = option(
+        0.5,
+        "of text: share of real pictures with another's caption in what counts as generated (0:"
+        " off)",
         fixed=True,
+        rule=SHARE,
+        alone=0.5,
     )
     matching_penalty: float = option(
         0.0,
@@ -46,4 +49,4 @@ class ConditionOptions:
     @property
     def matches(self) -> bool:
         """Tell whether pairs that do not match are shown to the discriminator."""
-        return self.condition == "text" and self.matching
+        return self.condition == "text" and self.matching > 0
