@@ -213,7 +213,7 @@ def test_the_matching_loss_is_the_published_formula(share):
         return np.log(1 / (1 + np.exp(-x)))
 
     want = -(log(real) + share * log(-other) + (1 - share) * log(-fake)).mean()
-    got = matching_loss(LOSSES["bce"].discriminator, real, fake, other, share=share)
+    got = matching_loss(LOSSES["bce"].discriminator, real, fake, other, share)
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 

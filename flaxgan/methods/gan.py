@@ -101,8 +101,8 @@ def discriminator_step(
                     real_logits,
                     fake_logits,
                     other_logits,
-                    smoothed,
                     config.options.matching,
+                    smoothed,
                 )
             else:
                 loss = function(real_logits, fake_logits, smoothed)

@@ -141,8 +141,8 @@ def matching_loss(
     real_logits: Array,
     fake_logits: Array,
     other_logits: Array,
+    share: float,
     real_target: float = 1.0,
-    share: float = 0.5,
 ) -> Array:
     """Return a discriminator's loss that also takes a real image with another's sentence for fake.
 
