@@ -2,6 +2,7 @@
 on.
 """
 
+import gc
 import hashlib
 import os
 import subprocess
@@ -14,13 +15,18 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DEVICES}=8 {QUICK
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from flaxgan.main import main
 from flaxgan.pretrained import minilm
+from flaxgan.pretrained.extractor import Extractor
 from flaxgan.sample import main as sample_main
+
+# tracing makes objects by the million, and the collector looked at all of them again and again
+gc.set_threshold(100_000, 50, 100)
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("FLAXGAN_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -43,6 +49,21 @@ def cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     os.environ["FLAXGAN_CACHE"] = str(folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_extractors():
+    """Extractors are compiled with optimisation: they run for longer than that takes."""
+    init = Extractor.__init__
+
+    def optimised(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        options = {"xla_backend_optimization_level": 3}
+        self._features = jax.jit(self._features, compiler_options=options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Extractor, "__init__", optimised)
+        yield
 
 
 @pytest.fixture(scope="session")

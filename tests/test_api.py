@@ -104,6 +104,7 @@ def test_a_module_of_the_same_name_does_not_hide_a_function():
     assert all(getattr(flaxgan, name) is not None for name in flaxgan.__all__)
 
 
+@pytest.mark.slow
 def test_a_run_is_finished_and_tells_what_it_did(run, told):
     rows, snapshots = told
     assert (
@@ -170,6 +171,7 @@ def test_a_run_of_another_minor_version_is_refused_in_one_line(run, tmp_path, re
     assert "use flaxgan 0.1" in refused("--run-dir", tmp_path)
 
 
+@pytest.mark.slow
 def test_the_same_array_resumes_and_another_does_not(run, images, labels, tmp_path):
     copy = _copied(run, tmp_path)
     again = flaxgan.train(images.copy(), labels, ["discs", "squares"], run_dir=copy, epochs=3)
@@ -229,6 +231,7 @@ def test_it_trains_in_another_thread(images, tmp_path):
     assert runs[0].finished and runs[0].config.channels == 1 and runs[0].config.flip is False
 
 
+@pytest.mark.slow
 def test_samples_are_those_of_the_command(model, run, tmp_path):
     def command(*argv):
         sample([str(run.folder), "--output", str(tmp_path / "a.npy"), *map(str, argv)])
@@ -409,6 +412,7 @@ def test_files_that_are_no_arrays_are_refused(tmp_path, refused):
         )
 
 
+@pytest.mark.slow
 def test_a_file_of_arrays_on_the_command_line(tmp_path, images, labels, train, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.savez("mine.npz", images=images, labels=labels, class_names=["discs", "squares"])

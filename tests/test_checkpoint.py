@@ -51,6 +51,7 @@ def saved_leaves(run_dir, step=4):
         return [file[name] for name in file]
 
 
+@pytest.mark.slow
 def test_restored_to_the_bit_and_only_the_newest_kept(run_dir, trainer):
     with Checkpoints(run_dir) as checkpoints:
         assert checkpoints.steps() == [3, 4]
@@ -115,6 +116,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_too(run_dir, trainer, 
         assert int(checkpoints.restore(trainer.state_shape, step=3).step) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax's readers
 def test_a_flipped_bit_is_noticed_or_does_nothing(run_dir, trainer, tmp_path_factory):
     """Wherever it is in a checkpoint's files, which are as they were after each trial."""

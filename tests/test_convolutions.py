@@ -212,6 +212,7 @@ def test_other_platforms_have_convolutions_of_their_own(monkeypatch, layer, kern
     assert program.count("convolution(") >= 2 and "dot(" not in program
 
 
+@pytest.mark.slow
 def test_the_kernels_gradient_is_differentiable_too():
     x, kernel = inputs((6, 8), (3, 5))
 
@@ -226,6 +227,7 @@ def test_the_kernels_gradient_is_differentiable_too():
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * float(abs(want).max()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_what_is_exported_is_the_same_convolution(size, monkeypatch):
     """As one operation of XLA each, whatever the lowering on a CPU is."""

@@ -111,6 +111,7 @@ def examples(inputs, n, sides=None):
     return arrays
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ALL)
 def test_onnx_and_jax_files_compute_what_the_network_does(kind, tmp_path):
     """They do for one row and for several, and for pictures of another size than was trained."""
@@ -181,6 +182,7 @@ def test_a_safetensors_file_is_the_model(kind, tmp_path):
         assert model.sample(3).shape == (3, *model.config.image_size, model.config.channels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dcgan", "pix2pix"])
 def test_uint8_files_make_pictures_as_the_model_does(kind, tmp_path):
     export = export_of(KINDS[kind], tmp_path, uint8=True)
@@ -199,6 +201,7 @@ def test_uint8_files_make_pictures_as_the_model_does(kind, tmp_path):
     assert abs(made.astype(int) - expected).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_jax_file_runs_where_flaxgan_is_not(tmp_path):
     export = export_of(KINDS["dcgan, classes, attention"], tmp_path)
     [*export.jax()]
@@ -248,6 +251,7 @@ def exported(run_dir, tmp_path_factory):
     return folder, printed.getvalue()
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_wrote_and_how_to_publish_it(exported):
     folder, printed = exported
     names = ["generator.onnx", "generator.safetensors", "generator.jax", "samples.png", "README.md"]

@@ -74,12 +74,14 @@ def test_mirrored_features_are_those_of_mirrored_pictures(extractor, flowers):
     )
 
 
+@pytest.mark.slow
 def test_cached_features_are_read_again(extractor, flowers, monkeypatch):
     first = extractor.cached(flowers[:8], "these pictures", "")
     monkeypatch.setattr(Extractor, "__call__", lambda *_: pytest.fail("computed again"))
     np.testing.assert_array_equal(extractor.cached(flowers[:8], "these pictures", ""), first)
 
 
+@pytest.mark.slow
 def test_features_that_were_cut_short_are_extracted_anew(extractor, flowers, cache):
     first = np.array(extractor.cached(flowers[:8], "pictures of a cut file", ""))
     newest = max((cache / "features").iterdir(), key=lambda path: path.stat().st_mtime_ns)

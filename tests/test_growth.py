@@ -106,6 +106,7 @@ def test_a_preset_leaves_half_of_the_run_for_full_size():
 # The networks.
 
 
+@pytest.mark.slow
 def test_all_weights_are_there_from_the_start_and_begin_as_without(plain, growing):
     for name in ("generator", "discriminator"):
         without, net = getattr(plain, name), getattr(growing, name)
@@ -137,6 +138,7 @@ def in_phase(growing, stage, step):
     return begun(growing.replace(step=jnp.int32(step)), growth_of(GROWING), stage)
 
 
+@pytest.mark.slow
 def test_the_last_phase_at_full_share_is_the_plain_network(plain, growing):
     z = jax.random.normal(jax.random.key(0), (8, 8))
     images = jnp.asarray(IMAGES[:8] / 127.5 - 1, jnp.float32)
@@ -199,6 +201,7 @@ def trained(config, devices=1, steps=7):
     return jax.device_get(state), rows
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_convolutions")
 def test_a_phase_trains_its_own_weights_and_leaves_the_others(growing):
     step = jax.jit(functools.partial(train_step, config=GROWING), static_argnames="stage")

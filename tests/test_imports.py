@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import flaxgan
 
 PACKAGE = Path(flaxgan.__file__).parent
@@ -84,6 +86,7 @@ def test_no_file_is_over_250_lines():
     assert not {name: count for name, count in lines.items() if count > 250}
 
 
+@pytest.mark.slow
 def test_importing_changes_no_global_state():
     """No logger's level, hook, limit of Pillow's or environment variable is another once all of it
     is imported.

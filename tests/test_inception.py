@@ -56,6 +56,7 @@ def test_the_network_is_the_published_one(shapes):
     assert without_classifier + 2 * 17_216 + 2048 * 1000 + 1000 == 23_851_784
 
 
+@pytest.mark.slow
 def test_features_and_logits(variables, shapes, tensors):
     got = {path: leaf.shape for path, leaf in flatten_dict(variables["params"]).items()}
     assert got == shapes | {("fc", "kernel"): (2048, 1008)}

@@ -99,6 +99,7 @@ def test_attention_in_bfloat16_has_gradients_near_those_in_float32():
         assert jnp.linalg.norm(ours.astype(jnp.float32) - exact) < 0.03 * jnp.linalg.norm(exact)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spectral_norm", [False, True])
 @pytest.mark.parametrize("features", [8, 5])
 def test_a_residual_block_that_resamples_is_a_block_and_the_resampling(features, spectral_norm):
@@ -119,6 +120,7 @@ def test_a_residual_block_that_resamples_is_a_block_and_the_resampling(features,
     np.testing.assert_allclose(apply(down, X), half(apply(plain, X)), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_batch_norm_of_two_kinds_is_that_of_each_by_itself():
     first, second = X[:3], 2 * X[3:] + 1
     plain = BatchNorm(True, jnp.float32, None)

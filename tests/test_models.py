@@ -82,6 +82,7 @@ def test_shapes(size, channels, architecture, num_classes):
     assert shape(networks.Discriminator(size, **options), 3, *size, channels) == (3,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 64), (48, 64), (128, 128), (256, 256)])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_larger_sizes_too(size, architecture):

@@ -50,6 +50,7 @@ def run(*argv, cwd, environment=None):
     return result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BUILDS, reason="setuptools is too old to build flaxgan")
 def test_a_wheel_has_every_package_and_recipe(clone, tmp_path):
     installed = built(clone, "wheel", tmp_path / "installed")

@@ -20,6 +20,7 @@ def run_dir(tmp_path_factory, pictures):
     return run_dir
 
 
+@pytest.mark.slow
 def test_a_page_is_a_folder_with_all_its_files(run_dir, tmp_path, printed):
     said = printed(page, run_dir, "--output", tmp_path / "deep" / "site", "--title", "Discs")
     assert said.startswith(f"a page in {tmp_path / 'deep' / 'site'}, ")

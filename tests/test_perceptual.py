@@ -18,6 +18,7 @@ def config_of(**fields):
     return Config.make(method="srgan", dataset="x", image_size=(32, 32), channels=3, **fields)
 
 
+@pytest.mark.slow
 def test_maps_of_a_published_network_shrink_and_tell_pictures_apart():
     network = frozen(config_of())["features"]
     maps = perceptual.maps(network, jnp.asarray(IMAGES))

@@ -59,6 +59,7 @@ class _Style(nn.Module):
         return self.synthesis(self.mapping(z)[:, None].repeat(2, 1))
 
 
+@pytest.mark.slow
 def test_directions_are_orthonormal_and_those_of_the_first_kernel(model):
     found = model.generators["result"]
     rows = directions(found)
@@ -71,6 +72,7 @@ def test_directions_are_orthonormal_and_those_of_the_first_kernel(model):
     assert (images[:, :, 2] == model.sample(3)).all()
 
 
+@pytest.mark.slow
 def test_a_generator_with_a_mapping_is_edited_in_w():
     import jax
 

@@ -26,6 +26,7 @@ def array(run_dir, path, *argv):
     return np.load(path)
 
 
+@pytest.mark.slow
 def test_the_three_kinds_of_output_hold_the_same_pictures(run_dir, tmp_path):
     images = array(run_dir, tmp_path / "samples.npy", "--num", 5, "--seed", 1)
     assert images.shape == (5, 16, 16, 3) and images.dtype == np.uint8
@@ -37,6 +38,7 @@ def test_the_three_kinds_of_output_hold_the_same_pictures(run_dir, tmp_path):
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == grid(images)).all()
 
 
+@pytest.mark.slow
 def test_one_picture_is_written_without_a_frame(run_dir, conditional, tmp_path, printed):
     (image,) = array(run_dir, tmp_path / "one.npy", "--num", 1)
     assert "\n1 picture of 16x16 in" in "\n" + printed(
@@ -49,6 +51,7 @@ def test_one_picture_is_written_without_a_frame(run_dir, conditional, tmp_path, 
     assert size_of(tmp_path / "disc.png") == (16, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resample", ["nearest", "smooth"])
 def test_all_that_is_written_can_be_enlarged(run_dir, tmp_path, resample, printed):
     images = enlarged(array(run_dir, tmp_path / "a.npy", "--num", 3), 4, resample == "smooth")
@@ -109,6 +112,7 @@ def test_the_last_grid_of_the_run_is_seed_zero(run_dir, tmp_path):
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == np.asarray(Image.open(last))).all()
 
 
+@pytest.mark.slow
 def test_an_older_checkpoint_by_its_step_or_epoch(run_dir, tmp_path):
     """Two epochs of 5 steps."""
     names = ("10", "5", "epoch:1", "step:5")
@@ -135,6 +139,7 @@ def test_another_process_needs_the_folder_alone(run_dir, tmp_path):
     ).all()
 
 
+@pytest.mark.slow
 def test_bad_input(run_dir, tmp_path, pictures, sample_refused):
     assert "--num: '0' is no whole number from 1 up" in sample_refused(run_dir, "--num", 0)
     assert "is no run of flaxgan" in sample_refused(tmp_path)
@@ -162,6 +167,7 @@ def test_bad_input(run_dir, tmp_path, pictures, sample_refused):
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
 
 
+@pytest.mark.slow
 def test_an_output_that_cannot_be_written_is_refused_before_it_is_sampled(
     run_dir, tmp_path, sample_refused, monkeypatch
 ):
@@ -223,6 +229,7 @@ def conditional(tmp_path_factory, pictures):
     return run_dir
 
 
+@pytest.mark.slow
 def test_classes_by_name_and_number_a_row_each_with_the_same_z(conditional, tmp_path):
     both = array(conditional, tmp_path / "all.npy", "--class", "all", "--num", 3)
     assert both.shape == (6, 16, 16, 3)
@@ -333,6 +340,7 @@ def test_home_is_known_where_the_shell_has_left_it(run_dir, tmp_path, monkeypatc
     assert "~nobody_here" in sample_refused("~nobody_here/run")
 
 
+@pytest.mark.slow
 def test_bad_requests(run_dir, conditional, tmp_path, sample_refused, refused, pictures):
     assert "no such class; did you mean discs" in sample_refused(conditional, "--class", "disc")
     assert "--condition class" in sample_refused(run_dir, "--class", "discs")
@@ -385,6 +393,7 @@ def test_the_steps_between_two_seeds_are_even():
     np.testing.assert_allclose(cosines, cosines[0], atol=0.01)
 
 
+@pytest.mark.slow
 def test_interpolation_and_unasked_classes(conditional, tmp_path):
     of = {
         name: array(conditional, tmp_path / "a.npy", "--class", name, "--num", 16)

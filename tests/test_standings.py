@@ -42,6 +42,7 @@ def test_the_t_test_by_hand():
     assert a.differs(Value(12, math.nan, 1, 12, 12)) is None
 
 
+@pytest.mark.slow
 def test_runs_that_differ_by_seed_are_one_row(run, tmp_path, pictures, printed):
     same = [evaluated(run, tmp_path / f"s{seed}", 10 + seed, seed=seed) for seed in (0, 1, 2)]
     other = tmp_path / "other"

@@ -42,6 +42,7 @@ def test_values_and_gradients(size, kernel_size, channels):
         np.testing.assert_allclose(got, want, rtol=0, atol=5e-6 * float(abs(want).max()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lowering", [stride1, thin, winograd3x3], ids=lambda m: m.__name__)
 @pytest.mark.parametrize("size, padding", [((8, 6), 0), ((7, 9), 1), ((5, 4), 2)])
 def test_each_lowering_with_any_padding(lowering, size, padding):
@@ -76,6 +77,7 @@ def test_the_choice_by_shape():
     assert chosen((16, 16, 16, 32), (5, 5, 32, 32)) is stride1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [(3, 5), (8, 9)])  # thin, and by minimal filtering
 def test_gradients_of_gradients(channels):
     """As a gradient penalty takes them."""

@@ -144,6 +144,7 @@ def test_one_style_for_each_map_the_coarse_first():
     assert style_sides((28, 28)) == [7, 14, 14, 28, 28, 28]
 
 
+@pytest.mark.slow
 def test_noise_is_of_the_picture_alone_and_absent_without(generator):
     z, noise = rows_of(6)
     six = draw(generator, z, None, noise)
@@ -155,6 +156,7 @@ def test_noise_is_of_the_picture_alone_and_absent_without(generator):
     assert len({*noise_numbers(0, np.arange(100)), *noise_numbers(1, np.arange(100))}) == 200
 
 
+@pytest.mark.slow
 def test_mixing_at_nothing_and_at_the_end_is_either_parent(generator):
     z, noise = rows_of(3)
     parents = draw(generator, z, None, noise)
@@ -171,6 +173,7 @@ def test_mixing_at_nothing_and_at_the_end_is_either_parent(generator):
     assert (table[8] != table[16]).any()
 
 
+@pytest.mark.slow
 def test_truncation_goes_to_the_mean_of_w(generator):
     z, _ = rows_of(8)
     plain = draw(generator, z)

@@ -464,6 +464,7 @@ def test_the_old_name_of_a_condition_is_understood(tmp_path):
     assert fields_of_file(tmp_path / "config.json", {})["condition"] == "class"
 
 
+@pytest.mark.slow
 def test_a_run_without_words_is_asked_for_none(train, pictures, tmp_path, refused):
     folder = tmp_path / "run"
     train(

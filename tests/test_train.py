@@ -106,6 +106,7 @@ def run_dir(finished, tmp_path):
     return shutil.copytree(finished[0], tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_what_a_run_leaves_behind(finished, pictures):
     run_dir, output = finished
     assert (
@@ -322,6 +323,7 @@ def test_signals_end_the_run_cleanly_and_it_resumes(tmp_path, pictures, number, 
     assert steps(run_dir)[-1] == step + 1
 
 
+@pytest.mark.slow
 def test_grids_are_drawn_if_the_run_was_killed_before(run_dir, finished, train):
     """Those of all checkpoints that are kept."""
     lost = [run_dir / "generated_images" / f"epoch_000{epoch}.png" for epoch in (1, 2)]

@@ -75,6 +75,7 @@ def test_networks_have_the_published_numbers_of_parameters(module, size, channel
     assert parameters(module, 1, size, size, channels) == published
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [16, 34, pytest.param(70, marks=pytest.mark.slow)])
 def test_a_logit_sees_a_patch(side):
     """And nothing outside of it: the gradient of the middle one is 0 elsewhere."""
@@ -116,6 +117,7 @@ def test_pairs_are_cut_and_mirrored_alike(name):
     assert len({picture.tobytes() for picture in np.asarray(cut["source"])}) > 4, "all differ"
 
 
+@pytest.mark.slow
 def test_the_pool_shows_half_of_the_results_later():
     pool = image_pool.ImagePool.empty(4, (1, 1, 1))
     shown = []
@@ -143,6 +145,7 @@ def test_patch_nce_by_hand():
     assert not np.any(by_keys), "nothing is learnt through the keys"
 
 
+@pytest.mark.slow
 def test_a_flat_picture_has_a_gradient():
     projector, maps = nce.Projector(), [jnp.zeros((1, 4, 3))]
     params = projector.init(jax.random.key(0), maps)
@@ -261,6 +264,7 @@ def test_the_loss_of_cut_by_hand(mirrored):
         np.testing.assert_allclose(metrics["g_loss"], judged, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_sizes_change_with_a_blur():
     ramp = jnp.arange(8.0)[None, :, None, None] * jnp.ones((1, 8, 4, 2))
     np.testing.assert_allclose(halved(ramp)[0, :, 0, 0], [0.5, 2, 4, 6])  # mirrored: 1, 0, 1

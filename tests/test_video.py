@@ -36,6 +36,7 @@ def film(path):
     return np.stack(frames), durations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["webp", "gif"])
 def test_of_training_shows_each_snapshot_the_oldest_first(run_dir, tmp_path, printed, form):
     said = printed(video, run_dir, "--output", tmp_path / f"film.{form}", "--fps", 10)
