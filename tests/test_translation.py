@@ -76,7 +76,7 @@ def test_networks_have_the_published_numbers_of_parameters(module, size, channel
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("side", [16, 34, pytest.param(70, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("side", [16, 34, 70])
 def test_a_logit_sees_a_patch(side):
     """And nothing outside of it: the gradient of the middle one is 0 elsewhere."""
     module = patch.Discriminator(patch=side, features=2, spectral_norm=True)
