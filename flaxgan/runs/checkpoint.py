@@ -57,10 +57,12 @@ def require_usable(run_dir: Path) -> None:
 def _handlers() -> Any:
     """Return how checkpoints are written and read, which Orbax is to know before the first one."""
     registry = ocp.handlers.DefaultCheckpointHandlerRegistry()
-    handler = ocp.StandardCheckpointHandler()
-    for argument in (ocp.args.StandardSave, ocp.args.StandardRestore):
+    # Else each of several devices would write a slice of every array, which has to be compiled.
+    arrays = ocp.type_handlers.ArrayHandler(use_replica_parallel=False)
+    types = ocp.type_handlers.create_type_handler_registry((jax.Array, arrays))
+    handler = ocp.PyTreeCheckpointHandler(type_handler_registry=types)
+    for argument in (ocp.args.PyTreeSave, ocp.args.PyTreeRestore):
         registry.add("default", argument, handler)
-    registry.add("default", ocp.args.PyTreeRestore, ocp.PyTreeCheckpointHandler())  # of a part
     return registry
 
 
@@ -124,7 +126,7 @@ class Checkpoints:
             kept: dict[str, Any] = {"facts": facts}
             if not jax.process_index():  # which writes them
                 kept[DIGESTS] = digests(state)
-            self._manager.save(step, args=ocp.args.StandardSave(state), custom_metadata=kept)
+            self._manager.save(step, args=ocp.args.PyTreeSave(state), custom_metadata=kept)
             self._unread = step
             # waits for it: else a run whose checkpoints are lost would go on until the next
             if self._is_first:
@@ -178,13 +180,10 @@ class Checkpoints:
         kept, needed = shapes(self._tree(step)), shapes(shape)
         if needed != kept and not (part and needed.items() <= kept.items()):
             return None
-        if part is None:
-            state = self._manager.restore(step, args=ocp.args.StandardRestore(shape))
-        else:
-            wanted = nested(shape)
-            how = ocp.checkpoint_utils.construct_restore_args(wanted)
-            how = ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=True)
-            state = filled(shape, self._manager.restore(step, args=how))
+        wanted = nested(shape) if part else shape
+        how = ocp.checkpoint_utils.construct_restore_args(wanted)
+        how = ocp.args.PyTreeRestore(wanted, restore_args=how, partial_restore=part is not None)
+        state = filled(shape, self._manager.restore(step, args=how))
         if written := self._kept(step).get(DIGESTS):
             require_equal(state, written)
         else:
