@@ -24,6 +24,7 @@ from flaxgan.main import main
 from flaxgan.pretrained import minilm
 from flaxgan.pretrained.extractor import Extractor
 from flaxgan.sample import main as sample_main
+from flaxgan.system.devices import on_cpu
 
 # tracing makes objects by the million, and the collector looked at all of them again and again
 gc.set_threshold(100_000, 50, 100)
@@ -66,6 +67,22 @@ def _quick_extractors():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _plain_convolutions():
+    """Networks are made of XLA's own convolutions, which compile in a quarter of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flaxgan.convolutions.on_cpu", lambda: False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def own_convolutions():
+    """Networks are made of flaxgan's convolutions, as in a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flaxgan.convolutions.on_cpu", on_cpu)
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Real pictures: oxford_flowers102 and fashion_mnist as TFDS prepares them, and a folder of
@@ -97,12 +114,6 @@ def pictures(tmp_path_factory):
                 folder / name / f"{i:02d}.png"
             )
     return folder
-
-
-@pytest.fixture
-def plain_convolutions(monkeypatch):
-    """XLA's own convolutions, of which programs are compiled in a quarter of the time."""
-    monkeypatch.setattr("flaxgan.convolutions.on_cpu", lambda: False)
 
 
 def vector_of(text):

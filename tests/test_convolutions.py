@@ -12,6 +12,8 @@ from flaxgan import convolutions
 from flaxgan.convolutions import tiles
 from flaxgan.convolutions.plain import plain_convolutions
 
+pytestmark = pytest.mark.usefixtures("own_convolutions")
+
 SIZES = [(8, 8), (14, 20), (7, 7), (5, 6), (2, 2)]
 LOWERINGS = [
     convolutions.IM2COL,

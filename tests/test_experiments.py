@@ -30,7 +30,7 @@ def tiny_data(recipe, pictures, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("encoder", "plain_convolutions")
+@pytest.mark.usefixtures("encoder")
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     recipe = importlib.import_module(f"experiments.{name}").CONFIG

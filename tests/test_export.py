@@ -67,16 +67,6 @@ FAST = ("dcgan, classes, attention", "cut", "srgan")  # that have most operation
 ALL = [kind if kind in FAST else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def plain_convolutions():
-    """XLA's own convolutions, which are compiled in a quarter of the time: test_convolutions.py
-    compares those of a CPU with the exported ones.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flaxgan.convolutions.on_cpu", lambda: False)
-        yield
-
-
 def untrained(fields):
     """The configuration and the generators of a run, with weights and statistics at random."""
     config = Config.make(**({"image_size": 16, "channels": 3, "features": 4, "ema": 0} | fields))

@@ -202,7 +202,6 @@ def trained(config, devices=1, steps=7):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("plain_convolutions")
 def test_a_phase_trains_its_own_weights_and_leaves_the_others(growing):
     step = jax.jit(functools.partial(train_step, config=GROWING), static_argnames="stage")
 
@@ -242,7 +241,6 @@ def test_a_phase_trains_its_own_weights_and_leaves_the_others(growing):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("plain_convolutions")
 def test_style_networks_grow_into_the_plain_ones():
     style = {"architecture": "style", "mapping_layers": 2}
     plain, growing = (
@@ -300,7 +298,6 @@ ABILITIES = {
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("plain_convolutions")
 @pytest.mark.parametrize(
     "fields",
     [
@@ -323,7 +320,6 @@ def test_eight_devices_agree_with_one(fields):
         np.testing.assert_allclose(a, b, rtol=0, atol=2e-4)
 
 
-@pytest.mark.usefixtures("plain_convolutions")
 def test_without_growth_the_step_is_compiled_as_before(plain, monkeypatch):
     """Nothing of growth is in the program, and where a step may grow costs no operation."""
     step = functools.partial(gan._step, config=PLAIN)
@@ -369,7 +365,6 @@ def run(tmp_path_factory, pictures):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("plain_convolutions")
 def test_stopped_inside_a_fade_it_goes_on_to_the_bit(run, train, pictures, tmp_path):
     broken = tmp_path / "broken"
     train(*flags(broken, pictures, "--max-steps", 4, "--checkpoint-every", "2 steps"))

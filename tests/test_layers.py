@@ -11,6 +11,8 @@ from flaxgan.models.network import DiscriminatorNetwork
 from flaxgan.models.resnet import Block
 from flaxgan.rng import Rng
 
+pytestmark = pytest.mark.usefixtures("own_convolutions")
+
 X = jax.random.normal(jax.random.key(0), (6, 4, 4, 8))
 
 

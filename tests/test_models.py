@@ -11,6 +11,8 @@ from flaxgan.models.sizes import base_size, stage_widths
 from flaxgan.rng import Rng
 from flaxgan.system.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("own_convolutions")
+
 
 def count(tree):
     return sum(leaf.size for leaf in jax.tree.leaves(tree))

@@ -1,9 +1,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from flaxgan.methods.penalties import PENALTIES
 from flaxgan.rng import Rng
+
+pytestmark = pytest.mark.usefixtures("own_convolutions")
 
 RNG = Rng(jax.random.key(0))
 REAL, FAKE = jnp.ones((2, 2, 2, 1)), jnp.full((2, 2, 2, 1), 2.0)

@@ -9,6 +9,8 @@ from flaxgan.convolutions import conv_stride1
 from flaxgan.convolutions.resampled import conv_down, conv_up
 from flaxgan.models.layers import half, twice
 
+pytestmark = pytest.mark.usefixtures("own_convolutions")
+
 
 def doubled(x, kernel):
     return conv_stride1(twice(x), kernel)

@@ -21,6 +21,8 @@ from flaxgan.rng import TRAINING, Rng, random_key
 from flaxgan.trainer import Trainer
 from tests.compiling import QUICK
 
+pytestmark = pytest.mark.usefixtures("own_convolutions")
+
 # Compiled: operation by operation, each would be a compilation of its own.
 train_mode = jax.jit(lambda network, x: network.train_mode(x))
 

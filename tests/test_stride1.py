@@ -10,6 +10,8 @@ from jax import lax
 
 from flaxgan.convolutions import _stride1, conv_stride1, stride1, thin, winograd3x3
 
+pytestmark = pytest.mark.usefixtures("own_convolutions")
+
 
 def xla(x, kernel):
     return lax.conv_general_dilated(

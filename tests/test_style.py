@@ -48,14 +48,6 @@ CONFIG = Config.make(
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def plain_convolutions():
-    """XLA's own convolutions, which are compiled in a quarter of the time, for fixtures, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flaxgan.convolutions.on_cpu", lambda: False)
-        yield
-
-
 def randomised(network):
     """A network with noise, biases and styles that matter, and another mean of w than 0."""
     rng = np.random.default_rng(1)

@@ -973,7 +973,6 @@ def test_a_damaged_checkpoint_is_not_trained_on(run_dir, refused):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("plain_convolutions")
 @pytest.mark.parametrize(
     "argv",
     [

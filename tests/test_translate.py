@@ -16,8 +16,6 @@ from flaxgan.sample import main as sample_main
 from flaxgan.translate import main as translate_main
 from tests.conftest import size_of
 
-pytestmark = pytest.mark.usefixtures("plain_convolutions")
-
 TINY = ("--image-size", 16, "--features", 2, "--batch-size", 8, "--patch", 16, "--log-every", 1)
 OWN = {
     "pix2pix": ("--source", "edges"),

@@ -17,8 +17,6 @@ from flaxgan.models.translator import doubled, halved, instance_norm, pixel_shuf
 from flaxgan.pretrained import perceptual
 from flaxgan.rng import Rng, random_key
 
-pytestmark = pytest.mark.usefixtures("plain_convolutions")
-
 TINY = {
     "preset": "plain",
     "image_size": (16, 16),

@@ -10,8 +10,6 @@ from flaxgan.methods import METHODS
 from flaxgan.trainer import Trainer
 from tests.test_translation import OWN, batch_of, config_of
 
-pytestmark = pytest.mark.usefixtures("plain_convolutions")
-
 
 def _leaves(params):
     """The kernels: the gradient of a bias before instance norm is 0, and Adam divides by it."""

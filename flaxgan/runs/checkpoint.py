@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import LatestN
 
@@ -56,11 +57,11 @@ def require_usable(run_dir: Path) -> None:
 
 def _handlers() -> Any:
     """Return how checkpoints are written and read, which Orbax is to know before the first one."""
-    registry = ocp.handlers.DefaultCheckpointHandlerRegistry()
+    registry, types = ocp.handlers.DefaultCheckpointHandlerRegistry(), ocp.type_handlers
     # Else each of several devices would write a slice of every array, which has to be compiled.
-    arrays = ocp.type_handlers.ArrayHandler(use_replica_parallel=False)
-    types = ocp.type_handlers.create_type_handler_registry((jax.Array, arrays))
-    handler = ocp.PyTreeCheckpointHandler(type_handler_registry=types)
+    arrays = (jax.Array, types.ArrayHandler(use_replica_parallel=False))
+    known = types.create_type_handler_registry(arrays, (np.ndarray, types.NumpyHandler()))
+    handler = ocp.PyTreeCheckpointHandler(type_handler_registry=known)
     for argument in (ocp.args.PyTreeSave, ocp.args.PyTreeRestore):
         registry.add("default", argument, handler)
     return registry

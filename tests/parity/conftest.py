@@ -24,6 +24,11 @@ def pictures(n, size, channels=3, seed=0):
     return np.clip(waves + rng.normal(0, 10, waves.shape), 0, 255).astype(np.uint8)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_convolutions(own_convolutions):
+    """What users run is compared."""
+
+
 class _StandIn(types.ModuleType):
     """A module in which every name is an empty class."""
 
