@@ -39,11 +39,18 @@ def test_frechet_distance_of_a_set_to_itself_is_zero_even_if_it_is_smaller_than_
         assert frechet.frechet(x, x[::-1]) < 1e-6
 
 
+@pytest.mark.parametrize("rows", [(10, 30), (30, 10), (10, 80), (80, 10)])
+def test_fewer_features_than_dimensions_are_measured_by_their_products(rows):
+    few, many = (frechet.gaussian(2 * normal(n, 50) + 1) for n in rows)
+    whole = (gaussian._replace(factor=None) for gaussian in (few, many))
+    assert frechet.frechet_distance(few, many) == pytest.approx(frechet.frechet_distance(*whole))
+
+
 @pytest.mark.parametrize("block", [1, 300, 1000, 5000])
 def test_statistics_come_out_the_same_however_the_rows_are_cut(monkeypatch, block):
     monkeypatch.setattr(frechet, "BLOCK", block)
     x = normal(1000, 7) + 1e4  # far from zero: sums of squares would lose every digit
-    mean, covariance = frechet.gaussian(x)
+    mean, covariance, _ = frechet.gaussian(x)
     np.testing.assert_allclose(
         covariance, np.cov(x.astype(np.float64), rowvar=False), rtol=1e-9, atol=1e-12
     )

@@ -12,6 +12,16 @@ class Gaussian(NamedTuple):
 
     mean: np.ndarray
     covariance: np.ndarray
+    # (R, D), R < D, of which factor.T @ factor is the covariance; None if unknown
+    factor: np.ndarray | None = None
+
+
+def _factor(a: Gaussian) -> np.ndarray:
+    """Return an F (R, D) of which F.T @ F is the covariance, R at most D."""
+    if a.factor is not None:
+        return a.factor
+    values, vectors = np.linalg.eigh(a.covariance)
+    return np.sqrt(values.clip(0))[:, None] * vectors.T
 
 
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
@@ -19,12 +29,12 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 
     Dowson & Landau 1982; Heusel et al. 2017, arXiv:1706.08500, section 3.
 
-    The eigenvalues of A B are those of the symmetric A^1/2 B A^1/2, so that nothing is iterated and
-    nothing turns complex.
+    With A = F^T F the eigenvalues of A B that are not 0 are those of the symmetric F B F^T, so that
+    nothing is iterated and nothing turns complex, and fewer features than dimensions take less.
     """
-    values, vectors = np.linalg.eigh(a.covariance)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    product = root @ b.covariance @ root
+    less, more = sorted((a, b), key=lambda x: len(x.mean if x.factor is None else x.factor))
+    factor = _factor(less)
+    product = factor @ more.covariance @ factor.T
     overlap = np.sqrt(np.linalg.eigvalsh((product + product.T) / 2).clip(0)).sum()
     distance = (
         np.square(a.mean - b.mean).sum()
@@ -38,6 +48,9 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 def gaussian(features: np.ndarray) -> Gaussian:
     """Return mean and covariance of features (N, D), N at least 2, computed in float64."""
     mean = features.mean(0, dtype=np.float64)
+    if len(features) < len(mean):
+        factor = (features - mean) / np.sqrt(len(features) - 1)
+        return Gaussian(mean, factor.T @ factor, factor)
     blocks = (features[i : i + BLOCK] - mean for i in range(0, len(features), BLOCK))
     return Gaussian(mean, sum(block.T @ block for block in blocks) / (len(features) - 1))
 
