@@ -44,6 +44,13 @@ TINY = [
     "8",
 ]
 
+# Begun first: one that was begun last would keep one of the workers waiting.
+LONGEST = ("experiments", "evaluate", "train", "text", "style", "notebooks", "hosts", "growth")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):

@@ -119,6 +119,7 @@ def test_a_run_is_finished_and_tells_what_it_did(run, told):
         flaxgan.Run(run.folder.parent)
 
 
+@pytest.mark.slow
 def test_the_history_is_columns(run):
     history = run.history
     assert history["step"].dtype == np.int64 and history["step"].tolist() == [1, 2, 4, 6, 8, 10]
@@ -254,6 +255,7 @@ def test_samples_are_those_of_the_command(model, run, tmp_path):
     ).all()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_by_its_step_or_epoch(run, model):
     assert (
         flaxgan.load(run.folder, 5).sample(2) == flaxgan.load(run.folder, "epoch:1").sample(2)

@@ -21,6 +21,7 @@ def test_color_keeps_the_shape_of_a_picture_and_shifts_its_mean():
     assert (abs(shift) <= 0.5).all() and len(np.unique(shift)) == 16
 
 
+@pytest.mark.slow
 def test_color_spreads_grey_pictures_and_the_channels_of_colourful_ones_by_random_factors():
     grey = jnp.broadcast_to(jnp.linspace(-0.5, 0.5, 64).reshape(8, 8, 1), (200, 8, 8, 3))
     changed = color(grey, RNG)

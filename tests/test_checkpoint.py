@@ -91,6 +91,7 @@ def test_written_and_trained_on_by_other_numbers_of_devices(run_dir, trainer, tm
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_interrupted_checkpoint_is_never_chosen(run_dir, trainer):
     folder = run_dir / "checkpoints"
     shutil.copytree(folder / "4", folder / "5.orbax-checkpoint-tmp-1")
@@ -172,6 +173,7 @@ def damage(run_dir, *steps):
             file.write_bytes(file.read_bytes()[:-50])
 
 
+@pytest.mark.slow
 def test_nothing_is_to_be_removed_unless_an_older_one_can_be_read(run_dir, trainer, tmp_path):
     damage(run_dir, 3, 4)
     with (
@@ -231,6 +233,7 @@ def test_what_was_written_and_cannot_be_read_ends_the_run(
     assert saved == [*range(2 * step)]
 
 
+@pytest.mark.slow
 def test_importing_it_changes_nothing():
     code = (
         "import logging, sys, flaxgan.runs.checkpoint; "

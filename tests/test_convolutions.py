@@ -65,6 +65,7 @@ def test_convolution(size, lowering):
     agree(functools.partial(convolutions._conv, lowering), xla_conv, *inputs(size, (3, 5)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_transposed_convolution(size, lowering):
@@ -88,6 +89,7 @@ def test_the_layers_of_this_platform(size, channels):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layer, whole",
     [(convolutions.conv4x4, xla_conv), (convolutions.conv4x4_transpose, xla_conv_transpose)],

@@ -629,6 +629,7 @@ def test_a_record_is_skipped_for_its_bytes_alone(tfds_dir, tmp_path, capfd):
         prepare(open_source("dots", str(tmp_path)), (16, 16), 3)
 
 
+@pytest.mark.slow
 def test_tensorflow_is_not_imported(tfds_dir):
     code = (
         "import sys; from flaxgan.data import open_source, prepare; prepare(open_source('dots',"

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from flaxgan.config import Config
+from flaxgan.data import described
 from flaxgan.main import main
 from tests.conftest import ROOT, TINY
 
@@ -29,8 +30,17 @@ def tiny_data(recipe, pictures, folder):
     return [*data, "--preset", "plain", *size]
 
 
+@pytest.fixture
+def few_drawn(monkeypatch):
+    """The first 256 of the built-in flowers, each of which a run has to draw."""
+    monkeypatch.setattr(described, "NUM_IMAGES", 256)
+    described.held_out.cache_clear()
+    yield
+    described.held_out.cache_clear()
+
+
 @pytest.mark.slow
-@pytest.mark.usefixtures("encoder")
+@pytest.mark.usefixtures("encoder", "few_drawn")
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     recipe = importlib.import_module(f"experiments.{name}").CONFIG

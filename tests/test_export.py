@@ -154,6 +154,7 @@ def export_of(fields, folder, uint8=False):
     return Export(networks, run, 7, folder / "out", jax.devices()[0], uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ALL)
 def test_a_safetensors_file_is_the_model(kind, tmp_path):
     export = export_of(KINDS[kind], tmp_path)
@@ -252,6 +253,7 @@ def test_the_command_says_what_it_wrote_and_how_to_publish_it(exported):
     assert lines[-1].endswith(f"hf upload YOUR_NAME/my-run {folder}")
 
 
+@pytest.mark.slow
 def test_the_file_samples_as_the_run_does(exported, run_dir, tmp_path):
     model, run = flaxgan.load(exported[0] / "generator.safetensors"), flaxgan.load(run_dir)
     assert (model.sample(5, seed=3) == run.sample(5, seed=3)).all()

@@ -159,6 +159,7 @@ def test_the_last_phase_at_full_share_is_the_plain_network(plain, growing):
     assert float(abs(half[2] - expected[2]).max()) > 1e-6
 
 
+@pytest.mark.slow
 def test_a_phase_begins_with_the_pictures_of_the_one_before(growing):
     """Generated ones, and the maps of the discriminator, where next to nothing is faded in."""
     z = jax.random.normal(jax.random.key(0), (8, 8))

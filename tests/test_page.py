@@ -12,6 +12,8 @@ from flaxgan.methods.latent_space import strongest
 from flaxgan.page import main as page
 from tests.conftest import TINY
 
+pytestmark = pytest.mark.slow  # the runs that they look at are trained first
+
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory, pictures):
@@ -20,7 +22,6 @@ def run_dir(tmp_path_factory, pictures):
     return run_dir
 
 
-@pytest.mark.slow
 def test_a_page_is_a_folder_with_all_its_files(run_dir, tmp_path, printed):
     said = printed(page, run_dir, "--output", tmp_path / "deep" / "site", "--title", "Discs")
     assert said.startswith(f"a page in {tmp_path / 'deep' / 'site'}, ")

@@ -72,6 +72,7 @@ def test_all_that_is_written_can_be_enlarged(run_dir, tmp_path, resample, printe
     assert size_of(tmp_path / "there.webp") == (64, 64)
 
 
+@pytest.mark.slow
 def test_names_are_written_beside_enlarged_rows_not_enlarged_with_them(conditional, tmp_path):
     both = enlarged(array(conditional, tmp_path / "a.npy", "--class", "all", "--num", 2), 8)
     sample(
@@ -91,6 +92,7 @@ def test_names_are_written_beside_enlarged_rows_not_enlarged_with_them(condition
     assert (np.asarray(Image.open(tmp_path / "grid.png")) == named).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["grid.jpg", "grid.JPEG"])
 def test_a_grid_as_jpeg(run_dir, tmp_path, name):
     sample([str(run_dir), "--num", "4", "--scale", "8", "--output", str(tmp_path / name)])
@@ -100,6 +102,7 @@ def test_a_grid_as_jpeg(run_dir, tmp_path, name):
         assert abs(np.asarray(picture, np.int16) - grid(images)).mean() < 4
 
 
+@pytest.mark.slow
 def test_picture_i_depends_on_seed_and_i_alone(run_dir, tmp_path):
     few, many = (array(run_dir, tmp_path / f"{n}.npy", "--num", n) for n in (3, 70))
     assert (many[:3] == few).all() and len(np.unique(many, axis=0)) == 70
@@ -258,6 +261,7 @@ def test_which_class_a_row_is_is_said(conditional, tmp_path, printed):
     )
 
 
+@pytest.mark.slow
 def test_a_class_without_pictures_is_not_drawn(conditional, tmp_path, sample_refused):
     """A folder of unreadable files is one, and so is what a small --split lacks."""
     run_dir = shutil.copytree(conditional, tmp_path / "run")
@@ -279,6 +283,7 @@ def test_unasked_classes_are_as_frequent_as_in_the_data():
     assert (classes[:50] == random_classes({"a": 30, "b": 10}, seed=1, num=50)).all()
 
 
+@pytest.mark.slow
 def test_truncation_keeps_z_within_and_none_changes_nothing(run_dir, tmp_path):
     assert float(abs(latents(0, 0, 50, 8, truncation=0.5)).max()) <= 0.5
     assert float(abs(latents(0, 0, 50, 8)).max()) > 2

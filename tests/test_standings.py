@@ -57,6 +57,7 @@ def test_runs_that_differ_by_seed_are_one_row(run, tmp_path, pictures, printed):
     )
 
 
+@pytest.mark.slow
 def test_what_is_larger_than_chance_is_said(run, tmp_path, printed):
     a = evaluated(run, tmp_path / "a", 10.0, 0.5)
     b = evaluated(run, tmp_path / "b", 12.0, 0.5)

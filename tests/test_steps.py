@@ -110,6 +110,7 @@ def test_discriminator_step_is_one_adam_step_on_the_loss_written_out(state, imag
     assert same(after.generator, g)
 
 
+@pytest.mark.slow
 def test_running_statistics_take_in_real_then_generated(state, images, z):
     d = state.discriminator
     fakes = train_mode(state.generator, z)[0]
@@ -761,11 +762,13 @@ def test_without_augmentations_the_share_stands_still(images):
     assert after.augment_probability == 0.5 and "augment_probability" not in metrics
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_weights():
     first, other = (made(seed=seed)[1].generator.params["Dense_0"]["kernel"] for seed in (0, 1))
     assert (first != other).any()
 
 
+@pytest.mark.slow
 def test_statistics_are_the_mean_over_many_batches():
     g = made()[1].generator
     z = jax.random.normal(jax.random.key(9), (4096, 8))

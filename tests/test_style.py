@@ -69,6 +69,7 @@ def rows_of(n, seed=0):
     return z, noise_numbers(seed, np.arange(n))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("convolution", [conv_stride1, conv_up])
 def test_modulation_is_scaling_each_pictures_kernel(convolution):
     rng = np.random.default_rng(0)
@@ -92,6 +93,7 @@ def test_modulation_is_scaling_each_pictures_kernel(convolution):
         np.testing.assert_allclose(image, np.asarray(want[0]) + params["bias"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_demodulated_variance_is_one_whatever_the_style():
     x = jax.random.normal(jax.random.key(0), (2, 96, 96, 6))
     w = 3 * jax.random.normal(jax.random.key(1), (2, 5))
@@ -116,6 +118,7 @@ def test_layers_are_equally_strong_at_first_and_pictures_are_not_all_alike():
             assert leaf.std() == pytest.approx(100 if "mapping_network" in names else 1, rel=0.2)
 
 
+@pytest.mark.slow
 def test_adain_normalises_each_map():
     rng = np.random.default_rng(0)
     x, w = (rng.standard_normal(shape).astype("f") for shape in ((2, 8, 8, 5), (2, 6)))
@@ -225,6 +228,7 @@ def test_the_mean_of_w_is_that_of_the_averaged_weights(generator):
     np.testing.assert_allclose(updated, 0.9 * generator.batch_stats["w_mean"] + 0.1 * own, 1e-4)
 
 
+@pytest.mark.slow
 def test_the_deviation_of_a_batch_is_of_each_kind_of_pictures():
     x = np.random.default_rng(0).standard_normal((6, 2, 2, 3)).astype("f")
     got = np.asarray(with_deviation(x, 2, None))

@@ -87,6 +87,7 @@ def test_without_tensorboardx_a_line_says_what_to_install(monkeypatch):
         require_installed()
 
 
+@pytest.mark.slow
 def test_off_it_is_not_imported():
     code = "import sys, flaxgan.training; assert 'tensorboardX' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

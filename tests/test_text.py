@@ -217,6 +217,7 @@ def test_the_matching_loss_is_the_published_formula(share):
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_matching_penalty_is_the_published_formula():
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((4, 4, 3)) * 0.2, rng.standard_normal(5) * 0.2

@@ -148,6 +148,7 @@ def test_what_a_run_leaves_behind(finished, pictures):
     assert not leftovers
 
 
+@pytest.mark.slow
 def test_a_finished_run_says_so_and_does_nothing(run_dir, train):
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*") if path.is_file()}
     assert "is finished: 10 of 10 steps done; for more, raise --epochs\n" in train(
@@ -643,6 +644,7 @@ def test_dry_run_prints_and_writes_nothing(tmp_path, pictures, train):
     assert re.search(r"image_size\s+\(64, 64\)", output) and re.search(r"channels\s+3", output)
 
 
+@pytest.mark.slow
 def test_a_folder_whose_name_is_no_text(tmp_path, pictures, train):
     folder = shutil.copytree(pictures, tmp_path / os.fsdecode(b"caf\xe9"))
     assert r"caf\udce9" in train(
@@ -739,6 +741,7 @@ def test_a_run_in_another_precision_in_parts_and_by_pmap_resumes_plainly(run_dir
     assert steps(run_dir)[-1] == rows(run_dir)[-1]["step"] == 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argv", [[], ["--dry-run"]], ids=str)
 def test_a_platform_that_is_absent(tmp_path, pictures, monkeypatch, argv):
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
@@ -821,6 +824,7 @@ def test_folders_that_cannot_be_a_run(tmp_path, pictures, refused):
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_hold_checkpoints_is_refused_at_once(
     tmp_path, pictures, train, refused, monkeypatch
 ):

@@ -17,6 +17,8 @@ from flaxgan.runs.transfer import begun, inherited
 from flaxgan.trainer import Trainer
 from tests.conftest import TINY
 
+pytestmark = pytest.mark.slow  # the runs that they look at are trained first
+
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory, pictures):
@@ -48,7 +50,6 @@ def leaves(network):
     return {jax.tree_util.keystr(path): x for path, x in jax.tree.leaves_with_path(tree)}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("ema", [0, 1000])
 def test_it_begins_with_the_weights_and_statistics_of_the_other(others, ema):
     before, state = start_of(others / "none", ema=ema, seed=1)
@@ -76,7 +77,6 @@ def test_batch_norm_of_classes_gives_its_mean_to_one_without_them(others):
         np.testing.assert_array_equal(found[name], values)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("other", ["none", "class"])
 def test_each_of_other_classes_begins_with_the_mean(others, other, capsys):
     before, state = start_of(others / other, condition="class", num_classes=3)
@@ -92,7 +92,6 @@ def test_each_of_other_classes_begins_with_the_mean(others, other, capsys):
     assert "step 3; of other shapes, and so new: discriminator's Embedding_0" in said
 
 
-@pytest.mark.slow
 def test_a_run_begins_so_and_is_resumed_without_the_other(
     others, pictures, tmp_path, train, refused
 ):

@@ -86,6 +86,7 @@ def test_a_logit_sees_a_patch(side):
     assert rows.max() - rows.min() + 1 == side
 
 
+@pytest.mark.slow
 def test_instance_norm_by_hand():
     x = jnp.asarray([[1.0, 5.0], [3.0, 7.0]]).reshape(1, 2, 2, 1) * jnp.ones((2, 1, 1, 3))
     np.testing.assert_allclose(instance_norm(x).mean((1, 2)), 0, atol=1e-6)
@@ -97,6 +98,7 @@ def test_pixel_shuffle_by_hand():
     assert pixel_shuffle(x, 2)[0, ..., 0].tolist() == [[0, 1, 4, 5], [2, 3, 6, 7]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_pairs_are_cut_and_mirrored_alike(name):
     """Where a method learns from pairs; where it does not, each set goes its own way."""
@@ -131,6 +133,7 @@ def test_the_pool_shows_half_of_the_results_later():
     assert image_pool.exchanged(None, fakes, Rng(jax.random.key(0)))[1] is fakes
 
 
+@pytest.mark.slow
 def test_patch_nce_by_hand():
     """Two places: each query is its own key turned by an angle."""
     keys = jnp.asarray([[[1.0, 0.0], [0.0, 1.0]]])
@@ -151,6 +154,7 @@ def test_a_flat_picture_has_a_gradient():
     assert all(jnp.isfinite(x).all() for x in jax.tree.leaves(jax.grad(loss)(params)))
 
 
+@pytest.mark.slow
 def test_places_are_each_drawn_once():
     maps = [jnp.zeros((2, 3, 4, 5)), jnp.zeros((2, 30, 30, 1))]
     few, many = nce.places(maps, 100, jax.random.key(0))
@@ -168,6 +172,7 @@ class Mean(nn.Module):
         return weight * x.mean((1, 2, 3))[:, None, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss, formula",
     [

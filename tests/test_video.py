@@ -15,6 +15,8 @@ from tests.conftest import TINY
 
 FFMPEG = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
 
+pytestmark = pytest.mark.slow  # the runs that they look at are trained first
+
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory, pictures):
@@ -36,7 +38,6 @@ def film(path):
     return np.stack(frames), durations
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", ["webp", "gif"])
 def test_of_training_shows_each_snapshot_the_oldest_first(run_dir, tmp_path, printed, form):
     said = printed(video, run_dir, "--output", tmp_path / f"film.{form}", "--fps", 10)
