@@ -107,7 +107,8 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(refused):
 
 @pytest.mark.slow
 def test_a_recipe_by_name_trains_as_its_program_does(tmp_path, pictures, train):
-    flags = ["--dataset", pictures, "--run-dir", tmp_path / "run", "--image-size", 16, "--dry-run"]
+    flags = ["--dataset", pictures, "--run-dir", tmp_path / "run", "--image-size", 16]
+    flags += ["--features", 4, "--dry-run"]
     lines = dict(
         line.split(None, 1)
         for line in train("--recipe", "own_images", "--epochs", 7, *flags).splitlines()
