@@ -134,7 +134,9 @@ def test_what_is_wrong_with_captions_is_a_line(captioned, pictures, refused, tmp
     wrong = [*run, "--caption", "a photo"]
     assert "where the class goes" in refused("--dataset", pictures, *wrong)
     assert "has none" in refused("--dataset", pictures / "discs", *run, "--caption", OF_CLASSES)
-    assert "is for --condition text" in refused("--dataset", pictures, "--caption", OF_CLASSES)
+    for argv in (["--caption", OF_CLASSES], ["--matching", 0.2], ["--matching-penalty", 2]):
+        error = refused("--dataset", pictures, *argv)
+        assert f"{argv[0]} is for --condition text" in error
     assert not (tmp_path / "run" / "config.json").exists()
 
 
