@@ -359,9 +359,7 @@ def run(tmp_path_factory, pictures):
     folder = tmp_path_factory.mktemp("growing") / "run"
     argv = flags(folder, pictures, "--max-steps", 10, "--checkpoint-every", "2 steps")
     argv += ["--evaluate-every", "2 steps", "--evaluate-num", 16, "--keep-checkpoints", 9]
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("flaxgan.convolutions.on_cpu", lambda: False)  # compiled sooner
-        main([str(arg) for arg in argv])
+    main([str(arg) for arg in argv])
     return folder
 
 
