@@ -42,8 +42,8 @@ class ConditionOptions:
     def check_condition(self) -> None:
         """Raise UserError if options of text are given without it."""
         for name in ("caption", "matching", "matching_penalty"):
-            unused = getattr(self, name) in (0.0, getattr(ConditionOptions, name))
-            if self.condition != "text" and not unused:
+            given = getattr(self, name) not in (0.0, getattr(ConditionOptions, name))
+            if given and self.condition != "text":
                 flag = "--" + name.replace("_", "-")
                 raise UserError(f"{flag} is for --condition text; give that too, or leave it out")
 
