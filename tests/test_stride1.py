@@ -71,17 +71,20 @@ def test_the_choice_by_shape():
         return _stride1(jnp.zeros(x, dtype), jnp.zeros(kernel, dtype), len(kernel) and 1)
 
     assert chosen((1, 16, 16, 3), (7, 7, 3, 32)) is thin
-    assert chosen((16, 16, 16, 32), (3, 3, 32, 32)) is winograd3x3
+    assert chosen((16, 16, 16, 32), (3, 3, 32, 64)) is stride1
+    assert chosen((16, 16, 16, 64), (3, 3, 64, 64)) is winograd3x3
     assert chosen((1, 16, 16, 128), (3, 3, 128, 128)) is winograd3x3
     assert chosen((1, 8, 8, 128), (3, 3, 128, 128)) is stride1
     assert chosen((16, 4, 4, 512), (3, 3, 512, 512)) is stride1
-    assert chosen((16, 16, 16, 32), (3, 3, 32, 32), jnp.bfloat16) is stride1
-    assert chosen((16, 16, 16, 32), (5, 5, 32, 32)) is stride1
+    assert chosen((16, 16, 16, 64), (3, 3, 64, 64), jnp.bfloat16) is stride1
+    assert chosen((16, 16, 16, 64), (5, 5, 64, 64)) is stride1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("channels", [(3, 5), (8, 9)])  # thin, and by minimal filtering
-def test_gradients_of_gradients(channels):
+@pytest.mark.parametrize(
+    "lowering, channels", [(thin, (3, 5)), (stride1, (8, 9)), (winograd3x3, (8, 9))]
+)
+def test_gradients_of_gradients(lowering, channels):
     """As a gradient penalty takes them."""
     x, kernel, _ = inputs((13, 15), 3, channels)
 
@@ -90,7 +93,7 @@ def test_gradients_of_gradients(channels):
 
     ours, theirs = (
         jax.jit(jax.grad(lambda *a, f=f: penalty(f, *a), (0, 1)))(x, kernel / 8)
-        for f in (conv_stride1, xla)
+        for f in (functools.partial(lowering.conv, padding=1), xla)
     )
     for got, want in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * float(abs(want).max()))

@@ -27,6 +27,7 @@ MOST_IN_BLOCKS = 64
 # for so few, F2's 9/4 times larger kernel costs more than its fewer products save
 FEW_POSITIONS = 128
 FEW_TILES, CHANNELS_OF_A_TILE = 16, 16  # of 4x4 outputs, below which 3x3 is as fast unfiltered
+CHANNELS_FOR_TILES = 64  # with fewer, the sums of a tile cost more than its fewer products save
 MANY_POSITIONS = 2048  # for fewer, F4's 25/4 times larger one costs more than it saves over F2
 
 __all__ = [
@@ -111,7 +112,8 @@ def _stride1(x: Array, kernel: Array, padding: int) -> ModuleType:
     n, h, w, _ = x.shape
     shrinks = 2 * padding - len(kernel) + 1
     tiles = n * -(-(h + shrinks) // 4) * -(-(w + shrinks) // 4)
-    suits = len(kernel) == 3 and x.dtype == jnp.float32
+    suits = len(kernel) == 3 and min(kernel.shape[2:]) >= CHANNELS_FOR_TILES
+    suits = suits and x.dtype == jnp.float32
     enough = tiles >= max(FEW_TILES, max(kernel.shape[2:]) // CHANNELS_OF_A_TILE)
     return winograd3x3 if suits and enough else stride1
 
