@@ -71,13 +71,13 @@ def test_the_choice_by_shape():
         return _stride1(jnp.zeros(x, dtype), jnp.zeros(kernel, dtype), len(kernel) and 1)
 
     assert chosen((1, 16, 16, 3), (7, 7, 3, 32)) is thin
-    assert chosen((16, 16, 16, 32), (3, 3, 32, 64)) is stride1
-    assert chosen((16, 16, 16, 64), (3, 3, 64, 64)) is winograd3x3
+    assert chosen((16, 16, 16, 16), (3, 3, 16, 64)) is stride1
+    assert chosen((16, 16, 16, 32), (3, 3, 32, 32)) is winograd3x3
     assert chosen((1, 16, 16, 128), (3, 3, 128, 128)) is winograd3x3
     assert chosen((1, 8, 8, 128), (3, 3, 128, 128)) is stride1
     assert chosen((16, 4, 4, 512), (3, 3, 512, 512)) is stride1
-    assert chosen((16, 16, 16, 64), (3, 3, 64, 64), jnp.bfloat16) is stride1
-    assert chosen((16, 16, 16, 64), (5, 5, 64, 64)) is stride1
+    assert chosen((16, 16, 16, 32), (3, 3, 32, 32), jnp.bfloat16) is stride1
+    assert chosen((16, 16, 16, 32), (5, 5, 32, 32)) is stride1
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ MOST_IN_BLOCKS = 64
 # for so few, F2's 9/4 times larger kernel costs more than its fewer products save
 FEW_POSITIONS = 128
 FEW_TILES, CHANNELS_OF_A_TILE = 16, 16  # of 4x4 outputs, below which 3x3 is as fast unfiltered
-CHANNELS_FOR_TILES = 64  # with fewer, the sums of a tile cost more than its fewer products save
+CHANNELS_FOR_TILES = 32  # with fewer, the sums of a tile cost more than its fewer products save
 MANY_POSITIONS = 2048  # for fewer, F4's 25/4 times larger one costs more than it saves over F2
 
 __all__ = [
