@@ -107,14 +107,14 @@ def _stride1(x: Array, kernel: Array, padding: int) -> ModuleType:
     Minimal filtering makes a kernel four times larger, which takes some tiles to be worth it, and
     more where channels are many.
     """
-    if min(kernel.shape[2:]) < FEW_CHANNELS and len(kernel) > 1:
+    fewest, most = sorted(kernel.shape[2:])
+    if fewest < FEW_CHANNELS and len(kernel) > 1:
         return thin
     n, h, w, _ = x.shape
     shrinks = 2 * padding - len(kernel) + 1
     tiles = n * -(-(h + shrinks) // 4) * -(-(w + shrinks) // 4)
-    suits = len(kernel) == 3 and min(kernel.shape[2:]) >= CHANNELS_FOR_TILES
-    suits = suits and x.dtype == jnp.float32
-    enough = tiles >= max(FEW_TILES, max(kernel.shape[2:]) // CHANNELS_OF_A_TILE)
+    suits = len(kernel) == 3 and fewest >= CHANNELS_FOR_TILES and x.dtype == jnp.float32
+    enough = tiles >= max(FEW_TILES, most // CHANNELS_OF_A_TILE)
     return winograd3x3 if suits and enough else stride1
 
 
