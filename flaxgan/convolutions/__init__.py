@@ -20,6 +20,7 @@ from flaxgan.system.devices import on_cpu
 
 # below, 4*C columns make thin matrix products, and gathering all 16*C at once is faster
 FEW_CHANNELS = 8
+CHANNELS_FOR_TILES = 32  # with fewer, the sums of a tile cost more than its fewer products save
 # up to so many, of 32x32 pixels in float32, an H100 is faster at 2x2 convolutions of 2x2 blocks
 MOST_IN_BLOCKS = 64
 # Outputs in a batch; in jit that of all devices together, though each of them makes the larger
@@ -27,7 +28,6 @@ MOST_IN_BLOCKS = 64
 # for so few, F2's 9/4 times larger kernel costs more than its fewer products save
 FEW_POSITIONS = 128
 FEW_TILES, CHANNELS_OF_A_TILE = 16, 16  # of 4x4 outputs, below which 3x3 is as fast unfiltered
-CHANNELS_FOR_TILES = 32  # with fewer, the sums of a tile cost more than its fewer products save
 MANY_POSITIONS = 2048  # for fewer, F4's 25/4 times larger one costs more than it saves over F2
 
 __all__ = [

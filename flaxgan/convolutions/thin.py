@@ -85,7 +85,10 @@ def conv(x: Array, kernel: Array, padding: int) -> Array:
 
 
 def kernel_gradient(x: Array, y: Array, padding: int) -> Array:
-    """Return the kernel's gradient (S, S, I, O) of x (N, H, W, I) and y, as conv returns it."""
+    """Return the kernel's gradient (S, S, I, O) of x (N, H, W, I) and y, as conv returns it.
+
+    It is fast for many channels, too.
+    """
     size = x.shape[1] + 2 * padding - y.shape[1] + 1
     thin_bytes = min(x.nbytes, y.nbytes) * size**2
     gradient = functools.partial(_kernel_gradient, size=size, padding=padding)
