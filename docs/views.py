@@ -6,7 +6,13 @@ from typing import NamedTuple
 Row = dict[str, str]
 QUALITY = "fd kid precision recall"
 # of columns that are not called what they are named
-HEADINGS = {"fd": "FD", "kid": "KID", "memory_mb": "memory (MB)"}
+HEADINGS = {
+    "fd": "FD",
+    "fd_nsfw": "FD by nsfw_resnet50",
+    "kid": "KID",
+    "kid_nsfw": "KID by nsfw_resnet50",
+    "memory_mb": "memory (MB)",
+}
 CODE = ("flags", "recipe")  # columns of what is typed
 
 
@@ -63,19 +69,19 @@ SHOWN_FIRST = {  # in README.md: recipe -> checkpoint
     "(on a GPU: wide discriminator, then translation)": "last, 8,189 other samples",
     "abstract_art_best": "best, 8,189 other samples",
     "fashion_mnist_best": "best, 10,000 other samples",
-    "own_images": "last",
+    "(own pictures that begin with flowers)": "last, 2,048 other samples",
 }
 
 TABLES = {
     "overview": Table(
         _of("experiments", "recipes"),
-        "recipe data fd recall memorised training",
+        "recipe data fd fd_nsfw recall memorised training",
         lambda row: SHOWN_FIRST.get(row["recipe"]) == row["checkpoint"],
     ),
     "recipes": Table(
         _of("experiments", "recipes"),
-        f"recipe data checkpoint epoch of_epochs images_seen {QUALITY} feature_distance memorised"
-        " training",
+        "recipe data checkpoint epoch of_epochs images_seen fd fd_nsfw kid kid_nsfw"
+        " precision recall feature_distance memorised training",
     ),
     "translations": Table(
         _of("experiments", "translations"),
@@ -97,7 +103,7 @@ TABLES = {
     "remedies_first_runs": _remedies("first runs"),
     "half_width_64": _best("half_width_64"),
     "first_minutes_64": Table(
-        _of("experiments", "first_minutes_64"), f"run images_seen images_per_second {QUALITY}"
+        _of("experiments", "first_minutes_64"), f"run seed images_seen images_per_second {QUALITY}"
     ),
     "long_narrow_32": _best("long_narrow_32", f"{QUALITY} class_coverage class_agreement"),
     "width_32": _best("width_32", f"{QUALITY} class_coverage class_agreement"),
