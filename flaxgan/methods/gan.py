@@ -12,9 +12,10 @@ from jax import Array
 
 from flaxgan.config import Config
 from flaxgan.methods.augment import adapted_probability
+from flaxgan.methods.feature_discriminator import feature_discriminator_step, generator_loss
 from flaxgan.methods.gan_batch import discriminator_view, generate, prepared
-from flaxgan.methods.gan_state import GANState, check, create_state
-from flaxgan.methods.growing import begun, ended
+from flaxgan.methods.gan_state import GANState, check, create_state, frozen
+from flaxgan.methods.growing import begun, ended, stage
 from flaxgan.methods.losses import LOSSES, feature_matching, matching_loss
 from flaxgan.methods.path_length import EVERY, followed, path_length_gradients
 from flaxgan.methods.penalties import PENALTIES, matching_penalty
@@ -40,6 +41,7 @@ __all__ = [
     "Options",
     "check",
     "create_state",
+    "frozen",
     "generators",
     "inputs",
     "sampler",
@@ -153,22 +155,26 @@ def generator_step(
     """
     d, view = state.discriminator, discriminator_view(state, config)
     due, weight = is_due(state.step, EVERY), config.options.path_length
+    feature_weight = config.options.feature_discriminator
 
     def gradients(batch: Batch, rng: Rng) -> tuple[Any, Any, Metrics]:
         fakes, batch_stats, pullback = generated or generate(state, batch)
 
         matches = bool(config.options.feature_matching)
 
-        def judge(x: Array, rng: Rng) -> tuple[Array, Any]:
-            augmented_x = view(x, rng.fold(0))
-            logits, _, features = d.train_mode(augmented_x, condition_of(batch), rng=rng.fold(1))
+        def judge(seen: Array, rng: Rng) -> tuple[Array, Any]:
+            logits, _, features = d.train_mode(seen, condition_of(batch), rng=rng.fold(1))
             return logits, features["last"][0] if matches else None
 
-        real_logits, real_features = judge(batch["image"], rng.fold(0))
+        reals = view(batch["image"], rng.fold(0).fold(0))
+        real_logits, real_features = judge(reals, rng.fold(0))
 
         def loss_fn(fakes: Array) -> Array:
+            fakes = view(fakes, rng.fold(1).fold(0))
             fake_logits, fake_features = judge(fakes, rng.fold(1))
             loss = LOSSES[config.options.loss].generator(real_logits, fake_logits)
+            if feature_weight:
+                loss += feature_weight * generator_loss(state, reals, fakes, config)
             if matches:
                 loss += config.options.feature_matching * feature_matching(
                     real_features, fake_features, d.module.axis
@@ -194,12 +200,6 @@ def generator_step(
         mean = jnp.where(due, followed(state.path_length, length), state.path_length)
         state = state.replace(path_length=mean)
     return state.replace(generator=state.generator.update(grads, batch_stats)), metrics
-
-
-def stage(config: Config, step: int) -> int:
-    """Return the phase of a step (from 0) in a run that grows."""
-    growth = growth_of(config)
-    return growth.stage(step) if growth else 0
 
 
 def train_step(
@@ -234,11 +234,15 @@ def _step(state: GANState, batch: Batch, config: Config) -> tuple[GANState, Metr
         share = jax.tree.map(lambda x, i=i: x[i :: config.options.d_steps], whole)
         # In micro-batches, each step makes its images anew: it is memory that is short then.
         generated = generate(state, share) if config.accumulate == 1 else None
-        state, d_metrics = discriminator_step(state, share, rng.fold(2 + 2 * i), config, generated)
+        seen = share, rng.fold(2 + 2 * i), config, generated
+        f_metrics: Metrics = {}
+        if state.feature_discriminator is not None:
+            state, f_metrics = feature_discriminator_step(state, *seen)
+        state, d_metrics = discriminator_step(state, *seen)
     state, g_metrics = generator_step(state, share, rng.fold(3), config, generated)
     if config.ema:
         params, step, num = state.generator.params, state.step + 1, config.images_per_step
         state = state.replace(
             ema_params=update_ema(state.ema_params, params, step, config.ema, num)
         )
-    return state.replace(step=state.step + 1), d_metrics | g_metrics
+    return state.replace(step=state.step + 1), f_metrics | d_metrics | g_metrics

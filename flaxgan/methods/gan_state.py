@@ -8,12 +8,14 @@ from flax import struct
 from jax import Array
 
 from flaxgan.config import Config
-from flaxgan.methods.state import Network, adam, create_network
+from flaxgan.methods.state import FrozenNetwork, Network, adam, create_network
 from flaxgan.models import ARCHITECTURES, GROWING
+from flaxgan.models.feature_heads import FeatureHeads
 from flaxgan.models.growth import growth_of, require_growth
 from flaxgan.models.sizes import base_size, require_resolution
-from flaxgan.pretrained import minilm
+from flaxgan.pretrained import minilm, perceptual
 from flaxgan.rng import INITIALISING, random_key
+from flaxgan.system.errors import UserError
 
 
 class GANState(struct.PyTreeNode):
@@ -30,6 +32,9 @@ class GANState(struct.PyTreeNode):
     augment_probability: Any = None
     # how far pictures move with their styles, averaged, float32; None without --path-length
     path_length: Any = None
+    # heads on the maps of `features`, a Network; None without --feature-discriminator
+    feature_discriminator: Any = None
+    features: Any = None  # a FrozenNetwork, in training: in no checkpoint
 
 
 def create_state(config: Config, total_steps: int = 1) -> GANState:
@@ -77,6 +82,12 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         condition = jnp.zeros((1, minilm.DIM))
     g = create_network(generator, g_key, z, condition, g_tx)
     d = create_network(discriminator, d_key, images, condition, d_tx)
+    heads = None
+    if options.feature_discriminator:
+        widths = perceptual.NETWORKS[options.feature_network].widths
+        maps = [jnp.zeros((1, 4, 4, width)) for width in widths]
+        key = jax.random.fold_in(d_key, 1)
+        heads = create_network(FeatureHeads(config.dtype), key, maps, None, d_tx)
     # A copy: the state is donated, and no buffer can be twice.
     ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
     return GANState(
@@ -87,11 +98,33 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         ema_params=ema_params,
         augment_probability=jnp.zeros(()) if options.augment_target else None,
         path_length=jnp.zeros(()) if options.path_length else None,
+        feature_discriminator=heads,
     )
 
 
 def check(config: Config) -> None:
-    """Raise UserError if no network makes images of this size, attends there or grows so."""
+    """Raise UserError if no network makes images of this size, attends there or grows so, or if
+    one would be judged by what it learns from.
+    """
     base_size(config.image_size)
     require_resolution(config.options.attention, config.image_size)
     require_growth(config)
+    options, first = config.options, config.extractor.split(",")[0]
+    if options.feature_discriminator and options.feature_network == first:
+        raise UserError(
+            f"--extractor {first} would choose the best checkpoint by the very network that"
+            " --feature-discriminator trains with; name another one first, or another"
+            " --feature-network"
+        )
+
+
+def frozen(config: Config) -> dict[str, FrozenNetwork]:
+    """Load the network of --feature-discriminator, if there is one; it computes in the run's dtype.
+
+    Raises UserError if its weights can't be had.
+    """
+    if not config.options.feature_discriminator:
+        return {}
+    network = perceptual.NETWORKS[config.options.feature_network]
+    variables = jax.tree.map(lambda x: x.astype(jnp.dtype(config.dtype)), network.load(None))
+    return {"features": FrozenNetwork(variables, network.apply)}

@@ -10,12 +10,19 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from flaxgan.config import Config
 from flaxgan.methods.state import Network, networks
-from flaxgan.models.growth import Growth, faded, halved
+from flaxgan.models.growth import Growth, faded, growth_of, halved
 
 
 def _changed(state: Any, change: Any) -> Any:
     return state.replace(**{name: change(net) for name, net in networks(state).items()})
+
+
+def stage(config: Config, step: int) -> int:
+    """Return the phase of a step (from 0) in a run that grows."""
+    growth = growth_of(config)
+    return growth.stage(step) if growth else 0
 
 
 def begun(state: Any, growth: Growth, stage: int) -> Any:
@@ -39,6 +46,8 @@ def ended(state: Any) -> Any:
 
 
 def _at(network: Network, halvings: int, fade: Array | None) -> Network:
+    if not hasattr(network.module, "halvings"):  # of maps of any size, it does not grow
+        return network
     return network.replace(module=network.module.clone(halvings=halvings), fade=fade)
 
 

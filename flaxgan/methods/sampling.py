@@ -184,7 +184,9 @@ def to_sample(state: Any) -> Any:
     generator = (
         state.generator if state.ema_params is None else state.generator.replace(params=None)
     )
-    left_out = dict.fromkeys(("discriminator", "augment_probability", "path_length"))
+    left_out = dict.fromkeys(
+        ("discriminator", "augment_probability", "path_length", "feature_discriminator")
+    )
     return state.replace(generator=generator, **left_out)
 
 

@@ -119,6 +119,16 @@ class GANOptions(StyleOptions, ConditionOptions):
         " --accumulate each part's)",
         rule=WEIGHT,
     )
+    feature_discriminator: float = option(
+        0.0,
+        "weight, in the generator's loss, of a second discriminator, which sees the maps of a"
+        " published network (0: off)",
+        fixed=True,
+        rule=WEIGHT,
+    )
+    feature_network: Literal["nsfw_resnet50", "hed", "efficientnet_lite0"] = option(
+        "nsfw_resnet50", "network whose maps it sees; never judge by the same one", fixed=True
+    )
     d_steps: int = option(
         1,
         "updates of the discriminator for each of the generator, with new pictures each",
@@ -166,6 +176,11 @@ class GANOptions(StyleOptions, ConditionOptions):
             raise UserError(
                 "--label-smoothing is for --loss bce and lsgan, whose real pictures have a target;"
                 f" {self.loss} has none"
+            )
+        if self.feature_discriminator and self.loss == "wgan":
+            raise UserError(
+                "--feature-discriminator has no penalty that would bound it, as --loss wgan needs;"
+                " use another loss"
             )
         if self.d_norm and self.architecture in ("resnet", "style"):
             raise UserError(

@@ -27,6 +27,7 @@ RESIZE = (
 )
 FRECHET = "fd_efficientnet_lite0"
 DIM = 1280
+WIDTHS = (16, 24, 40)  # of `maps`
 SIZE = 224
 
 # Output channels, blocks, kernel size, stride of the first block, expansion: the paper's table 1.
@@ -80,6 +81,7 @@ class Conv(nn.Module):
         )
         kernel = self.param("kernel", nn.initializers.zeros, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        x = x.astype(kernel.dtype)
         if self.depthwise:
             x = depthwise(x, kernel, self.stride)
         elif self.size == 1:

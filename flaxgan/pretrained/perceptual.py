@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
-from flaxgan.pretrained import efficientnet, hed, vgg
+from flaxgan.pretrained import efficientnet, hed, nsfw, vgg
 
 EPSILON = 1e-6
 
@@ -19,12 +19,14 @@ class Maps(NamedTuple):
 
     load: Callable[[Path | None], Any]  # raises UserError
     apply: Callable[[Any, Array], list[Array]]  # of RGB float32 (N, H, W, 3) in 0..255
+    widths: tuple[int, ...]  # channels of each map
 
 
 NETWORKS = {
-    "efficientnet_lite0": Maps(efficientnet.load, efficientnet.maps),
-    "hed": Maps(hed.load, hed.maps),
-    "vgg19": Maps(vgg.load, vgg.maps),
+    "efficientnet_lite0": Maps(efficientnet.load, efficientnet.maps, efficientnet.WIDTHS),
+    "hed": Maps(hed.load, hed.maps, vgg.WIDTHS[:4]),
+    "vgg19": Maps(vgg.load, vgg.maps, vgg.WIDTHS[:4]),
+    "nsfw_resnet50": Maps(nsfw.load, nsfw.maps, nsfw.WIDTHS),
 }
 
 

@@ -31,7 +31,7 @@ class Conv3x3(nn.Module):
         shape = (3, 3, x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return conv_stride1(x, kernel) + bias[None, None, None]
+        return conv_stride1(x.astype(kernel.dtype), kernel) + bias[None, None, None]
 
 
 class Blocks(nn.Module):

@@ -59,7 +59,7 @@ def require_fit(config: Config) -> None:
     if config.init_from is None:
         return
     before = networks(state_shape(load_run(Path(config.init_from)).config))
-    for name, network in networks(state_shape(config)).items():
+    for name, network in _common(state_shape(config), before).items():
         shapes = [
             {_place(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(x.params)}
             for x in (network, before[name])
@@ -84,7 +84,7 @@ def begun(state: Any, config: Config, device: jax.Device) -> Any:
     before = networks(load(run, checkpoint, device, _alone))
     fields: dict[str, Any] = {}
     new: list[str] = []
-    for name, network in networks(state).items():
+    for name, network in _common(state, before).items():
         fields[name], others = _taken(network, before[name])
         new += (f"{name}'s {array}" for array in others)
         average = name.replace("generator", "ema_params")
@@ -96,6 +96,11 @@ def begun(state: Any, config: Config, device: jax.Device) -> Any:
     if is_first():
         say(f"networks of {run.folder}, step {config.init_checkpoint}{lacking}{more}")
     return state.replace(**fields)
+
+
+def _common(state: Any, before: dict[str, Network]) -> dict[str, Network]:
+    """Return the networks of a state that the other run has, too: not each has feature heads."""
+    return {name: network for name, network in networks(state).items() if name in before}
 
 
 def _alone(state: Any) -> Any:
