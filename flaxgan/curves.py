@@ -22,10 +22,11 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
 
 
 PANELS = {  # y axis -> what is drawn over it
-    "loss": ("d_loss", "feature_d_loss", "g_loss", "d_back_loss", "g_back_loss"),
+    "loss": ("d_loss", "g_loss", "d_back_loss", "g_back_loss", "feature_d_loss", "feature_g_loss"),
     "share judged right": (
         *("d_real_accuracy", "d_fake_accuracy"),
         *("d_back_real_accuracy", "d_back_fake_accuracy"),
+        *("feature_d_real_accuracy", "feature_d_fake_accuracy"),
     ),
     "difference": ("l1_loss", "mse_loss", "cycle_loss", "identity_loss", "perceptual_loss"),
     "PatchNCE": ("nce_loss", "identity_nce_loss"),

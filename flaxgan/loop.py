@@ -14,7 +14,7 @@ from jax import Array
 
 from flaxgan.config import PERIODS
 from flaxgan.data import epoch_of, indices
-from flaxgan.methods.state import networks
+from flaxgan.methods.state import networks, without_frozen
 from flaxgan.methods.updates import Metrics
 from flaxgan.runs.best import Selection
 from flaxgan.runs.checkpoint import Checkpoints
@@ -47,7 +47,7 @@ class Snapshot(NamedTuple):
     @classmethod
     def take(cls, state: Any, step: int) -> "Snapshot":
         """Copy the state after `step` steps. Doesn't wait for the device."""
-        copy = _copied(state)
+        copy = _copied(without_frozen(state))
         return cls(step, copy, _all_finite([net.params for net in networks(copy).values()]))
 
 

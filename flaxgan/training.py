@@ -16,6 +16,7 @@ from flaxgan.data.captions import prompts_of
 from flaxgan.diagnosis import diagnose
 from flaxgan.loop import Loop
 from flaxgan.methods import frozen, translates
+from flaxgan.methods.state import without_frozen
 from flaxgan.models.growth import is_full_size
 from flaxgan.presets import STEPS_TO_SEE, Facts, described, too_short
 from flaxgan.pretrained.extractor import Extractor, open_extractors
@@ -202,7 +203,8 @@ def _tell_what_starts(run: Run, trainer: Trainer, facts: Facts, done: int) -> No
     )
     summary = describe(run.config, trainer.dataset, trainer.devices, trainer.state_shape)
     _tell(f"{summary}\n{run.folder}: {what}; compiling ...")
-    checkpoint = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(trainer.state_shape))
+    saved = jax.tree.leaves(without_frozen(trainer.state_shape))
+    checkpoint = sum(x.size * x.dtype.itemsize for x in saved)
     if (free := shutil.disk_usage(run.folder).free) < CHECKPOINTS_OF_ROOM * checkpoint:
         _tell(
             f"note: {free / 2**20:.0f} MiB are free where {run.folder} is, and a checkpoint takes"

@@ -12,7 +12,7 @@ from jax import Array
 
 from flaxgan.config import Config
 from flaxgan.methods.augment import adapted_probability
-from flaxgan.methods.feature_discriminator import feature_discriminator_step, generator_loss
+from flaxgan.methods.feature_discriminator import feature_discriminator_step, feature_loss
 from flaxgan.methods.gan_batch import discriminator_view, generate, prepared
 from flaxgan.methods.gan_state import GANState, check, create_state, frozen
 from flaxgan.methods.growing import begun, ended, stage
@@ -169,21 +169,22 @@ def generator_step(
         reals = view(batch["image"], rng.fold(0).fold(0))
         real_logits, real_features = judge(reals, rng.fold(0))
 
-        def loss_fn(fakes: Array) -> Array:
+        def loss_fn(fakes: Array) -> tuple[Array, Metrics]:
+            metrics: Metrics = {}
             fakes = view(fakes, rng.fold(1).fold(0))
             fake_logits, fake_features = judge(fakes, rng.fold(1))
             loss = LOSSES[config.options.loss].generator(real_logits, fake_logits)
             if feature_weight:
-                loss += feature_weight * generator_loss(state, reals, fakes, config)
+                metrics["feature_g_loss"] = feature_loss(state, reals, fakes, config)
+                loss += feature_weight * metrics["feature_g_loss"]
             if matches:
                 loss += config.options.feature_matching * feature_matching(
                     real_features, fake_features, d.module.axis
                 )
-            return loss
+            return loss, metrics | {"g_loss": loss}
 
-        loss, image_grads = jax.value_and_grad(loss_fn)(fakes)
+        image_grads, metrics = jax.grad(loss_fn, has_aux=True)(fakes)
         (grads,) = pullback(image_grads)
-        metrics: Metrics = {"g_loss": loss}
         if weight:
             more, metrics["g_path_length"] = path_length_gradients(
                 state.generator, batch, state.path_length, due, weight
@@ -236,7 +237,7 @@ def _step(state: GANState, batch: Batch, config: Config) -> tuple[GANState, Metr
         generated = generate(state, share) if config.accumulate == 1 else None
         seen = share, rng.fold(2 + 2 * i), config, generated
         f_metrics: Metrics = {}
-        if state.feature_discriminator is not None:
+        if config.options.feature_discriminator:
             state, f_metrics = feature_discriminator_step(state, *seen)
         state, d_metrics = discriminator_step(state, *seen)
     state, g_metrics = generator_step(state, share, rng.fold(3), config, generated)

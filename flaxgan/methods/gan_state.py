@@ -19,7 +19,7 @@ from flaxgan.system.errors import UserError
 
 
 class GANState(struct.PyTreeNode):
-    """Hold all that a step reads and writes, and a checkpoint holds."""
+    """Hold all that a step reads and writes, and but for `feature_network` a checkpoint holds."""
 
     step: Array  # int32, steps done
     # uint32; the randomness of step k is fold_in(random_key(seed, TRAINING), k): nothing else need
@@ -32,9 +32,9 @@ class GANState(struct.PyTreeNode):
     augment_probability: Any = None
     # how far pictures move with their styles, averaged, float32; None without --path-length
     path_length: Any = None
-    # heads on the maps of `features`, a Network; None without --feature-discriminator
+    # a Network on the feature maps of another; None without --feature-discriminator
     feature_discriminator: Any = None
-    features: Any = None  # a FrozenNetwork, in training: in no checkpoint
+    feature_network: Any = None  # that FrozenNetwork, in training
 
 
 def create_state(config: Config, total_steps: int = 1) -> GANState:
@@ -87,7 +87,8 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
         widths = perceptual.NETWORKS[options.feature_network].widths
         maps = [jnp.zeros((1, 4, 4, width)) for width in widths]
         key = jax.random.fold_in(d_key, 1)
-        heads = create_network(FeatureHeads(config.dtype), key, maps, None, d_tx)
+        module = FeatureHeads(options.feature_network, config.dtype)
+        heads = create_network(module, key, maps, None, d_tx)
     # A copy: the state is donated, and no buffer can be twice.
     ema_params = jax.tree.map(jnp.copy, g.params) if config.ema else None
     return GANState(
@@ -104,27 +105,26 @@ def create_state(config: Config, total_steps: int = 1) -> GANState:
 
 def check(config: Config) -> None:
     """Raise UserError if no network makes images of this size, attends there or grows so, or if
-    one would be judged by what it learns from.
+    the best checkpoint would be chosen by the network that --feature-discriminator sees.
     """
     base_size(config.image_size)
     require_resolution(config.options.attention, config.image_size)
     require_growth(config)
-    options, first = config.options, config.extractor.split(",")[0]
-    if options.feature_discriminator and options.feature_network == first:
+    options, seen = config.options, config.options.feature_network
+    if options.feature_discriminator and seen in config.extractor.split(","):
         raise UserError(
-            f"--extractor {first} would choose the best checkpoint by the very network that"
-            " --feature-discriminator trains with; name another one first, or another"
-            " --feature-network"
+            f"--extractor {config.extractor} judges by {seen}, which --feature-discriminator trains"
+            " with: such numbers flatter; leave it out, or name another --feature-network"
         )
 
 
 def frozen(config: Config) -> dict[str, FrozenNetwork]:
-    """Load the network of --feature-discriminator, if there is one; it computes in the run's dtype.
+    """Load the network that --feature-discriminator sees, to compute in the run's dtype.
 
-    Raises UserError if its weights can't be had.
+    Without that flag there is none. Raises UserError if its weights can't be had.
     """
     if not config.options.feature_discriminator:
         return {}
     network = perceptual.NETWORKS[config.options.feature_network]
     variables = jax.tree.map(lambda x: x.astype(jnp.dtype(config.dtype)), network.load(None))
-    return {"features": FrozenNetwork(variables, network.apply)}
+    return {"feature_network": FrozenNetwork(variables, network.apply)}

@@ -46,8 +46,6 @@ def ended(state: Any) -> Any:
 
 
 def _at(network: Network, halvings: int, fade: Array | None) -> Network:
-    if not hasattr(network.module, "halvings"):  # of maps of any size, it does not grow
-        return network
     return network.replace(module=network.module.clone(halvings=halvings), fade=fade)
 
 

@@ -184,10 +184,8 @@ def to_sample(state: Any) -> Any:
     generator = (
         state.generator if state.ema_params is None else state.generator.replace(params=None)
     )
-    left_out = dict.fromkeys(
-        ("discriminator", "augment_probability", "path_length", "feature_discriminator")
-    )
-    return state.replace(generator=generator, **left_out)
+    beside = "augment_probability", "path_length", "feature_discriminator", "feature_network"
+    return state.replace(generator=generator, **dict.fromkeys(("discriminator", *beside)))
 
 
 def generators(state: Any, conditions: Conditions) -> dict[str, Network]:

@@ -16,6 +16,7 @@ from flaxgan.fields import (
     require,
     require_known,
 )
+from flaxgan.options.features import FeatureOptions
 from flaxgan.options.style import StyleOptions
 from flaxgan.options.text import ConditionOptions
 from flaxgan.system.errors import UserError
@@ -29,7 +30,7 @@ GROWING = ("dcgan", "style")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GANOptions(StyleOptions, ConditionOptions):
+class GANOptions(StyleOptions, ConditionOptions, FeatureOptions):
     """What the method "gan" has beside the fields of Config.
 
     None means: derived from another field.
@@ -119,16 +120,6 @@ class GANOptions(StyleOptions, ConditionOptions):
         " --accumulate each part's)",
         rule=WEIGHT,
     )
-    feature_discriminator: float = option(
-        0.0,
-        "weight, in the generator's loss, of a second discriminator, which sees the maps of a"
-        " published network (0: off)",
-        fixed=True,
-        rule=WEIGHT,
-    )
-    feature_network: Literal["nsfw_resnet50", "hed", "efficientnet_lite0"] = option(
-        "nsfw_resnet50", "network whose maps it sees; never judge by the same one", fixed=True
-    )
     d_steps: int = option(
         1,
         "updates of the discriminator for each of the generator, with new pictures each",
@@ -177,11 +168,7 @@ class GANOptions(StyleOptions, ConditionOptions):
                 "--label-smoothing is for --loss bce and lsgan, whose real pictures have a target;"
                 f" {self.loss} has none"
             )
-        if self.feature_discriminator and self.loss == "wgan":
-            raise UserError(
-                "--feature-discriminator has no penalty that would bound it, as --loss wgan needs;"
-                " use another loss"
-            )
+        self.check_features(self.loss, self.grow)
         if self.d_norm and self.architecture in ("resnet", "style"):
             raise UserError(
                 f"--architecture {self.architecture} has no normalisation; leave --d-norm out"

@@ -91,6 +91,7 @@ def begun(state: Any, config: Config, device: jax.Device) -> Any:
         if average != name and getattr(state, average) is not None:
             # a copy: the state is donated, and no buffer can be twice
             fields[average] = jax.tree.map(jnp.copy, fields[name].params)
+    new += (f"all of {name}" for name in networks(state).keys() - fields.keys())
     lacking = f"; of other shapes, and so new: {', '.join(new[:MOST_NAMED])}" if new else ""
     more = f" and {len(new) - MOST_NAMED} more" if len(new) > MOST_NAMED else ""
     if is_first():
@@ -99,8 +100,10 @@ def begun(state: Any, config: Config, device: jax.Device) -> Any:
 
 
 def _common(state: Any, before: dict[str, Network]) -> dict[str, Network]:
-    """Return the networks of a state that the other run has, too: not each has feature heads."""
-    return {name: network for name, network in networks(state).items() if name in before}
+    """Return the networks of a state that the other run has, too, for the same kind of input."""
+    found = {name: network for name, network in networks(state).items() if name in before}
+    sees = lambda network: getattr(network.module, "network", None)  # noqa: E731
+    return {name: net for name, net in found.items() if sees(net) == sees(before[name])}
 
 
 def _alone(state: Any) -> Any:
