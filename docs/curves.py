@@ -27,6 +27,7 @@ CURVES = {
             "flowers_conditional",
             "flowers_best, generator half as wide",
             "flowers_best",
+            "flowers_best, feature discriminator",
         ),
     ),
     "fashion_mnist": Curve(

@@ -117,6 +117,7 @@ TABLES = {
     "tried_few": _tried("few", "memorised"),
     "tried_features": _tried("features"),
     "tried_eyes": _tried("eyes", "extractor"),
+    "tried_heads": _tried("heads"),
     "gpu_64": _best("gpu_64", f"seconds {QUALITY} class_coverage class_agreement"),
     "gpu_first_epochs": _best("gpu_first_epochs"),
     "few_1020": _best("few_1020"),

