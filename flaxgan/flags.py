@@ -31,6 +31,7 @@ GROUPS = {  # of --help: the first field of each
     "evaluate_every": "evaluation while it trains",
     "device": "how to compute",
     "distributed": "several processes",
+    "feature_discriminator": "second discriminator",
     "condition": "what pictures can be asked for by",
     "mapping_layers": "networks of --architecture style",
     "architecture": "networks",

@@ -90,7 +90,8 @@ def compare(
         check_output(output)
 
     caveats: list[str] = []
-    teacher = run.config.options.teacher if run and generated is None else None
+    # a method of one's own may have no such options
+    teacher = getattr(run.config.options, "teacher", None) if run and generated is None else None
     if teacher in [network.name for network in networks]:
         caveats.append(
             f"this run trained with {teacher}, which therefore flatters it: judge it by other"
