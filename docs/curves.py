@@ -28,6 +28,7 @@ CURVES = {
             "flowers_best, generator half as wide",
             "flowers_best",
             "flowers_best, feature discriminator",
+            "flowers_features",
         ),
     ),
     "fashion_mnist": Curve(

@@ -66,6 +66,7 @@ def _beside_pytorch(machine: str) -> Table:
 SHOWN_FIRST = {  # in README.md: recipe -> checkpoint
     "flowers_dcgan": "last, 8,189 other samples",
     "flowers_best": "best, 8,189 other samples",
+    "flowers_features": "last, 8,189 other samples",
     "(on a GPU: wide discriminator, then translation)": "last, 8,189 other samples",
     "abstract_art_best": "best, 8,189 other samples",
     "fashion_mnist_best": "best, 10,000 other samples",
