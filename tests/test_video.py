@@ -13,7 +13,9 @@ from flaxgan.plots import grid, save_image
 from flaxgan.video import main as video
 from tests.conftest import TINY
 
-FFMPEG = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
+FFMPEG = pytest.mark.skipif(
+    not shutil.which("ffmpeg"), reason="needs the program ffmpeg, which pip does not bring"
+)
 
 pytestmark = pytest.mark.slow  # the runs that they look at are trained first
 
