@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,25 @@ def own_devices() -> list[jax.Device]:
     return devices[:1] if devices[0].platform == "cpu" else devices
 
 
+@functools.cache
+def _program(network: Any, mesh: Mesh, chunk: int) -> Callable[[Any, Array], Array]:
+    """Return (variables, images) -> features, which a process traces once for a shape of images.
+
+    Images come in whole chunks for each device, which takes one chunk after the other.
+    """
+
+    def features(variables: Any, images: Array) -> Array:
+        chunks = images.reshape(-1, chunk, *images.shape[1:])
+        # not TF32: a number must not depend on the GPU
+        with jax.default_matmul_precision("highest"):
+            rows = lax.map(functools.partial(network.features, variables), chunks)
+        return rows.reshape(len(images), -1)
+
+    batch = PartitionSpec("batch")
+    specs = {"in_specs": (PartitionSpec(), batch), "out_specs": batch}
+    return jax.jit(jax.shard_map(features, mesh=mesh, **specs))
+
+
 class Extractor:
     """A network on all devices. The features of a picture depend on that picture alone."""
 
@@ -53,21 +73,7 @@ class Extractor:
         # system need not clear anew.
         self.chunk = 4 if devices[0].platform == "cpu" else 128
 
-        def features(variables: Any, images: Array) -> Array:
-            chunks = images.reshape(-1, self.chunk, *images.shape[1:])
-            # not TF32: a number must not depend on the GPU
-            with jax.default_matmul_precision("highest"):
-                rows = lax.map(functools.partial(self.network.features, variables), chunks)
-            return rows.reshape(len(images), -1)
-
-        self._features = jax.jit(
-            jax.shard_map(
-                features,
-                mesh=mesh,
-                in_specs=(PartitionSpec(), PartitionSpec("batch")),
-                out_specs=PartitionSpec("batch"),
-            )
-        )
+        self._features = _program(self.network, mesh, self.chunk)
 
     @property
     def protocol(self) -> dict[str, str]:
