@@ -2,6 +2,7 @@
 on.
 """
 
+import functools
 import gc
 import hashlib
 import os
@@ -16,13 +17,14 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from flaxgan.main import main
-from flaxgan.pretrained import minilm
-from flaxgan.pretrained.extractor import Extractor
+from flaxgan.pretrained import extractor, minilm, perceptual
 from flaxgan.sample import main as sample_main
 from flaxgan.system.devices import on_cpu
 
@@ -44,6 +46,8 @@ TINY = [
     "8",
 ]
 
+SAVEFIG = Figure.savefig
+
 # Begun first: one that was begun last would keep one of the workers waiting.
 LONGEST = ("experiments", "evaluate", "train", "text", "style", "notebooks", "hosts", "growth")
 
@@ -62,15 +66,37 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="session", autouse=True)
 def _quick_extractors():
     """Extractors are compiled with optimisation: they run for longer than that takes."""
-    init = Extractor.__init__
+    program = extractor._program.__wrapped__
+    options = {"xla_backend_optimization_level": 3}
 
-    def optimised(self, *args, **kwargs):
-        init(self, *args, **kwargs)
-        options = {"xla_backend_optimization_level": 3}
-        self._features = jax.jit(self._features, compiler_options=options)
+    def optimised(*args):
+        return jax.jit(program(*args), compiler_options=options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Extractor, "__init__", optimised)
+        patch.setattr(extractor, "_program", functools.cache(optimised))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_figures():
+    """Figures are drawn with few pixels and without a search for their layout: nearly every run
+    ends with two.
+    """
+
+    def small(self, *args, **kwargs):
+        self.set_layout_engine("none")
+        return SAVEFIG(self, *args, **kwargs | {"dpi": 20})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", small)
+        yield
+
+
+@pytest.fixture(scope="module")
+def own_figures():
+    """Figures are drawn as in a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", SAVEFIG)
         yield
 
 
@@ -142,6 +168,23 @@ def encoder(monkeypatch):
     monkeypatch.setattr(minilm, "encode", encode)
     monkeypatch.setattr(minilm, "cached", encode)
     monkeypatch.setattr(minilm, "warn_of_unread", lambda text: None)
+
+
+def maps_by_hand(variables, images):
+    """Two maps that a hand can follow: a mix of channels, and its means over 2x2 pixels."""
+    first = jnp.tanh(images / 255 @ variables["first"])
+    n, h, w, c = first.shape
+    return [first, first.reshape(n, h // 2, 2, w // 2, 2, c).mean((2, 4)) @ variables["second"]]
+
+
+@pytest.fixture
+def two_maps(monkeypatch):
+    """Instead of the maps of nsfw_resnet50: maps_by_hand."""
+    rng = np.random.default_rng(0)
+    variables = {"first": rng.normal(size=(3, 5)), "second": rng.normal(size=(5, 6))}
+    variables = jax.tree.map(np.float32, variables)
+    network = perceptual.Maps(lambda path: variables, maps_by_hand, (5, 6))
+    monkeypatch.setitem(perceptual.NETWORKS, "nsfw_resnet50", network)
 
 
 @pytest.fixture

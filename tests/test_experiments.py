@@ -40,7 +40,7 @@ def few_drawn(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("encoder", "few_drawn")
+@pytest.mark.usefixtures("encoder", "few_drawn", "two_maps")
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     recipe = importlib.import_module(f"experiments.{name}").CONFIG

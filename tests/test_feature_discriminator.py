@@ -23,7 +23,7 @@ from flaxgan.pretrained import perceptual
 from flaxgan.rng import Rng
 from flaxgan.system.errors import UserError
 from flaxgan.trainer import Trainer
-from tests.conftest import TINY
+from tests.conftest import TINY, maps_by_hand
 
 RNG = Rng(jax.random.key(6))
 CONFIG = Config.make(
@@ -34,23 +34,10 @@ CONFIG = Config.make(
     batch_size=8,
     feature_discriminator=0.5,
 )
-WIDTHS = (5, 6)
-
-
-def _maps(variables, images):
-    """Two maps that a hand can follow: a mix of channels, and its means over 2x2 pixels."""
-    first = jnp.tanh(images / 255 @ variables["first"])
-    n, h, w, c = first.shape
-    return [first, first.reshape(n, h // 2, 2, w // 2, 2, c).mean((2, 4)) @ variables["second"]]
 
 
 @pytest.fixture(autouse=True)
-def _small_network(monkeypatch):
-    rng = np.random.default_rng(0)
-    variables = {"first": rng.normal(size=(3, 5)), "second": rng.normal(size=(5, 6))}
-    variables = jax.tree.map(np.float32, variables)
-    network = perceptual.Maps(lambda path: variables, _maps, WIDTHS)
-    monkeypatch.setitem(perceptual.NETWORKS, "nsfw_resnet50", network)
+def _small_network(two_maps, monkeypatch):
     monkeypatch.setattr(feature_heads, "WIDTH", 4)
     monkeypatch.setattr(feature_discriminator, "SIDE", 32)
 
@@ -72,7 +59,7 @@ def nearly(got, wanted, within=0.01):
 
 def maps_written_out(state, images):
     large = jax.image.resize(images, (len(images), 32, 32, 3), "linear")
-    return _maps(state.feature_network.variables, large * 127.5 + 127.5)
+    return maps_by_hand(state.feature_network.variables, large * 127.5 + 127.5)
 
 
 @pytest.mark.parametrize("loss", ["bce", "hinge"])
@@ -180,7 +167,7 @@ def test_it_accumulates_and_computes_in_bfloat16():
 def test_the_mix_of_channels_is_drawn_once_and_stays(batch):
     state = state_of(CONFIG)
     after = jax.jit(lambda state: feature_discriminator_step(state, batch, RNG, CONFIG)[0])(state)
-    for number, width in enumerate(WIDTHS):
+    for number, width in enumerate((5, 6)):
         mixes = [x.feature_discriminator.batch_stats[f"mix_{number}"] for x in (state, after)]
         np.testing.assert_array_equal(*mixes)
         assert mixes[0].shape == (width, 4)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from tests.compiling import DEVICES, QUICK
 from tests.conftest import ROOT
 
 needs_kernel = pytest.mark.skipif(
@@ -94,7 +95,8 @@ def test_a_tutorial_runs_from_a_clean_kernel(path, tmp_path):
 @pytest.mark.slow
 @needs_kernel
 def test_interrupting_the_kernel_saves_and_the_same_cell_goes_on(tmp_path):
-    environment = os.environ | {"XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
+    quick = {"XLA_FLAGS": f"{DEVICES}=1 {QUICK}", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | quick
     command = [sys.executable, "-c", INTERRUPT, CELL]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

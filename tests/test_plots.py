@@ -25,6 +25,8 @@ from flaxgan.system.errors import UserError
 from flaxgan.system.files import replacing
 from tests.conftest import ROOT, size_of
 
+pytestmark = pytest.mark.usefixtures("own_figures")
+
 
 def test_grid_reads_left_to_right_then_down():
     images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1) * np.ones((1, 6, 4, 3), np.uint8)
