@@ -34,7 +34,7 @@ CURVES = {
     "fashion_mnist": Curve(
         _of("fashion_mnist"),
         "Fashion-MNIST, 28x28",
-        ("fashion_mnist_dcgan", "fashion_mnist_best"),
+        ("fashion_mnist_dcgan", "fashion_mnist_best", "fashion_mnist_best, feature discriminator"),
     ),
     "paintings_64": Curve(
         _of("paintings_64"),

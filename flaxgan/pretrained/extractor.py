@@ -54,8 +54,8 @@ def _program(network: Any, mesh: Mesh, chunk: int) -> Callable[[Any, Array], Arr
         return rows.reshape(len(images), -1)
 
     batch = PartitionSpec("batch")
-    specs = {"in_specs": (PartitionSpec(), batch), "out_specs": batch}
-    return jax.jit(jax.shard_map(features, mesh=mesh, **specs))
+    in_specs = (PartitionSpec(), batch)
+    return jax.jit(jax.shard_map(features, mesh=mesh, in_specs=in_specs, out_specs=batch))
 
 
 class Extractor:
@@ -72,7 +72,6 @@ class Extractor:
         # On a CPU, what a small chunk computes stays in the processor's cache, in memory that the
         # system need not clear anew.
         self.chunk = 4 if devices[0].platform == "cpu" else 128
-
         self._features = _program(self.network, mesh, self.chunk)
 
     @property
