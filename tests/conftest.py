@@ -79,13 +79,11 @@ def _quick_extractors():
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_figures():
-    """Figures are drawn with few pixels and without a search for their layout: nearly every run
-    ends with two.
-    """
+    """Figures are drawn without a search for their layout: nearly every run ends with two."""
 
     def small(self, *args, **kwargs):
         self.set_layout_engine("none")
-        return SAVEFIG(self, *args, **kwargs | {"dpi": 20})
+        return SAVEFIG(self, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", small)
