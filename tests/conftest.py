@@ -24,9 +24,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from flaxgan.main import main
+from flaxgan.methods import feature_discriminator
+from flaxgan.models import feature_heads
 from flaxgan.pretrained import extractor, minilm, perceptual
 from flaxgan.sample import main as sample_main
-from flaxgan.system.devices import on_cpu
+from flaxgan.system.devices import on_cpu, set_up_devices
 
 # tracing makes objects by the million, and the collector looked at all of them again and again
 gc.set_threshold(100_000, 50, 100)
@@ -96,6 +98,24 @@ def own_figures():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", SAVEFIG)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_device():
+    """Commands compute on one device, as most people's do: programs for eight take longer to
+    compile.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("flaxgan.training", "flaxgan.measure"):
+            patch.setattr(f"{module}.set_up_devices", lambda device: set_up_devices(device)[:1])
+        yield
+
+
+@pytest.fixture
+def every_device(monkeypatch):
+    """Commands compute on all eight devices."""
+    for module in ("flaxgan.training", "flaxgan.measure"):
+        monkeypatch.setattr(f"{module}.set_up_devices", set_up_devices)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -177,12 +197,14 @@ def maps_by_hand(variables, images):
 
 @pytest.fixture
 def two_maps(monkeypatch):
-    """Instead of the maps of nsfw_resnet50: maps_by_hand."""
+    """Instead of the maps of nsfw_resnet50: maps_by_hand, and narrow heads for them."""
     rng = np.random.default_rng(0)
     variables = {"first": rng.normal(size=(3, 5)), "second": rng.normal(size=(5, 6))}
     variables = jax.tree.map(np.float32, variables)
     network = perceptual.Maps(lambda path: variables, maps_by_hand, (5, 6))
     monkeypatch.setitem(perceptual.NETWORKS, "nsfw_resnet50", network)
+    monkeypatch.setattr(feature_heads, "WIDTH", 4)
+    monkeypatch.setattr(feature_discriminator, "SIDE", 32)
 
 
 @pytest.fixture

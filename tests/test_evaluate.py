@@ -506,6 +506,7 @@ def test_held_out_pictures_are_made_as_the_runs_own(run_dir, measure, tmp_path, 
     )
 
 
+@pytest.mark.usefixtures("every_device")
 def test_the_discriminator_of_classes_judges_no_others(measure, tmp_path, pictures):
     flags = ["--max-steps", "1", "--conditional", "--loss", "wgan", *TINY]
     main(["--dataset", str(pictures), "--run-dir", str(tmp_path / "run"), *flags])

@@ -58,10 +58,12 @@ def test_two_steps_on_tiny_data(tmp_path, pictures, name):
     ]
     if getattr(recipe.options, "attention", None):
         argv += ["--attention", 8]  # what there is at this size
+    if getattr(recipe.options, "d_features", None):
+        argv += ["--d-features", 4]
     main([str(arg) for arg in argv], recipe)
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     own = ("dataset", "target", "split", "data_dir", "hours")
-    own += ("image_size", "attention", "batch_size", "features", "blocks")
+    own += ("image_size", "attention", "batch_size", "features", "d_features", "blocks")
     kept = {field: value for field, value in recipe.chosen().items() if field not in own}
     assert kept == {field: config[field] for field in kept}
     assert (tmp_path / "run" / "checkpoints" / "2").is_dir()

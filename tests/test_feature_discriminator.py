@@ -17,13 +17,14 @@ from flaxgan.methods import feature_discriminator, frozen, gan
 from flaxgan.methods.feature_discriminator import feature_discriminator_step
 from flaxgan.methods.state import networks, with_frozen
 from flaxgan.methods.updates import Forward
-from flaxgan.models import feature_heads
 from flaxgan.options import GANOptions
 from flaxgan.pretrained import perceptual
 from flaxgan.rng import Rng
 from flaxgan.system.errors import UserError
 from flaxgan.trainer import Trainer
 from tests.conftest import TINY, maps_by_hand
+
+pytestmark = pytest.mark.usefixtures("two_maps")
 
 RNG = Rng(jax.random.key(6))
 CONFIG = Config.make(
@@ -34,12 +35,6 @@ CONFIG = Config.make(
     batch_size=8,
     feature_discriminator=0.5,
 )
-
-
-@pytest.fixture(autouse=True)
-def _small_network(two_maps, monkeypatch):
-    monkeypatch.setattr(feature_heads, "WIDTH", 4)
-    monkeypatch.setattr(feature_discriminator, "SIDE", 32)
 
 
 def state_of(config):

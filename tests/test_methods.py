@@ -212,6 +212,7 @@ def test_a_frozen_network_is_not_in_its_checkpoints(train_two):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("every_device")
 @pytest.mark.parametrize("parallelism", ["jit", "pmap"])
 def test_eight_devices_agree_with_one(train_two, monkeypatch, parallelism):
     eight = train_two("eight", "--max-steps", 3, "--parallelism", parallelism)

@@ -651,6 +651,7 @@ def test_a_folder_whose_name_is_no_text(tmp_path, pictures, train):
     )
 
 
+@pytest.mark.usefixtures("every_device")
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -724,6 +725,7 @@ def test_out_of_memory_names_the_flags_that_help(tmp_path, pictures, refused):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("every_device")
 def test_a_run_in_another_precision_in_parts_and_by_pmap_resumes_plainly(run_dir, train):
     """What the step computes with may change on the way: the state is the same tree."""
     argv = [
