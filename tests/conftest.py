@@ -51,7 +51,8 @@ TINY = [
 SAVEFIG = Figure.savefig
 
 # Begun first: one that was begun last would keep one of the workers waiting.
-LONGEST = ("experiments", "evaluate", "train", "text", "style", "notebooks", "hosts", "growth")
+LONGEST = ("train", "experiments", "hosts", "notebooks", "style", "evaluate", "translate")
+LONGEST += ("translation_steps", "steps", "growth", "text")
 
 
 def pytest_collection_modifyitems(items):
