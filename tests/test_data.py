@@ -76,6 +76,7 @@ def test_every_size_is_permuted(size):
     assert sorted(permuted(np.arange(size), size, 0, 5)) == list(range(size))
 
 
+@pytest.mark.slow
 def test_every_place_and_every_neighbour_is_as_likely():
     """Chi-squared over 4,000 epochs of 12 pictures, within five deviations of what uniform
     permutations give.

