@@ -84,12 +84,12 @@ def _quick_extractors():
 def _quick_figures():
     """Figures are drawn without a search for their layout: nearly every run ends with two."""
 
-    def small(self, *args, **kwargs):
+    def as_laid_out(self, *args, **kwargs):
         self.set_layout_engine("none")
         return SAVEFIG(self, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", small)
+        patch.setattr(Figure, "savefig", as_laid_out)
         yield
 
 
@@ -101,22 +101,32 @@ def own_figures():
         yield
 
 
+def use_devices(patch, number):
+    """Let commands compute on so many devices from now on."""
+
+    def devices(device):
+        found = set_up_devices(device)[:number]
+        assert len(found) == number
+        return found
+
+    for module in ("flaxgan.training", "flaxgan.measure"):
+        patch.setattr(f"{module}.set_up_devices", devices)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_device():
     """Commands compute on one device, as most people's do: programs for eight take longer to
     compile.
     """
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("flaxgan.training", "flaxgan.measure"):
-            patch.setattr(f"{module}.set_up_devices", lambda device: set_up_devices(device)[:1])
+        use_devices(patch, 1)
         yield
 
 
 @pytest.fixture
 def every_device(monkeypatch):
     """Commands compute on all eight devices."""
-    for module in ("flaxgan.training", "flaxgan.measure"):
-        monkeypatch.setattr(f"{module}.set_up_devices", set_up_devices)
+    use_devices(monkeypatch, 8)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ from flaxgan.system.seals import seal
 from tests.conftest import TINY, start
 from tests.test_train import rows, steps, without_timings
 
-pytestmark = pytest.mark.usefixtures("own_convolutions")
+pytestmark = pytest.mark.usefixtures("own_convolutions", "every_device")
 
 MEETING_AT = ["--distributed", "--num-processes", 2, "--process-id", 0, "--coordinator-address"]
 TIME_TO_NOTICE = 60  # that another process is gone

@@ -31,6 +31,7 @@ from flaxgan.runs.checkpoint import Checkpoints
 from flaxgan.runs.loading import load
 from flaxgan.runs.naming import CheckpointName
 from flaxgan.runs.trained import load_run
+from tests.conftest import use_devices
 
 SIZE = (16, 16, 3)
 
@@ -212,12 +213,12 @@ def test_a_frozen_network_is_not_in_its_checkpoints(train_two):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("every_device")
 @pytest.mark.parametrize("parallelism", ["jit", "pmap"])
 def test_eight_devices_agree_with_one(train_two, monkeypatch, parallelism):
+    use_devices(monkeypatch, 8)
     eight = train_two("eight", "--max-steps", 3, "--parallelism", parallelism)
     assert json.loads((eight / "config.json").read_text())["method"] == "two"
-    monkeypatch.setattr("flaxgan.training.set_up_devices", lambda _: jax.devices()[:1])
+    use_devices(monkeypatch, 1)
     one = train_two("one", "--max-steps", 3, "--data-home", "device")
     assert len(rows(eight)) == 3
     for got, want in zip(rows(eight), rows(one), strict=True):

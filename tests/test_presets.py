@@ -177,14 +177,6 @@ SMALL = ["--image-size", 16, "--features", 4, "--d-features", 4, "--latent-dim",
 
 
 @pytest.fixture
-def one_device(monkeypatch):
-    """XLA's collectives between virtual devices get stuck where hundreds of steps wait for two
-    cores.
-    """
-    monkeypatch.setattr("flaxgan.training.set_up_devices", lambda _: jax.devices()[:1])
-
-
-@pytest.fixture
 def few(tmp_path):
     """A flat folder of 12 colourful pictures."""
     folder = tmp_path / "few"
@@ -220,9 +212,7 @@ def test_choices_are_printed_kept_and_resumed(tmp_path, few, train):
 
 
 @pytest.mark.slow
-def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(
-    tmp_path, few, train, one_device
-):
+def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(tmp_path, few, train):
     run_dir = tmp_path / "run"
     train("--dataset", few, "--run-dir", run_dir, "--hours", 1e-6, *SMALL)
     before = json.loads((run_dir / "config.json").read_text())
@@ -235,7 +225,7 @@ def test_a_length_that_fills_the_time_is_chosen_anew_when_more_is_given(
 
 
 @pytest.mark.slow
-def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train, one_device):
+def test_hours_end_a_run_whose_length_was_given(tmp_path, few, train):
     run_dir = tmp_path / "run"
     output = train(
         "--dataset", few, "--run-dir", run_dir, "--hours", 0.002, "--epochs", 10**6, *SMALL

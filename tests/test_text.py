@@ -44,7 +44,7 @@ from flaxgan.runs.trained import load_run, parsed_config
 from flaxgan.sample import main as sample
 from flaxgan.system.errors import UserError
 from flaxgan.video import main as video
-from tests.conftest import TINY, vector_of
+from tests.conftest import TINY, use_devices, vector_of
 
 STRANGE = {
     "00": 'a "quoted" flower, l\'été',
@@ -342,8 +342,9 @@ def test_a_run_resumes_to_the_bit_and_not_with_other_captions(run_dir, captioned
 @pytest.mark.slow
 @pytest.mark.parametrize("parallelism", ["jit", "pmap"])
 def test_eight_devices_agree_with_one(run_dir, monkeypatch, parallelism):
+    use_devices(monkeypatch, 8)
     eight = leaves(run_dir("eight", "--max-steps", 2, "--parallelism", parallelism))
-    monkeypatch.setattr("flaxgan.training.set_up_devices", lambda _: jax.devices()[:1])
+    use_devices(monkeypatch, 1)
     one = leaves(run_dir("one", "--max-steps", 2, "--data-home", "device"))
     for a, b in zip(eight, one, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=2e-4)
